@@ -1,0 +1,11 @@
+//! The core of Pith: artifacts, content, repositories, versions, publications, distributions, tasks and
+//! users, knowing no format. Formats come in through [`plugin`]; see `docs/ARCHITECTURE.md`.
+
+pub mod auth;
+pub mod config;
+pub mod download;
+pub mod error;
+pub mod id;
+pub mod storage;
+
+pub use error::{Error, Result};
