@@ -22,6 +22,12 @@ pub enum Error {
     Malformed(String),
     /// No object of this model (`FileRepository`) matches.
     NotFound(String),
+    /// A unique key is taken; the last column is the one its owner chose.
+    Duplicate {
+        columns: Vec<String>,
+    },
+    /// Something still refers to the object.
+    Referenced,
     /// The object's state forbids the operation.
     Conflict(String),
     Unauthenticated(String),
@@ -31,7 +37,10 @@ pub enum Error {
     /// An upstream server, or what it sent, is at fault. The text names the address or the file.
     Upstream(String),
     /// The object store cannot be used at present (disk full, S3 answers 500).
-    Storage { public: String, cause: String },
+    Storage {
+        public: String,
+        cause: String,
+    },
     /// The work was asked to stop.
     Canceled,
     /// Ours to mend: the client learns nothing, the log everything.
@@ -82,6 +91,10 @@ impl Error {
                 text.clone()
             }
             Self::NotFound(model) => format!("No {model} matches the given query."),
+            Self::Duplicate { columns } => {
+                format!("{}: This field must be unique.", columns.last().map_or("key", String::as_str))
+            }
+            Self::Referenced => "something still refers to this object".into(),
             Self::Forbidden => "You do not have permission to perform this action.".into(),
             Self::TooLarge(limit) => format!("request body exceeds {limit} bytes"),
             Self::Storage { public, .. } => public.clone(),

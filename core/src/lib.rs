@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod db;
 pub mod download;
 pub mod error;
 pub mod id;

@@ -1,0 +1,44 @@
+//! Brings the schema up to date: each component's files in order, each once.
+
+use super::{Conn, Lock};
+use crate::error::Result;
+use crate::id::now;
+use crate::params;
+
+/// A component's migrations, oldest first: (name, statements in PostgreSQL's words).
+#[derive(Clone, Copy, Debug)]
+pub struct Migrations {
+    pub component: &'static str,
+    pub steps: &'static [(&'static str, &'static str)],
+}
+
+/// Core's own.
+pub(crate) const CORE: Migrations = Migrations {
+    component: "core",
+    steps: &[("0001_initial", include_str!("../../../migrations/core/0001_initial.sql"))],
+};
+
+pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
+    conn.lock(&Lock::Migrations)?;
+    conn.batch(
+        "CREATE TABLE IF NOT EXISTS migration (
+             component text NOT NULL, name text NOT NULL, applied_at timestamptz NOT NULL,
+             PRIMARY KEY (component, name))",
+    )?;
+    for set in sets {
+        for (name, statements) in set.steps {
+            let known = conn.query_opt(
+                "SELECT 1 FROM migration WHERE component = $1 AND name = $2",
+                params![set.component, *name],
+            )?;
+            if known.is_none() {
+                conn.batch(statements)?;
+                conn.execute(
+                    "INSERT INTO migration (component, name, applied_at) VALUES ($1, $2, $3)",
+                    params![set.component, *name, now()],
+                )?;
+            }
+        }
+    }
+    Ok(())
+}

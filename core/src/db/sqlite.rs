@@ -1,0 +1,204 @@
+//! The embedded database: readers, and the one thread that writes.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSqlOutput, Value as Raw, ValueRef};
+
+use super::{Conn, Row, Value, dialect};
+use crate::error::{Error, Result};
+use crate::id::format_instant;
+
+/// The most work that shares one commit; what waits longer starts the next one.
+const LARGEST_GROUP: usize = 64;
+
+/// How many prepared statements a connection keeps.
+const STATEMENTS: usize = 256;
+
+pub(super) fn open_reader(path: &Path) -> Result<rusqlite::Connection> {
+    let conn = open(path)?;
+    conn.pragma_update(None, "query_only", true).map_err(|cause| error(&cause))?;
+    Ok(conn)
+}
+
+fn open(path: &Path) -> Result<rusqlite::Connection> {
+    let conn = rusqlite::Connection::open(path)
+        .map_err(|cause| Error::storage(format!("cannot open the database `{}`", path.display()), cause))?;
+    configure(&conn).map_err(|cause| error(&cause))?;
+    Ok(conn)
+}
+
+fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::from_secs(30))?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: a commit is on the disk when it returns. Grouping is what makes it cheap.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "cache_size", -8192)?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    // LIKE must distinguish case as PostgreSQL's does; ILIKE is spelled with lower().
+    conn.pragma_update(None, "case_sensitive_like", true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    rusqlite::vtab::array::load_module(conn)?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    // `text REGEXP pattern` calls regexp(pattern, text).
+    conn.create_scalar_function("regexp", 2, flags, |context| {
+        let pattern =
+            context.get_or_create_aux(0, |raw| -> Result<regex::Regex, Box<dyn std::error::Error + Send + Sync>> {
+                Ok(regex::Regex::new(raw.as_str()?)?)
+            })?;
+        Ok(context.get_raw(1).as_str_or_null()?.is_some_and(|text| pattern.is_match(text)))
+    })
+}
+
+/// One piece of work; it reports to its submitter once the group's fate is known.
+type Job = Box<dyn FnOnce(&mut Conn) -> Box<dyn FnOnce(Option<&Error>) + Send> + Send>;
+
+/// The thread that writes. Work that waits while one commit is under way shares the next one, so that
+/// its cost (a sync of the disk) is paid once for all of it.
+pub(super) struct Writer {
+    jobs: Sender<Job>,
+}
+
+impl Writer {
+    pub fn open(path: &Path) -> Result<Self> {
+        let conn = Conn::Sqlite(open(path)?);
+        let (jobs, queue) = channel();
+        std::thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || run(conn, &queue))
+            .map_err(Error::internal)?;
+        Ok(Self { jobs })
+    }
+
+    /// Queues `work`; `done` hears of its result after the commit.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
+    ) -> Result<()> {
+        let job: Job = Box::new(move |conn| {
+            let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work))).unwrap_or_else(|panic| {
+                // The unwinding skipped the savepoint's end.
+                conn.plain("ROLLBACK TO SAVEPOINT part")?;
+                conn.plain("RELEASE SAVEPOINT part")?;
+                Err(Error::internal(panic_text(panic.as_ref())))
+            });
+            Box::new(move |failed: Option<&Error>| {
+                done(match failed {
+                    Some(error) if result.is_ok() => Err(Error::storage("cannot write the database", error)),
+                    _ => result,
+                });
+            })
+        });
+        self.jobs.send(job).map_err(|_| Error::internal("the database's writer has ended"))
+    }
+}
+
+fn run(mut conn: Conn, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let mut replies = Vec::new();
+        let outcome = conn.plain("BEGIN IMMEDIATE").and_then(|()| {
+            replies.push(first(&mut conn));
+            while replies.len() < LARGEST_GROUP
+                && let Ok(next) = queue.try_recv()
+            {
+                replies.push(next(&mut conn));
+            }
+            conn.plain("COMMIT")
+        });
+        if outcome.is_err()
+            && let Err(error) = conn.plain("ROLLBACK")
+        {
+            tracing::debug!(%error, "nothing to roll back");
+        }
+        for reply in replies {
+            reply(outcome.as_ref().err());
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl rusqlite::ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Bool(value) => ToSqlOutput::Owned(Raw::Integer((*value).into())),
+            Value::Int(value) => ToSqlOutput::Owned(Raw::Integer(*value)),
+            Value::Real(value) => ToSqlOutput::Owned(Raw::Real(*value)),
+            Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+            Value::Id(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value.0.as_bytes())),
+            Value::Instant(value) => ToSqlOutput::Owned(Raw::Text(format_instant(*value))),
+            Value::Json(value) => ToSqlOutput::Owned(Raw::Text(value.to_string())),
+            Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+            Value::Ids(values) => list(values.iter().map(|id| Raw::Blob(id.0.as_bytes().to_vec()))),
+            Value::Texts(values) => list(values.iter().map(|text| Raw::Text(text.clone()))),
+            Value::Ints(values) => list(values.iter().map(|number| Raw::Integer(*number))),
+        })
+    }
+}
+
+fn list<'a>(values: impl Iterator<Item = Raw>) -> ToSqlOutput<'a> {
+    ToSqlOutput::from_rc(Rc::new(values.collect::<Vec<Raw>>()), c"rarray")
+}
+
+pub(super) fn query(conn: &rusqlite::Connection, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+    let run = || -> rusqlite::Result<Vec<Row>> {
+        let mut statement = conn.prepare_cached(&dialect::sqlite(sql))?;
+        let columns = statement.column_count();
+        let mut answer = statement.query(rusqlite::params_from_iter(params.iter().map(Parameter)))?;
+        let mut rows = Vec::new();
+        while let Some(row) = answer.next()? {
+            let values = (0..columns).map(|at| Ok(from_raw(row.get_ref(at)?))).collect::<rusqlite::Result<_>>()?;
+            rows.push(Row(values));
+        }
+        Ok(rows)
+    };
+    run().map_err(|cause| error(&cause))
+}
+
+pub(super) fn execute(conn: &rusqlite::Connection, sql: &str, params: &[Value]) -> Result<u64> {
+    let run = || -> rusqlite::Result<usize> {
+        let mut statement = conn.prepare_cached(&dialect::sqlite(sql))?;
+        statement.execute(rusqlite::params_from_iter(params.iter().map(Parameter)))
+    };
+    run().map(|count| count as u64).map_err(|cause| error(&cause))
+}
+
+fn from_raw(raw: ValueRef<'_>) -> Value {
+    match raw {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Real(value) => Value::Real(value),
+        ValueRef::Text(value) => Value::Text(String::from_utf8_lossy(value).into_owned()),
+        ValueRef::Blob(value) => Value::Bytes(value.to_vec()),
+    }
+}
+
+/// A unique key that is violated names its columns: `UNIQUE constraint failed: repository.domain_id, repository.name`.
+pub(super) fn error(cause: &rusqlite::Error) -> Error {
+    if let rusqlite::Error::SqliteFailure(failure, Some(text)) = cause {
+        if let Some(columns) = text.strip_prefix("UNIQUE constraint failed: ") {
+            let names = columns.split(", ").map(|column| column.rsplit('.').next().unwrap_or(column).to_owned());
+            return Error::Duplicate { columns: names.collect() };
+        }
+        if text.starts_with("FOREIGN KEY") {
+            return Error::Referenced;
+        }
+        if matches!(failure.code, rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::SystemIoFailure) {
+            return Error::storage("cannot write the database", cause);
+        }
+    }
+    Error::internal(cause)
+}

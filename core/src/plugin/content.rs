@@ -1,0 +1,79 @@
+//! What a unit of content is.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
+
+use crate::db::Value;
+use crate::error::Result;
+use crate::id::{RelativePath, Sha256};
+use crate::resource::Resource;
+use crate::storage::Digests;
+
+/// The table in which a content type keeps its own columns, beside core's `content`.
+#[derive(Clone, Copy, Debug)]
+pub struct DetailTable {
+    /// Has `content_id` as primary key and a `domain_id`.
+    pub name: &'static str,
+    /// The columns a [`Unit`] gives values for, in that order.
+    pub columns: &'static [&'static str],
+    /// Positions in `columns` that identify a unit within a domain; the most selective first.
+    /// The table has a unique key over them.
+    pub natural_key: &'static [usize],
+}
+
+/// One kind of content unit.
+#[async_trait]
+pub trait ContentType: Send + Sync + 'static {
+    /// `file.file`
+    fn pulp_type(&self) -> &'static str;
+
+    fn table(&self) -> DetailTable;
+
+    /// Its collection: fields, filters, orderings.
+    fn resource(&self) -> Resource;
+
+    /// Makes a unit of an uploaded file and what the client said about it. Never touches the database.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field at fault.
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit>;
+}
+
+/// A file that a unit shall be made of.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Where the bytes can be read on this host while the inspection lasts; absent when the type's
+    /// digests are all it needs (`ContentType::inspect` of an artifact that lies in an object store).
+    pub path: Option<std::path::PathBuf>,
+    /// The name the client gave its file.
+    pub file_name: Option<String>,
+    pub size: u64,
+    pub digests: Digests,
+}
+
+/// One unit, not yet in the database.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Values for [`DetailTable::columns`].
+    pub columns: Vec<Value>,
+    /// What must be unique within one repository version; none when nothing must.
+    pub repo_key: Option<String>,
+    /// The files it is made of.
+    pub files: Vec<UnitFile>,
+}
+
+#[derive(Clone, Debug)]
+pub struct UnitFile {
+    pub relative_path: RelativePath,
+    /// The artifact, where its digest is known.
+    pub sha256: Option<Sha256>,
+}
+
+/// Where a file can be fetched and what it must turn out to be.
+#[derive(Clone, Debug)]
+pub struct UpstreamFile {
+    pub url: String,
+    pub size: Option<u64>,
+    /// Expected digests by algorithm name.
+    pub digests: Vec<(&'static str, String)>,
+}

@@ -1,0 +1,60 @@
+//! The promise to formats. A plugin knows one format: how to read an upstream, what a unit of content is,
+//! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
+
+mod content;
+mod publish;
+mod sync;
+
+use async_trait::async_trait;
+
+pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use publish::{PublicationWriter, PublishedFile, VersionReader};
+pub use sync::{SyncJob, SyncOptions, Wanted};
+
+use crate::db::Migrations;
+use crate::error::{Error, Result};
+use crate::resource::Resource;
+
+/// One format.
+#[async_trait]
+pub trait Plugin: Send + Sync + 'static {
+    /// The component's name as clients ask for it: `file`.
+    fn name(&self) -> &'static str;
+
+    /// The version of the reference's plugin whose interface this one speaks; clients compare it.
+    fn version(&self) -> &'static str;
+
+    /// The reference's package and module, shown by the status page: (`pulpcore`, `pulp_file.app`).
+    fn package(&self) -> (&'static str, &'static str);
+
+    fn migrations(&self) -> Migrations;
+
+    /// Repositories, remotes, publications and distributions of the format.
+    fn resources(&self) -> Vec<Resource>;
+
+    fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
+
+    /// Reads the upstream and declares what the new version shall hold.
+    ///
+    /// # Errors
+    /// Any error fails the task; the version under construction is never seen.
+    async fn sync(&self, _job: &SyncJob) -> Result<()> {
+        Err(Error::internal(format!("{} does not sync", self.name())))
+    }
+
+    /// Writes the metadata of a publication of one version.
+    async fn publish(&self, _version: &VersionReader, _out: &mut PublicationWriter) -> Result<()> {
+        Err(Error::internal(format!("{} does not publish", self.name())))
+    }
+
+    /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
+    /// none when the format does not pull through.
+    fn upstream_file(&self, _remote_url: &str, _path: &str) -> Option<UpstreamFile> {
+        None
+    }
+
+    /// The unit that a file pulled through at `path` becomes; none when it is not kept.
+    fn pulled_unit(&self, _path: &str, _file: &Inspection) -> Option<(&'static str, Unit)> {
+        None
+    }
+}
