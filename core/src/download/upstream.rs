@@ -1,0 +1,152 @@
+//! One request to a remote: its turn, its hops, what each server on the way may know.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
+use reqwest::{Client, Response, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use super::address::{forget_credentials, may_know_secrets};
+use super::body::{Answer, Body, open_file};
+use super::failure::{Failure, may_pass};
+use super::file_url::readable_path;
+use super::pace::Pace;
+use super::retry::{Schedule, retry_after};
+use super::stream::ByteRange;
+use super::{RemoteSettings, client};
+use crate::error::{Error, Result};
+
+const MOST_REDIRECTS: usize = 10;
+const DEFAULT_CONCURRENCY: u32 = 10;
+const DEFAULT_RETRIES: u32 = 3;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+pub(super) struct Upstream {
+    pub url: String,
+    pub schedule: Schedule,
+    client: Client,
+    home: Option<Url>,
+    secret_headers: HeaderMap,
+    slots: Semaphore,
+    pace: Option<Pace>,
+    allowed_import_paths: Vec<PathBuf>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub url: &'a str,
+    pub accept: Option<&'a str>,
+    pub range: Option<ByteRange>,
+}
+
+impl<'a> Question<'a> {
+    pub fn whole(url: &'a str) -> Self {
+        Self { url, accept: None, range: None }
+    }
+}
+
+impl Upstream {
+    pub fn new(settings: &RemoteSettings, allowed_import_paths: &[PathBuf]) -> Result<Self> {
+        let concurrency = settings.download_concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1) as usize;
+        let max_retries = settings.max_retries.unwrap_or(DEFAULT_RETRIES);
+        Ok(Self {
+            url: settings.url.clone(),
+            schedule: Schedule { max_retries, first_wait: FIRST_WAIT },
+            client: client::build(settings)?,
+            home: Url::parse(&settings.url).ok(),
+            secret_headers: client::secret_headers(settings)?,
+            slots: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
+            pace: settings.rate_limit.and_then(Pace::new),
+            allowed_import_paths: allowed_import_paths.to_vec(),
+        })
+    }
+
+    /// Waits until one more request is allowed; the permit is held as long as the request lasts.
+    pub async fn slot(&self) -> Result<SemaphorePermit<'_>> {
+        let permit = self.slots.acquire().await.map_err(Error::internal)?;
+        if let Some(pace) = &self.pace {
+            pace.turn().await;
+        }
+        Ok(permit)
+    }
+
+    /// One attempt, redirects included. Answers that may pass are failures, others are not judged.
+    pub async fn ask(&self, question: Question<'_>) -> Result<Answer, Failure> {
+        let mut url = Url::parse(question.url)
+            .map_err(|_| Error::upstream(format!("not a valid URL: '{}'", super::redacted(question.url))))?;
+        match url.scheme() {
+            "file" => return self.ask_file(url, question.range).await,
+            "http" | "https" => {}
+            _ => return Err(Failure::refused(&url, "[PLP0009] scheme is not supported")),
+        }
+        for _ in 0..=MOST_REDIRECTS {
+            forget_credentials(&mut url);
+            let response = self.send(&url, question).await?;
+            match redirect_target(&url, &response)? {
+                Some(target) => url = target,
+                None => return judged(url, response),
+            }
+        }
+        Err(Failure::refused(&url, "too many redirects"))
+    }
+
+    /// One attempt at a whole file: everything but 200 is a failure.
+    pub async fn ask_whole(&self, question: Question<'_>) -> Result<Answer, Failure> {
+        let answer = self.ask(question).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer),
+            status => Err(Failure::status(&answer.url, status, None)),
+        }
+    }
+
+    async fn send(&self, url: &Url, question: Question<'_>) -> Result<Response, Failure> {
+        let mut headers = match &self.home {
+            Some(home) if may_know_secrets(home, url) => self.secret_headers.clone(),
+            _ => HeaderMap::new(),
+        };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let range = question.range.map(|range| range.to_string());
+        set(&mut headers, ACCEPT, question.accept)?;
+        set(&mut headers, RANGE, range.as_deref())?;
+        let sent = self.client.get(url.clone()).headers(headers).send().await;
+        sent.map_err(|error| Failure::transport(url, error))
+    }
+
+    async fn ask_file(&self, url: Url, range: Option<ByteRange>) -> Result<Answer, Failure> {
+        let allowed = self.allowed_import_paths.clone();
+        let open = move || readable_path(&url, &allowed).and_then(|path| open_file(&url, &path, range));
+        spawn_blocking(open).await.map_err(Error::internal)?
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) -> Result<()> {
+    if let Some(value) = value {
+        headers.insert(name, HeaderValue::from_str(value).map_err(Error::internal)?);
+    }
+    Ok(())
+}
+
+fn judged(url: Url, response: Response) -> Result<Answer, Failure> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    if may_pass(status) {
+        return Err(Failure::status(&url, status, retry_after(&headers)));
+    }
+    Ok(Answer { status, url, headers, body: Body::Http(Box::new(response)) })
+}
+
+/// Where to go next, if anywhere. Only http and https are followed: a server must not make us read files.
+fn redirect_target(url: &Url, response: &Response) -> Result<Option<Url>, Failure> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let target = location.and_then(|location| url.join(location).ok());
+    match target {
+        Some(target) if matches!(target.scheme(), "http" | "https") => Ok(Some(target)),
+        _ => Err(Failure::refused(url, "redirected to what is not an http(s) address")),
+    }
+}
