@@ -1,0 +1,151 @@
+//! Credentials that were verified are remembered for a short while, so that a client which sends its
+//! password with each request does not pay the slow hash each time.
+//!
+//! What is kept is neither password nor hash but an HMAC under a key that lives as long as the process. The
+//! stored hash goes into it, so changing a password forgets the old one at once, on every host.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use ring::hmac;
+
+use super::{password, random};
+use crate::error::Result;
+
+const LIFETIME: Duration = Duration::from_secs(300);
+const CAPACITY: u64 = 10_000;
+
+type Digest = [u8; 32];
+
+/// Verifies passwords; one for the whole process.
+pub struct CredentialVerifier {
+    key: hmac::Key,
+    remembered: Cache<Digest, ()>,
+    hashing: Gate,
+    unknown_user: String,
+}
+
+impl CredentialVerifier {
+    /// `parallel` is how many passwords may be hashed at the same time: each takes 19 MiB and a processor.
+    pub fn new(parallel: usize) -> Result<Self> {
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
+            remembered: Cache::builder().max_capacity(CAPACITY).time_to_live(LIFETIME).build(),
+            hashing: Gate::new(parallel.max(1)),
+            unknown_user: password::unknown()?,
+        })
+    }
+
+    /// Whether these credentials were verified lately against this stored hash. Quick.
+    pub fn is_remembered(&self, username: &str, password: &str, stored: &str) -> bool {
+        self.remembered.contains_key(&self.digest(username, password, stored))
+    }
+
+    /// Verifies and remembers success; failures are not remembered. Slow unless remembered, so call it where
+    /// blocking is allowed; many equal calls at once hash once.
+    pub fn verify(&self, username: &str, password: &str, stored: &str) -> bool {
+        let check = || self.hashing.pass(|| password::verify(password, stored)).then_some(());
+        self.remembered.optionally_get_with(self.digest(username, password, stored), check).is_some()
+    }
+
+    /// Takes as long as a wrong password does: for a user who does not exist or may not log in, so that the
+    /// time of the answer does not tell.
+    pub fn refuse(&self, password: &str) {
+        self.hashing.pass(|| password::verify(password, &self.unknown_user));
+    }
+
+    fn digest(&self, username: &str, password: &str, stored: &str) -> Digest {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in [username, password, stored] {
+            // The length keeps `ab` + `c` apart from `a` + `bc`.
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
+    }
+}
+
+/// Lets a number of threads through at a time.
+struct Gate {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Gate {
+    fn new(places: usize) -> Self {
+        Self { free: Mutex::new(places), freed: Condvar::new() }
+    }
+
+    fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut free = self.free();
+        while *free == 0 {
+            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+        drop(free);
+        let _place = Place(self);
+        work()
+    }
+
+    /// A number cannot be left half changed, so a poisoned lock is as good as any.
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives its place back when dropped, also on panic.
+struct Place<'a>(&'a Gate);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.free() += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn success_is_remembered_until_the_stored_hash_changes() {
+        let verifier = CredentialVerifier::new(2).unwrap();
+        let stored = password::hash("right").unwrap();
+        assert!(!verifier.is_remembered("admin", "right", &stored));
+        assert!(verifier.verify("admin", "right", &stored));
+        assert!(verifier.is_remembered("admin", "right", &stored));
+        for (username, password) in [("admin", "wrong"), ("root", "right"), ("adminr", "ight")] {
+            assert!(!verifier.is_remembered(username, password, &stored), "{username} {password}");
+        }
+        let changed = password::hash("other").unwrap();
+        assert!(!verifier.is_remembered("admin", "right", &changed));
+        assert!(!verifier.verify("admin", "right", &changed));
+    }
+
+    #[test]
+    fn failure_is_not_remembered() {
+        let verifier = CredentialVerifier::new(1).unwrap();
+        let stored = password::hash("right").unwrap();
+        assert!(!verifier.verify("admin", "wrong", &stored));
+        assert!(!verifier.is_remembered("admin", "wrong", &stored));
+    }
+
+    #[test]
+    fn only_so_many_pass_at_once() {
+        let (gate, inside, most) = (Gate::new(2), AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = || {
+            let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
+            most.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(5));
+            inside.fetch_sub(1, Ordering::SeqCst);
+        };
+        std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(|| gate.pass(work)))));
+        assert_eq!(most.into_inner(), 2);
+        assert_eq!(*gate.free(), 2);
+    }
+}

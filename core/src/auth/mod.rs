@@ -1,0 +1,19 @@
+//! Who is asking and what they may do: passwords, remembered credentials, sessions, secrets at rest, and the
+//! declaration of rights. Pure of HTTP and of SQL; callers bring rows and cookies.
+
+pub mod credentials;
+pub mod password;
+pub mod policy;
+pub mod secrets;
+pub mod session;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::error::{Error, Result};
+
+/// Bytes nobody can guess, from the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::internal("the system gives no random bytes"))?;
+    Ok(bytes)
+}
