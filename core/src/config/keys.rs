@@ -1,0 +1,352 @@
+//! The table of keys: each with its name, type, default and meaning, and nowhere else.
+//!
+//! Keys that Pulp has carry Pulp's name in lower case, with Pulp's default and unit.
+
+use serde_json::Value;
+
+use super::checks::{
+    absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, origin, roles,
+    slashed_path, storage,
+};
+use super::kind::Kind;
+
+pub struct Key {
+    pub name: &'static str,
+    pub group: Group,
+    pub kind: Kind,
+    pub default: Default,
+    /// One paragraph of Markdown for `docs/configuration.md`.
+    pub about: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Server,
+    Storage,
+    Security,
+    Delivery,
+    Content,
+    Tasks,
+    Limits,
+}
+
+/// What holds when nobody gives a value.
+pub enum Default {
+    Text(&'static str),
+    Number(u64),
+    Flag(bool),
+    List(&'static [&'static str]),
+    /// Nothing fixed: the text tells what happens then.
+    Derived(&'static str),
+}
+
+impl Default {
+    pub fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => (*text).into(),
+            Self::Number(number) => (*number).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::List(texts) => (*texts).into(),
+            Self::Derived(_) => Value::Null,
+        }
+    }
+}
+
+/// The key of this name, if there is one.
+pub fn key(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+const SECONDS: Kind = Kind::Integer { least: 0, most: 1_000_000_000, unit: "seconds" };
+const LIFETIME: Kind = Kind::Integer { least: 3, most: 86_400, unit: "seconds" };
+const MINUTES: Kind = Kind::Integer { least: 0, most: 100_000_000, unit: "minutes" };
+const BYTES: Kind = Kind::Integer { least: 0, most: u64::MAX, unit: "bytes" };
+
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        group: Group::Server,
+        kind: Kind::Text(listen_address),
+        default: Default::Text("127.0.0.1:8080"),
+        about: "The address and port on which the server answers. `0.0.0.0:8080` answers on all IPv4 addresses of \
+                the machine, `[::]:8080` on all; put a proxy that speaks TLS before it then. Port 0 takes a free one.",
+    },
+    Key {
+        name: "data_dir",
+        group: Group::Server,
+        kind: Kind::Text(any_text),
+        default: Default::Text("./pith-data"),
+        about: "The folder of this installation: its `pith.toml` is read at the start, and unless told otherwise the \
+                database, the store and the key file lie in it. It is made when it does not exist.",
+    },
+    Key {
+        name: "roles",
+        group: Group::Server,
+        kind: Kind::TextList(roles),
+        default: Default::List(&["api", "content", "worker"]),
+        about: "What this process does: `api` answers the REST API, `content` serves files, `worker` runs tasks. \
+                Several hosts on one PostgreSQL and one object store may share the roles as they like.",
+    },
+    Key {
+        name: "log_format",
+        group: Group::Server,
+        kind: Kind::Choice(&["text", "json"]),
+        default: Default::Text("text"),
+        about: "How log lines look on standard error: `text` for people, `json` (one object a line) for collectors.",
+    },
+    Key {
+        name: "log_level",
+        group: Group::Server,
+        kind: Kind::Text(any_text),
+        default: Default::Text("info"),
+        about: "What is logged: `error`, `warn`, `info`, `debug` or `trace`, also by part of the program as in \
+                `info,pith_core::tasks=debug`.",
+    },
+    Key {
+        name: "database",
+        group: Group::Storage,
+        kind: Kind::Text(database),
+        default: Default::Derived("`pith.db` in the data folder"),
+        about: "Where the database is: `sqlite:FILE`, or `postgres://USER:PASSWORD@HOST/NAME` when several hosts \
+                share one. An SQLite file must lie on a local disk, not on a network share.",
+    },
+    Key {
+        name: "database_pool_size",
+        group: Group::Storage,
+        kind: Kind::Integer { least: 1, most: 1_000, unit: "" },
+        default: Default::Number(16),
+        about: "How many connections to the database this process opens at most.",
+    },
+    Key {
+        name: "storage",
+        group: Group::Storage,
+        kind: Kind::Text(storage),
+        default: Default::Derived("`store` in the data folder"),
+        about: "Where the files are kept: a folder, or `s3://BUCKET/PREFIX` for a service that speaks S3.",
+    },
+    Key {
+        name: "s3_endpoint",
+        group: Group::Storage,
+        kind: Kind::Text(http_address),
+        default: Default::Derived("the endpoint of AWS for the region"),
+        about: "The address of the S3 service when it is not AWS, as `https://s3.example.org:9000`.",
+    },
+    Key {
+        name: "s3_region",
+        group: Group::Storage,
+        kind: Kind::Text(any_text),
+        default: Default::Text("us-east-1"),
+        about: "The region of the bucket. Services other than AWS mostly take any.",
+    },
+    Key {
+        name: "s3_access_key_id",
+        group: Group::Storage,
+        kind: Kind::Secret,
+        default: Default::Derived("the role of the machine, where the service offers one"),
+        about: "The name of the key pair for S3; needs `s3_secret_access_key`.",
+    },
+    Key {
+        name: "s3_secret_access_key",
+        group: Group::Storage,
+        kind: Kind::Secret,
+        default: Default::Derived("the role of the machine, where the service offers one"),
+        about: "The secret of the key pair for S3; needs `s3_access_key_id`.",
+    },
+    Key {
+        name: "s3_allow_http",
+        group: Group::Storage,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Permits an `s3_endpoint` without TLS. Files and signatures then cross the network in clear.",
+    },
+    Key {
+        name: "redirect_to_object_storage",
+        group: Group::Storage,
+        kind: Kind::Boolean,
+        default: Default::Flag(true),
+        about: "On S3, answers a download with a redirect to a signed address of the object store. When false the \
+                bytes pass through this server. Without meaning for a local folder.",
+    },
+    Key {
+        name: "admin_password",
+        group: Group::Security,
+        kind: Kind::Secret,
+        default: Default::Derived("a generated password, shown once"),
+        about: "The password which the user `admin` gets when an empty database is set up. Later it has no effect: \
+                use `pith user set-password admin`.",
+    },
+    Key {
+        name: "secret_key_file",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Derived("`secret.key` in the data folder"),
+        about: "The file with the keys that encrypt stored credentials of remotes. It is made when it does not exist. \
+                Each line is 32 random bytes in base64, the newest key first: to change the key, add a line at the \
+                top and keep the old ones. Back it up apart from the database; all hosts need the same.",
+    },
+    Key {
+        name: "content_origin",
+        group: Group::Delivery,
+        kind: Kind::Text(origin),
+        default: Default::Derived("the scheme and host of each request"),
+        about: "The public address under which clients fetch files, as `https://packages.example.org`; it begins the \
+                `base_url` of distributions.",
+    },
+    Key {
+        name: "api_root",
+        group: Group::Delivery,
+        kind: Kind::Text(slashed_path),
+        default: Default::Text("/pulp/"),
+        about: "The path below which the API lies; `api/v3/` follows it. Starts and ends with `/`.",
+    },
+    Key {
+        name: "content_path_prefix",
+        group: Group::Delivery,
+        kind: Kind::Text(slashed_path),
+        default: Default::Text("/pulp/content/"),
+        about: "The path below which distributions are served. Starts and ends with `/`.",
+    },
+    Key {
+        name: "hide_guarded_distributions",
+        group: Group::Delivery,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Leaves distributions with a content guard out of the list that `content_path_prefix` shows.",
+    },
+    Key {
+        name: "distributed_publication_retention_period",
+        group: Group::Delivery,
+        kind: SECONDS,
+        default: Default::Number(3 * 24 * 60 * 60),
+        about: "How long the files of a publication are still served after a distribution went on to a newer one, so \
+                that clients with old metadata can finish.",
+    },
+    Key {
+        name: "remote_content_fetch_failure_cooldown",
+        group: Group::Delivery,
+        kind: SECONDS,
+        default: Default::Number(300),
+        about: "How long an upstream address that failed to deliver a file is left alone.",
+    },
+    Key {
+        name: "allowed_content_checksums",
+        group: Group::Content,
+        kind: Kind::TextList(checksums),
+        default: Default::List(&["sha224", "sha256", "sha384", "sha512"]),
+        about: "The digests computed and accepted for files: of `md5`, `sha1`, `sha224`, `sha256`, `sha384` and \
+                `sha512`. `sha256` cannot be left out.",
+    },
+    Key {
+        name: "allowed_import_paths",
+        group: Group::Content,
+        kind: Kind::TextList(absolute_paths),
+        default: Default::List(&[]),
+        about: "Folders of this machine from which users may sync (`file://` addresses) and import.",
+    },
+    Key {
+        name: "allowed_export_paths",
+        group: Group::Content,
+        kind: Kind::TextList(absolute_paths),
+        default: Default::List(&[]),
+        about: "Folders of this machine to which users may export.",
+    },
+    Key {
+        name: "orphan_protection_time",
+        group: Group::Content,
+        kind: MINUTES,
+        default: Default::Number(24 * 60),
+        about: "How long content that is in no repository version is safe from orphan clean-up, counted from its last \
+                use.",
+    },
+    Key {
+        name: "upload_protection_time",
+        group: Group::Content,
+        kind: MINUTES,
+        default: Default::Number(0),
+        about: "After how long an unfinished upload is removed; 0 keeps it.",
+    },
+    Key {
+        name: "tmpfile_protection_time",
+        group: Group::Content,
+        kind: MINUTES,
+        default: Default::Number(0),
+        about: "After how long a temporary file left by a task is removed; 0 keeps it.",
+    },
+    Key {
+        name: "workers",
+        group: Group::Tasks,
+        kind: Kind::Integer { least: 1, most: 256, unit: "" },
+        default: Default::Number(2),
+        about: "How many tasks a process with the role `worker` runs at the same time.",
+    },
+    Key {
+        name: "task_protection_time",
+        group: Group::Tasks,
+        kind: MINUTES,
+        default: Default::Number(0),
+        about: "After how long a finished task is removed; 0 keeps it.",
+    },
+    Key {
+        name: "task_grace_interval",
+        group: Group::Tasks,
+        kind: SECONDS,
+        default: Default::Number(600),
+        about: "How long a task that was asked to stop may take before it is ended.",
+    },
+    Key {
+        name: "task_diagnostics",
+        group: Group::Tasks,
+        kind: Kind::TextList(diagnostics),
+        default: Default::List(&[]),
+        about: "What is recorded about each task for `profile_artifacts`: `memory`, or nothing.",
+    },
+    Key {
+        name: "worker_ttl",
+        group: Group::Tasks,
+        kind: LIFETIME,
+        default: Default::Number(30),
+        about: "A worker that gave no sign of life for this long counts as missing, and its task as failed.",
+    },
+    Key {
+        name: "api_app_ttl",
+        group: Group::Tasks,
+        kind: LIFETIME,
+        default: Default::Number(120),
+        about: "The same for a process with the role `api`, as `status/` shows it.",
+    },
+    Key {
+        name: "content_app_ttl",
+        group: Group::Tasks,
+        kind: LIFETIME,
+        default: Default::Number(30),
+        about: "The same for a process with the role `content`.",
+    },
+    Key {
+        name: "json_body_limit",
+        group: Group::Limits,
+        kind: Kind::Integer { least: 1_024, most: 1 << 30, unit: "bytes" },
+        default: Default::Number(1 << 20),
+        about: "The largest request body of JSON or form fields; uploaded files do not count.",
+    },
+    Key {
+        name: "upload_size_limit",
+        group: Group::Limits,
+        kind: BYTES,
+        default: Default::Number(0),
+        about: "The largest file that may be uploaded; 0 is no limit but the store's.",
+    },
+    Key {
+        name: "path_cache_entries",
+        group: Group::Limits,
+        kind: Kind::Integer { least: 0, most: 100_000_000, unit: "paths" },
+        default: Default::Number(100_000),
+        about: "How many paths of the content face are remembered together with what they lead to; 0 remembers none.",
+    },
+    Key {
+        name: "body_cache_bytes",
+        group: Group::Limits,
+        kind: BYTES,
+        default: Default::Number(32 << 20),
+        about: "How much memory holds small files that are fetched often; 0 holds none.",
+    },
+];

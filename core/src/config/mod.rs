@@ -1,0 +1,188 @@
+//! The configuration: every key is described once, in [`keys`], from which come the reading of `pith.toml`
+//! and of `PITH_<KEY>` variables, the errors and `docs/configuration.md`. Nothing else in core reads the
+//! environment. A [`Config`] never changes once loaded.
+
+mod addresses;
+mod checks;
+mod error;
+mod keys;
+mod kind;
+mod reference;
+mod sources;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+pub use addresses::{DatabaseAddress, Secret, StorageAddress};
+pub use error::{ConfigError, Source};
+pub use reference::reference;
+pub use sources::Overrides;
+
+/// The file looked for in the data folder when no other is named.
+pub const FILE_NAME: &str = "pith.toml";
+
+/// What the administrator decided, complete and checked. Field names are the keys; their meaning, unit and
+/// default stand in the table of keys and in `docs/configuration.md`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `host:port`; port 0 lets the system choose one.
+    pub listen: String,
+    /// Absolute.
+    pub data_dir: PathBuf,
+    pub database: DatabaseAddress,
+    pub database_pool_size: u32,
+    pub storage: StorageAddress,
+    pub s3_endpoint: Option<String>,
+    pub s3_region: String,
+    pub s3_access_key_id: Option<Secret>,
+    pub s3_secret_access_key: Option<Secret>,
+    pub s3_allow_http: bool,
+    pub redirect_to_object_storage: bool,
+    pub roles: BTreeSet<Role>,
+    pub workers: usize,
+    pub admin_password: Option<Secret>,
+    pub secret_key_file: PathBuf,
+    pub log_format: LogFormat,
+    /// A filter as `tracing` reads it: `info`, or `info,pith_core=debug`.
+    pub log_level: String,
+    /// `https://host[:port]` without a path; none means the origin of each request.
+    pub content_origin: Option<String>,
+    /// Starts and ends with `/`.
+    pub api_root: String,
+    /// Starts and ends with `/`.
+    pub content_path_prefix: String,
+    pub hide_guarded_distributions: bool,
+    #[serde(deserialize_with = "seconds")]
+    pub distributed_publication_retention_period: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub remote_content_fetch_failure_cooldown: Duration,
+    /// Always holds `sha256`.
+    pub allowed_content_checksums: Vec<String>,
+    pub allowed_import_paths: Vec<PathBuf>,
+    pub allowed_export_paths: Vec<PathBuf>,
+    #[serde(deserialize_with = "minutes")]
+    pub orphan_protection_time: Duration,
+    /// Zero keeps finished tasks for ever.
+    #[serde(deserialize_with = "minutes")]
+    pub task_protection_time: Duration,
+    /// Zero keeps unfinished uploads for ever.
+    #[serde(deserialize_with = "minutes")]
+    pub upload_protection_time: Duration,
+    /// Zero keeps temporary files for ever.
+    #[serde(deserialize_with = "minutes")]
+    pub tmpfile_protection_time: Duration,
+    pub task_diagnostics: Vec<String>,
+    #[serde(deserialize_with = "seconds")]
+    pub task_grace_interval: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub worker_ttl: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub api_app_ttl: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub content_app_ttl: Duration,
+    pub json_body_limit: usize,
+    /// In bytes; zero is no limit.
+    pub upload_size_limit: u64,
+    pub path_cache_entries: u64,
+    pub body_cache_bytes: u64,
+}
+
+/// What one process does for the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Api,
+    Content,
+    Worker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// Joins the sources: command line before environment before file before default. Variables not named
+    /// `PITH_…` are passed over; an unknown key, a wrong type or an impossible value is an error naming the
+    /// key. `file` must exist when given; without it `pith.toml` of the data folder is read if there is one.
+    pub fn load(
+        command_line: &Overrides,
+        environment: impl Iterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self, ConfigError> {
+        let given = sources::Given::gather(command_line, environment, file)?;
+        let mut values: Map<String, Value> = given.values();
+        derive_from_data_dir(&mut values)?;
+        let config = serde_json::from_value::<Self>(Value::Object(values)).map_err(ConfigError::table)?;
+        config.check_together(&given)?;
+        Ok(config)
+    }
+
+    pub fn has_role(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// The largest file taken, in bytes; none for no limit.
+    pub fn largest_upload(&self) -> Option<u64> {
+        (self.upload_size_limit > 0).then_some(self.upload_size_limit)
+    }
+
+    /// What no key can tell alone.
+    fn check_together(&self, given: &sources::Given) -> Result<(), ConfigError> {
+        if self.s3_access_key_id.is_some() != self.s3_secret_access_key.is_some() {
+            let (set, missing) = match self.s3_access_key_id {
+                Some(_) => ("s3_access_key_id", "s3_secret_access_key"),
+                None => ("s3_secret_access_key", "s3_access_key_id"),
+            };
+            return Err(given.error(missing, format!("is needed as well, since `{set}` is set")));
+        }
+        if self.content_path_prefix.starts_with(&format!("{}api/", self.api_root)) {
+            let problem = format!("must not lie below the API, which answers at `{}api/`", self.api_root);
+            return Err(given.error("content_path_prefix", problem));
+        }
+        if self.content_path_prefix == "/" {
+            return Err(given.error("content_path_prefix", "must name a folder, as `/pulp/content/` does".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Fills what has no fixed default: the database, the store and the key file live in the data folder.
+fn derive_from_data_dir(values: &mut Map<String, Value>) -> Result<(), ConfigError> {
+    let folder = values.get("data_dir").and_then(Value::as_str).unwrap_or_default();
+    let folder = std::path::absolute(folder).map_err(|cause| ConfigError::new("data_dir", None, cause.to_string()))?;
+    // Not every path is text; the derived ones must be, since they pass through the same reading as given ones.
+    let Some(text) = folder.to_str() else {
+        return Err(ConfigError::new("data_dir", None, "must be a path of UTF-8 text".into()));
+    };
+    let text = text.trim_end_matches('/').to_owned();
+    for (key, derived) in [
+        ("database", format!("sqlite:{text}/pith.db")),
+        ("storage", format!("{text}/store")),
+        ("secret_key_file", format!("{text}/secret.key")),
+    ] {
+        if values.get(key).is_none_or(Value::is_null) {
+            values.insert(key.into(), derived.into());
+        }
+    }
+    values.insert("data_dir".into(), if text.is_empty() { "/".into() } else { text.into() });
+    Ok(())
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+fn minutes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(|minutes| Duration::from_secs(minutes.saturating_mul(60)))
+}
+
+#[cfg(test)]
+mod tests;
