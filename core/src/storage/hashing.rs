@@ -1,0 +1,149 @@
+//! Hashing of unfinished uploads ahead of time: while a client sends the next chunk, those before are
+//! hashed from the page cache. Only a shortcut, known to this process alone: without it the assembled
+//! file is hashed from its start.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::digest::{self, DigestSet, Lanes};
+use super::staging::BLOCK;
+use crate::error::Result;
+use crate::id::Id;
+
+/// So many uploads are followed at once; another one is hashed when it is assembled.
+const FOLLOWED: usize = 256;
+
+struct Progress {
+    file: Arc<File>,
+    /// The bytes before are hashed when `work` ends.
+    end: u64,
+    work: JoinHandle<io::Result<Lanes>>,
+}
+
+/// How far the uploads are hashed.
+#[derive(Clone)]
+pub(super) struct Hashing {
+    digests: DigestSet,
+    uploads: Arc<Mutex<HashMap<Id, Progress>>>,
+}
+
+impl Hashing {
+    pub fn new(digests: DigestSet) -> Self {
+        Self { digests, uploads: Arc::default() }
+    }
+
+    fn uploads(&self) -> std::sync::MutexGuard<'_, HashMap<Id, Progress>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A chunk lies in the file: goes on with it if it is the next one, starts over if it is one hashed before.
+    pub fn chunk_put(&self, upload: Id, path: &Path, offset: u64, size: u64) {
+        let mut uploads = self.uploads();
+        if uploads.get(&upload).is_some_and(|progress| offset < progress.end) {
+            uploads.remove(&upload);
+            return;
+        }
+        let before = match uploads.remove(&upload) {
+            Some(progress) if progress.end == offset => progress,
+            Some(progress) => {
+                uploads.insert(upload, progress);
+                return;
+            }
+            None if offset == 0 && uploads.len() < FOLLOWED => {
+                // Opened anew, since a duplicate would share the chunk's lock.
+                let Ok(file) = File::open(path) else { return };
+                let digests = self.digests;
+                Progress { file: Arc::new(file), end: 0, work: tokio::spawn(async move { Ok(digest::lanes(digests)) }) }
+            }
+            None => return,
+        };
+        let (file, end) = (before.file, offset + size);
+        let hashed = file.clone();
+        let work = tokio::spawn(async move {
+            let lanes = before.work.await.map_err(io::Error::other)??;
+            spawn_blocking(move || hash_range(&hashed, lanes, offset, end)).await.map_err(io::Error::other)?
+        });
+        uploads.insert(upload, Progress { file, end, work });
+    }
+
+    pub fn forget(&self, upload: Id) {
+        self.uploads().remove(&upload);
+    }
+
+    /// The hashers for the file and how many bytes of it they have seen; waits for the work under way.
+    pub async fn take(&self, upload: Id, digests: DigestSet) -> Option<(Lanes, u64)> {
+        let progress = self.uploads().remove(&upload).filter(|_| digests == self.digests)?;
+        let lanes = progress.work.await.ok()?.ok()?;
+        Some((lanes, progress.end))
+    }
+
+    /// For a writer that changes bytes from `offset` on.
+    pub fn touched(&self, upload: Id, offset: u64) -> Touched {
+        Touched { hashing: self.clone(), upload, offset, put: false }
+    }
+}
+
+/// When dropped without a put, bytes that were hashed may have changed: such hashes are given up.
+pub(super) struct Touched {
+    hashing: Hashing,
+    upload: Id,
+    offset: u64,
+    put: bool,
+}
+
+impl Touched {
+    /// The bytes written are the chunk's, about which [`Hashing::chunk_put`] was told.
+    pub fn put(mut self) {
+        self.put = true;
+    }
+}
+
+impl Drop for Touched {
+    fn drop(&mut self) {
+        if self.put {
+            return;
+        }
+        let mut uploads = self.hashing.uploads();
+        if uploads.get(&self.upload).is_some_and(|progress| self.offset < progress.end) {
+            uploads.remove(&self.upload);
+        }
+    }
+}
+
+/// Continues both lanes over a range of the file, each on a thread of its own.
+pub(super) fn hash_range(file: &File, lanes: Lanes, start: u64, end: u64) -> io::Result<Lanes> {
+    let [mut first, mut second] = lanes;
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| hash_lane(file, &mut second, start, end));
+        let done = hash_lane(file, &mut first, start, end);
+        other.join().unwrap_or_else(|_| Err(io::Error::other("a hashing thread panicked"))).and(done)
+    })?;
+    Ok([first, second])
+}
+
+fn hash_lane(file: &File, lane: &mut digest::Lane, start: u64, end: u64) -> io::Result<()> {
+    if lane.is_empty() {
+        return Ok(());
+    }
+    let mut buffer = vec![0; BLOCK];
+    let mut position = start;
+    while position < end {
+        let part = buffer.len().min(usize::try_from(end - position).unwrap_or(usize::MAX));
+        file.read_exact_at(&mut buffer[..part], position)?;
+        lane.update(&buffer[..part]);
+        position += part as u64;
+    }
+    Ok(())
+}
+
+/// The digests of a whole file, continuing from what was hashed before.
+pub(super) fn digests_of(file: &File, lanes: Lanes, start: u64, end: u64) -> Result<digest::Digests> {
+    let lanes = hash_range(file, lanes, start, end).map_err(|cause| super::failed("cannot read the upload", cause))?;
+    digest::finish(lanes)
+}

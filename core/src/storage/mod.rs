@@ -1,0 +1,257 @@
+//! The object store: where the bytes of artifacts and of unfinished uploads are. Two kinds, a local folder
+//! and a bucket that speaks S3; nothing here knows the database, HTTP or the environment.
+//!
+//! Bytes go in by [`Storage::stage`], `write`, `finish`, [`Storage::keep`]; only after `keep` returned may
+//! a row point at them. They go out by [`Storage::stream`], [`Storage::presigned`] or [`Storage::local_path`].
+
+mod digest;
+mod hashing;
+mod local;
+mod object;
+mod paths;
+mod staging;
+mod uploads;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use tokio::task::spawn_blocking;
+
+pub use digest::{Algorithm, DigestSet, Digests};
+pub use staging::{Staged, StagedReader, StagingWriter};
+
+use crate::error::{Error, Result};
+use crate::id::{Id, Sha256};
+use hashing::Hashing;
+use local::Local;
+use object::Bucket;
+
+/// The bytes of an artifact as they come from the store.
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
+
+/// Where the store is and how to reach it.
+#[derive(Clone)]
+pub struct StorageConfig {
+    /// `file:///folder`, a plain path, or `s3://bucket/prefix`.
+    pub url: String,
+    /// The address of an S3 server other than Amazon's.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+    /// Permits an endpoint without TLS.
+    pub allow_http: bool,
+    /// A folder of this host for files being written. A local store has its own, where a rename
+    /// suffices to keep a file.
+    pub staging: PathBuf,
+    /// The digests artifacts get, which are prepared while an upload's chunks arrive.
+    pub digests: DigestSet,
+}
+
+/// What [`Storage::verify`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Missing,
+    Corrupt,
+    Intact,
+}
+
+/// The space of a local store's file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub total: u64,
+    pub used: u64,
+    pub free: u64,
+}
+
+/// The store of this installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage(Arc<Inner>);
+
+struct Inner {
+    kind: Kind,
+    staging: PathBuf,
+    hashing: Hashing,
+    /// Names this process among those that write to the same uploads.
+    process: Id,
+}
+
+enum Kind {
+    Local(Local),
+    Bucket(Bucket),
+}
+
+/// So many files of a bulk are kept at the same time.
+const TOGETHER: usize = 16;
+
+impl Storage {
+    /// Creates the folders of a local store; asks the bucket with one request whether it can be used.
+    pub async fn open(config: &StorageConfig) -> Result<Self> {
+        let (kind, staging) = match config.url.strip_prefix("s3://") {
+            Some(bucket) => (Kind::Bucket(Bucket::open(config, bucket).await?), config.staging.clone()),
+            None => {
+                let local = Local::open(local_root(&config.url)?).await?;
+                let staging = local.staging();
+                (Kind::Local(local), staging)
+            }
+        };
+        tokio::fs::create_dir_all(&staging)
+            .await
+            .map_err(|cause| failed(&format!("cannot create the folder `{}`", staging.display()), cause))?;
+        let hashing = Hashing::new(config.digests);
+        Ok(Self(Arc::new(Inner { kind, staging, hashing, process: Id::new() })))
+    }
+
+    /// Begins a file in the staging folder of this host, to be hashed while it is written.
+    pub fn stage(&self, digests: DigestSet) -> Result<StagingWriter> {
+        Ok(StagingWriter::to_folder(&self.0.staging, digests))
+    }
+
+    /// Stages bytes that are in memory already.
+    pub async fn stage_bytes(&self, bytes: Bytes, digests: DigestSet) -> Result<Staged> {
+        let mut writer = self.stage(digests)?;
+        writer.write(bytes).await?;
+        writer.finish().await
+    }
+
+    /// Puts the file at the place of its SHA-256. When this returns, the content and the name of the file
+    /// survive a loss of power. Idempotent: what is there already is replaced by the same bytes, which
+    /// mends a damaged artifact.
+    pub async fn keep(&self, staged: Staged) -> Result<()> {
+        match &self.0.kind {
+            Kind::Local(local) => local.keep(staged).await,
+            Kind::Bucket(bucket) => bucket.keep(staged).await,
+        }
+    }
+
+    /// Keeps many files, with far fewer synchronisations of the disk than files. When it fails, some may
+    /// have been kept.
+    pub async fn keep_all(&self, staged: Vec<Staged>) -> Result<()> {
+        match &self.0.kind {
+            Kind::Local(local) if staged.len() > TOGETHER => local.keep_bulk(staged).await,
+            _ => {
+                futures_util::stream::iter(staged.into_iter().map(Ok))
+                    .try_for_each_concurrent(TOGETHER, |staged| self.keep(staged))
+                    .await
+            }
+        }
+    }
+
+    /// Where the artifact's file is, whether it exists or not; `None` if the store is not local.
+    pub fn local_path(&self, sha256: &Sha256) -> Option<PathBuf> {
+        match &self.0.kind {
+            Kind::Local(local) => Some(local.artifact(sha256)),
+            Kind::Bucket(_) => None,
+        }
+    }
+
+    /// The bytes of an artifact or of a range of them, which the caller knows to lie inside. A missing
+    /// artifact is an error here, one cut short an error of the stream.
+    pub async fn stream(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<ByteStream> {
+        match &self.0.kind {
+            Kind::Local(local) => local.stream(sha256, range).await,
+            Kind::Bucket(bucket) => bucket.stream(sha256, range).await,
+        }
+    }
+
+    /// An address at which anyone may read the artifact for this long, answered with this file name and
+    /// content type; `None` for a local store.
+    pub async fn presigned(
+        &self,
+        sha256: &Sha256,
+        file_name: &str,
+        content_type: &str,
+        valid: Duration,
+    ) -> Result<Option<String>> {
+        match &self.0.kind {
+            Kind::Local(_) => Ok(None),
+            Kind::Bucket(bucket) => bucket.presigned(sha256, file_name, content_type, valid).await.map(Some),
+        }
+    }
+
+    /// Removes an artifact's bytes. Idempotent.
+    pub async fn delete(&self, sha256: &Sha256) -> Result<()> {
+        match &self.0.kind {
+            Kind::Local(local) => local.delete(sha256).await,
+            Kind::Bucket(bucket) => bucket.delete(sha256).await,
+        }
+    }
+
+    /// The size of a stored artifact, `None` if it is not there.
+    pub async fn size(&self, sha256: &Sha256) -> Result<Option<u64>> {
+        match &self.0.kind {
+            Kind::Local(local) => local.size(sha256).await,
+            Kind::Bucket(bucket) => bucket.size(sha256).await,
+        }
+    }
+
+    /// All artifacts with their sizes, in no order.
+    pub fn list(&self) -> BoxStream<'static, Result<(Sha256, u64)>> {
+        match &self.0.kind {
+            Kind::Local(local) => local.list().boxed(),
+            Kind::Bucket(bucket) => bucket.list().boxed(),
+        }
+    }
+
+    /// Reads an artifact and compares its SHA-256 with its name.
+    pub async fn verify(&self, sha256: &Sha256) -> Result<Verdict> {
+        if self.size(sha256).await?.is_none() {
+            return Ok(Verdict::Missing);
+        }
+        let mut stream = self.stream(sha256, None).await?;
+        let mut hasher = digest::lanes(DigestSet::sha256());
+        while let Some(bytes) = stream.try_next().await? {
+            hasher = spawn_blocking(move || {
+                hasher.iter_mut().for_each(|lane| lane.update(&bytes));
+                hasher
+            })
+            .await
+            .map_err(Error::internal)?;
+        }
+        let intact = digest::finish(hasher)?.sha256 == *sha256;
+        Ok(if intact { Verdict::Intact } else { Verdict::Corrupt })
+    }
+
+    /// The space of the file system; `None` if the store is not local or does not tell.
+    pub fn usage(&self) -> Option<Usage> {
+        match &self.0.kind {
+            Kind::Local(local) => local.usage(),
+            Kind::Bucket(_) => None,
+        }
+    }
+
+    /// Removes files of the staging folder that nobody has written to for so long; the count of them.
+    pub async fn sweep_staging(&self, older_than: Duration) -> Result<u64> {
+        let folder = self.0.staging.clone();
+        let swept = spawn_blocking(move || staging::sweep(&folder, older_than)).await.map_err(Error::internal)?;
+        swept.map_err(|cause| failed("cannot sweep the staging folder", cause))
+    }
+}
+
+fn local_root(url: &str) -> Result<PathBuf> {
+    match url.split_once("://") {
+        None => Ok(PathBuf::from(url)),
+        Some(("file", path)) if path.starts_with('/') => Ok(PathBuf::from(path)),
+        Some(_) => Err(Error::Malformed(format!("`{url}` is neither a folder nor `s3://bucket/prefix`"))),
+    }
+}
+
+/// A failure of the local disk; a full one is named to the client too.
+fn failed(what: &str, cause: std::io::Error) -> Error {
+    match cause.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            Error::storage(format!("{what}: no space left"), cause)
+        }
+        _ => Error::storage(what, cause),
+    }
+}
+
+/// Continues as a stream of an artifact's bytes.
+fn boxed(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> ByteStream {
+    stream.boxed()
+}

@@ -1,0 +1,220 @@
+//! A store in a bucket that speaks S3.
+
+use std::io::Read;
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, future};
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use object_store::{
+    BackoffConfig, ClientOptions, GetOptions, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::task::spawn_blocking;
+
+use super::paths::{self, Keys};
+use super::staging::{Staged, StagedReader};
+use super::{ByteStream, StorageConfig, boxed, failed};
+use crate::error::{Error, Result};
+use crate::id::{Id, Sha256};
+
+/// Above this size a file is sent in parts; S3 wants at least 5 MiB per part.
+const PART: u64 = 8 << 20;
+/// S3 takes no more parts than these, so large files have larger ones.
+const MOST_PARTS: u64 = 10_000;
+/// Parts under way at once, each in memory.
+const PARTS_TOGETHER: usize = 4;
+/// A connection that answers nothing for so long is given up.
+const SILENCE: Duration = Duration::from_secs(30);
+/// No retry starts later than this after the first try.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Clone)]
+pub(super) struct Bucket {
+    store: AmazonS3,
+    keys: Keys,
+}
+
+impl Bucket {
+    /// `address` is `bucket/prefix`.
+    pub async fn open(config: &StorageConfig, address: &str) -> Result<Self> {
+        // The HTTP client insists on a provider even for plain HTTP; an earlier one stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (name, prefix) = address.split_once('/').unwrap_or((address, ""));
+        let public = format!("cannot use the bucket `{name}`");
+        let store = build(config, name).map_err(|cause| Error::storage(public.clone(), cause))?;
+        let bucket = Self { store, keys: Keys::new(prefix) };
+        // Nothing is ever there, so the answer is short.
+        let probe = Path::from(bucket.keys.staging());
+        bucket.store.list(Some(&probe)).try_next().await.map_err(|cause| Error::storage(public, cause))?;
+        Ok(bucket)
+    }
+
+    fn artifact(&self, sha256: &Sha256) -> Path {
+        Path::from(self.keys.artifact(sha256))
+    }
+
+    pub async fn keep(&self, staged: Staged) -> Result<()> {
+        let (to, what) = (self.artifact(&staged.digests.sha256), format!("cannot store `{}`", staged.digests.sha256));
+        self.send(&to, staged, &what).await
+    }
+
+    pub async fn put_chunk(&self, upload: Id, offset: u64, staged: Staged) -> Result<()> {
+        self.send(&Path::from(self.keys.upload_chunk(upload, offset)), staged, "cannot store the chunk").await
+    }
+
+    async fn send(&self, to: &Path, staged: Staged, what: &str) -> Result<()> {
+        if let Some(bytes) = staged.in_memory() {
+            return self.put(to, bytes.clone(), what).await;
+        }
+        if staged.size <= PART {
+            let bytes = next_part(staged.reader()?, staged.size).await?.0;
+            return self.put(to, bytes, what).await;
+        }
+        let mut upload = self.store.put_multipart(to).await.map_err(|cause| Error::storage(what, cause))?;
+        let sent = send_parts(upload.as_mut(), &staged, what).await;
+        if sent.is_err() {
+            // The first error is the one to report; parts left behind cost space until the bucket expires them.
+            if let Err(error) = upload.abort().await {
+                tracing::warn!(key = %to, %error, "an unfinished multipart upload could not be removed");
+            }
+        }
+        sent
+    }
+
+    async fn put(&self, to: &Path, bytes: Bytes, what: &str) -> Result<()> {
+        self.store.put(to, bytes.into()).await.map(drop).map_err(|cause| Error::storage(what, cause))
+    }
+
+    pub async fn stream(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<ByteStream> {
+        if range.as_ref().is_some_and(|range| range.is_empty()) {
+            return Ok(boxed(futures_util::stream::empty()));
+        }
+        self.read(&self.artifact(sha256), range, format!("cannot read `{sha256}`")).await
+    }
+
+    pub async fn chunk(&self, upload: Id, offset: u64) -> Result<ByteStream> {
+        self.read(&Path::from(self.keys.upload_chunk(upload, offset)), None, "cannot read the chunk".into()).await
+    }
+
+    async fn read(&self, from: &Path, range: Option<Range<u64>>, what: String) -> Result<ByteStream> {
+        let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
+        let got = self.store.get_opts(from, options).await.map_err(|cause| Error::storage(what.as_str(), cause))?;
+        Ok(boxed(got.into_stream().map_err(move |cause| Error::storage(what.as_str(), cause))))
+    }
+
+    pub async fn presigned(
+        &self,
+        sha256: &Sha256,
+        file_name: &str,
+        content_type: &str,
+        valid: Duration,
+    ) -> Result<String> {
+        let disposition = disposition(file_name);
+        let answer = [("response-content-disposition", disposition.as_str()), ("response-content-type", content_type)];
+        let options = SignedUrlOptions::default().with_query(answer);
+        let signed = self.store.signed_url_opts(reqwest::Method::GET, &self.artifact(sha256), valid, &options).await;
+        signed.map(String::from).map_err(|cause| Error::storage("cannot sign an address", cause))
+    }
+
+    pub async fn delete(&self, sha256: &Sha256) -> Result<()> {
+        match self.store.delete(&self.artifact(sha256)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(cause) => Err(Error::storage(format!("cannot delete `{sha256}`"), cause)),
+        }
+    }
+
+    pub async fn size(&self, sha256: &Sha256) -> Result<Option<u64>> {
+        match self.store.head(&self.artifact(sha256)).await {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(cause) => Err(Error::storage(format!("cannot read `{sha256}`"), cause)),
+        }
+    }
+
+    pub fn list(&self) -> impl Stream<Item = Result<(Sha256, u64)>> + Send + 'static {
+        self.store
+            .list(Some(&Path::from(self.keys.artifacts())))
+            .map_err(|cause| Error::storage("cannot list the artifacts", cause))
+            .try_filter_map(|found| future::ok(digest_of(&found.location).map(|digest| (digest, found.size))))
+    }
+
+    /// Removes all chunks. Idempotent.
+    pub async fn drop_upload(&self, upload: Id) -> Result<()> {
+        let chunks = self.store.list(Some(&Path::from(self.keys.upload(upload)))).map_ok(|found| found.location);
+        self.store
+            .delete_stream(chunks.boxed())
+            .try_for_each(|_| future::ok(()))
+            .await
+            .map_err(|cause| Error::storage("cannot delete the upload", cause))
+    }
+}
+
+fn build(config: &StorageConfig, bucket: &str) -> object_store::Result<AmazonS3> {
+    let client = ClientOptions::new()
+        .with_allow_http(config.allow_http)
+        .with_connect_timeout(Duration::from_secs(5))
+        .with_read_timeout(SILENCE)
+        // A slow reader of a large artifact may take as long as it likes.
+        .with_timeout_disabled();
+    let retry = RetryConfig { max_retries: 5, retry_timeout: PATIENCE, backoff: BackoffConfig::default() };
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_client_options(client).with_retry(retry);
+    if let Some(region) = &config.region {
+        builder = builder.with_region(region);
+    }
+    if let Some(endpoint) = &config.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) {
+        builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+    }
+    builder.build()
+}
+
+async fn send_parts(upload: &mut dyn MultipartUpload, staged: &Staged, what: &str) -> Result<()> {
+    let size = PART.max(staged.size.div_ceil(MOST_PARTS));
+    let (mut reader, mut left) = (staged.reader()?, staged.size);
+    let mut under_way = futures_util::stream::FuturesUnordered::new();
+    while left > 0 {
+        let (part, rest) = next_part(reader, size.min(left)).await?;
+        (reader, left) = (rest, left - part.len() as u64);
+        if under_way.len() == PARTS_TOGETHER {
+            under_way.try_next().await.map_err(|cause| Error::storage(what, cause))?;
+        }
+        under_way.push(upload.put_part(PutPayload::from(part)));
+    }
+    while under_way.try_next().await.map_err(|cause| Error::storage(what, cause))?.is_some() {}
+    upload.complete().await.map(drop).map_err(|cause| Error::storage(what, cause))
+}
+
+async fn next_part(mut reader: StagedReader, size: u64) -> Result<(Bytes, StagedReader)> {
+    let read = spawn_blocking(move || {
+        let mut part = vec![0; usize::try_from(size).map_err(std::io::Error::other)?];
+        reader.read_exact(&mut part)?;
+        Ok((Bytes::from(part), reader))
+    });
+    read.await.map_err(Error::internal)?.map_err(|cause| failed("cannot read the staged file", cause))
+}
+
+fn digest_of(key: &Path) -> Option<Sha256> {
+    let key = key.as_ref();
+    let (above, name) = key.rsplit_once('/')?;
+    let folder = above.rsplit('/').next()?;
+    paths::artifact_digest(folder, name)
+}
+
+/// What RFC 6266 lets stand unencoded in an extended parameter.
+const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A `Content-Disposition` that saves under this name, whatever characters it has.
+fn disposition(file_name: &str) -> String {
+    let plain = |byte: char| byte.is_ascii_graphic() && !matches!(byte, '"' | '\\' | '%') || byte == ' ';
+    if file_name.chars().all(plain) {
+        format!("attachment; filename=\"{file_name}\"")
+    } else {
+        format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, EXTENDED))
+    }
+}

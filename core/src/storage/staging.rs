@@ -1,0 +1,320 @@
+//! Bytes on their way into the store: hashed while they are written to a file of this host's staging
+//! folder. What is dropped without being kept leaves no file behind.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::digest::{self, DigestSet, Digests, Lane, Lanes};
+use super::{failed, paths};
+use crate::error::{Error, Result};
+use crate::id::Id;
+
+/// What is hashed and written at once: one hop to the blocking threads per block, two blocks in memory.
+pub(super) const BLOCK: usize = 256 << 10;
+/// A file no larger stays in memory until it is kept: one hop for all of it.
+const IN_MEMORY: u64 = 64 << 10;
+/// So little is hashed faster than a hop takes.
+const HASH_AT_ONCE: usize = 16 << 10;
+
+/// A file of the staging folder, removed with its last owner unless it was moved away.
+#[derive(Debug)]
+pub(super) struct TempFile {
+    path: PathBuf,
+    exists: AtomicBool,
+}
+
+impl TempFile {
+    /// Only a name as yet.
+    pub fn named_in(folder: &Path) -> Arc<Self> {
+        Arc::new(Self { path: paths::staged_file(folder), exists: AtomicBool::new(false) })
+    }
+
+    pub fn create(&self) -> io::Result<File> {
+        let file = File::options().read(true).write(true).create_new(true).open(&self.path)?;
+        self.exists.store(true, Ordering::Release);
+        Ok(file)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Renames the file, which from then on is no longer ours.
+    pub fn move_to(&self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)?;
+        self.exists.store(false, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        if self.exists.load(Ordering::Acquire)
+            && let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "a staged file could not be removed");
+        }
+    }
+}
+
+/// A range of an upload's file, written in place. Holds what keeps others from taking the file away.
+pub(super) struct Place {
+    pub upload: Id,
+    pub offset: u64,
+    pub length: u64,
+    /// Locked shared: an upload being assembled has it exclusively.
+    pub file: File,
+    /// Tells the progress of hashing when bytes were written that nobody put.
+    pub touched: Option<super::hashing::Touched>,
+}
+
+/// Where blocks go.
+enum Sink {
+    Temp { temp: Arc<TempFile>, file: Option<File> },
+    Place(Place),
+}
+
+impl Sink {
+    fn write(&mut self, position: u64, block: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Temp { temp, file } => {
+                let file = match file {
+                    Some(file) => file,
+                    None => file.insert(temp.create()?),
+                };
+                file.write_all_at(block, position)
+            }
+            Self::Place(place) => place.file.write_all_at(block, place.offset + position),
+        }
+    }
+}
+
+/// The block that is being hashed and written while the next one fills.
+struct Flight {
+    first: JoinHandle<Lane>,
+    second: JoinHandle<io::Result<(Sink, Lane)>>,
+}
+
+/// A new staged file. Errors leave nothing behind, nor does dropping it.
+pub struct StagingWriter {
+    size: u64,
+    written: u64,
+    limit: Option<u64>,
+    buffer: BytesMut,
+    idle: Option<(Sink, Lanes)>,
+    flight: Option<Flight>,
+}
+
+impl StagingWriter {
+    pub(super) fn to_folder(folder: &Path, digests: DigestSet) -> Self {
+        Self::new(Sink::Temp { temp: TempFile::named_in(folder), file: None }, None, digests)
+    }
+
+    pub(super) fn in_place(place: Place, digests: DigestSet) -> Self {
+        let limit = Some(place.length);
+        Self::new(Sink::Place(place), limit, digests)
+    }
+
+    fn new(sink: Sink, limit: Option<u64>, digests: DigestSet) -> Self {
+        let idle = Some((sink, digest::lanes(digests)));
+        Self { size: 0, written: 0, limit, buffer: BytesMut::new(), idle, flight: None }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Appends. Returns when the bytes are taken over, not when they are on the disk; an error of the
+    /// disk may come with a later call. Not cancel-safe: drop the writer when a call was cut short.
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        self.size += bytes.len() as u64;
+        if let Some(limit) = self.limit.filter(|limit| self.size > *limit) {
+            return Err(Error::TooLarge(limit));
+        }
+        while !bytes.is_empty() {
+            if self.buffer.is_empty() && bytes.len() >= BLOCK {
+                let block = bytes.split_to(BLOCK);
+                self.send(block).await?;
+                continue;
+            }
+            let part = bytes.split_to(bytes.len().min(BLOCK - self.buffer.len()));
+            self.buffer.extend_from_slice(&part);
+            if self.buffer.len() == BLOCK {
+                let block = self.buffer.split().freeze();
+                self.send(block).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the digests. The file is not durable yet: that is `Storage::keep`.
+    pub async fn finish(mut self) -> Result<Staged> {
+        if let Some((Sink::Temp { temp, file: None }, lanes)) = &mut self.idle
+            && self.size <= IN_MEMORY
+        {
+            let body = Body::Memory { bytes: self.buffer.freeze(), temp: temp.clone() };
+            return finish_in_memory(self.size, body, std::mem::take(lanes)).await;
+        }
+        if !self.buffer.is_empty() {
+            let block = self.buffer.split().freeze();
+            self.send(block).await?;
+        }
+        let (sink, lanes) = self.landed().await?;
+        let body = match sink {
+            Sink::Temp { temp, .. } => Body::File(temp),
+            Sink::Place(place) => Body::Placed(place),
+        };
+        Ok(Staged { size: self.size, digests: digest::finish(lanes)?, body })
+    }
+
+    /// Waits for the block before, then sends this one off.
+    async fn send(&mut self, block: Bytes) -> Result<()> {
+        let (mut sink, [mut first, mut second]) = self.landed().await?;
+        let position = self.written;
+        self.written += block.len() as u64;
+        let shared = block.clone();
+        self.flight = Some(Flight {
+            first: spawn_blocking(move || {
+                first.update(&shared);
+                first
+            }),
+            second: spawn_blocking(move || {
+                sink.write(position, &block)?;
+                second.update(&block);
+                Ok((sink, second))
+            }),
+        });
+        Ok(())
+    }
+
+    async fn landed(&mut self) -> Result<(Sink, Lanes)> {
+        if let Some(Flight { first, second }) = self.flight.take() {
+            let first = first.await.map_err(Error::internal)?;
+            let (sink, second) =
+                second.await.map_err(Error::internal)?.map_err(|cause| failed("cannot store the upload", cause))?;
+            return Ok((sink, [first, second]));
+        }
+        self.idle.take().ok_or_else(|| Error::internal("a staging writer was used after an error"))
+    }
+}
+
+async fn finish_in_memory(size: u64, body: Body, mut lanes: Lanes) -> Result<Staged> {
+    let Body::Memory { bytes, .. } = &body else { return Err(Error::internal("not in memory")) };
+    let bytes = bytes.clone();
+    let hash = move || {
+        lanes.iter_mut().for_each(|lane| lane.update(&bytes));
+        digest::finish(lanes)
+    };
+    let digests =
+        if size <= HASH_AT_ONCE as u64 { hash()? } else { spawn_blocking(hash).await.map_err(Error::internal)?? };
+    Ok(Staged { size, digests, body })
+}
+
+/// Where the bytes of a staged file are.
+pub(super) enum Body {
+    Memory {
+        bytes: Bytes,
+        temp: Arc<TempFile>,
+    },
+    File(Arc<TempFile>),
+    /// A chunk at its place in the file of an upload.
+    Placed(Place),
+    /// The whole file of an upload, locked; dropping it leaves the upload as it was.
+    Assembled {
+        path: PathBuf,
+        lock: File,
+    },
+}
+
+/// Complete, hashed bytes that are not in the store yet. Dropped without being kept it leaves nothing.
+pub struct Staged {
+    pub size: u64,
+    pub digests: Digests,
+    pub(super) body: Body,
+}
+
+impl Staged {
+    /// Reads from the start. Blocking: for the blocking threads.
+    pub fn reader(&self) -> Result<StagedReader> {
+        let opened = match &self.body {
+            Body::Memory { bytes, .. } => Ok(Source::Memory(Cursor::new(bytes.clone()))),
+            Body::File(temp) => File::open(temp.path()).map(Source::File),
+            Body::Assembled { path, .. } => File::open(path).map(Source::File),
+            Body::Placed(_) => Err(io::Error::other("a chunk of an upload is not read")),
+        };
+        opened.map(StagedReader).map_err(|cause| failed("cannot read the staged file", cause))
+    }
+
+    /// The bytes, if they are few enough to have stayed in memory.
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::Memory { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The path of the file, for what can only read from one; it goes with `self`.
+    pub async fn on_disk(&mut self) -> Result<PathBuf> {
+        if let Body::Memory { bytes, temp } = &self.body {
+            let (bytes, temp) = (bytes.clone(), temp.clone());
+            let written = spawn_blocking(move || temp.create()?.write_all(&bytes).map(|()| temp)).await;
+            let temp =
+                written.map_err(Error::internal)?.map_err(|cause| failed("cannot write the staged file", cause))?;
+            self.body = Body::File(temp);
+        }
+        match &self.body {
+            Body::File(temp) => Ok(temp.path().to_owned()),
+            Body::Assembled { path, .. } => Ok(path.clone()),
+            Body::Memory { .. } | Body::Placed(_) => Err(Error::internal("a chunk of an upload has no file")),
+        }
+    }
+}
+
+/// The bytes of a [`Staged`], seekable.
+pub struct StagedReader(Source);
+
+enum Source {
+    Memory(Cursor<Bytes>),
+    File(File),
+}
+
+impl Read for StagedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Source::Memory(cursor) => cursor.read(buffer),
+            Source::File(file) => file.read(buffer),
+        }
+    }
+}
+
+impl Seek for StagedReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.0 {
+            Source::Memory(cursor) => cursor.seek(to),
+            Source::File(file) => file.seek(to),
+        }
+    }
+}
+
+/// Removes files that have not been written to for so long; the count of them.
+pub(super) fn sweep(folder: &Path, older_than: std::time::Duration) -> io::Result<u64> {
+    let mut removed = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // A file that vanishes meanwhile was moved or removed by its owner.
+        let Ok(metadata) = entry.metadata() else { continue };
+        let age = metadata.modified()?.elapsed().unwrap_or_default();
+        if metadata.is_file() && age >= older_than && fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
