@@ -10,6 +10,8 @@ mod local;
 mod object;
 mod paths;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod uploads;
 
 use std::ops::Range;

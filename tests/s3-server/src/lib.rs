@@ -1,0 +1,144 @@
+//! An S3 server for tests: serves the sub-folders of a folder as buckets on 127.0.0.1 and, while a file of
+//! a certain name lies in its control folder, answers 500:
+//!
+//! ```text
+//! fail-writes   PUT, POST and DELETE
+//! fail-reads    GET and HEAD
+//! ```
+
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use s3s::Body;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What to serve, where and for whom.
+pub struct Options {
+    /// Its sub-folders are the buckets.
+    pub folder: PathBuf,
+    /// Created on start.
+    pub buckets: Vec<String>,
+    /// 0: any free port.
+    pub port: u16,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    /// Where the files that make requests fail are looked for.
+    pub control: PathBuf,
+}
+
+/// A running server, stopped when dropped.
+pub struct TestS3 {
+    address: SocketAddr,
+    control: PathBuf,
+    accepting: JoinHandle<()>,
+}
+
+impl TestS3 {
+    /// Listens when this returns.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        fs::create_dir_all(&options.control)?;
+        for bucket in &options.buckets {
+            fs::create_dir_all(options.folder.join(bucket))?;
+        }
+        let files = s3s_fs::FileSystem::new(&options.folder).map_err(|error| io::Error::other(format!("{error:?}")))?;
+        let mut builder = S3ServiceBuilder::new(files);
+        builder.set_auth(s3s::auth::SimpleAuth::from_single(
+            options.access_key_id.as_str(),
+            options.secret_access_key.as_str(),
+        ));
+        let service = builder.build();
+        let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+        let address = listener.local_addr()?;
+        let accepting = tokio::spawn(accept(listener, service, options.control.clone().into()));
+        Ok(Self { address, control: options.control, accepting })
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on writes are answered with 500, until [`Self::allow_writes`].
+    pub fn fail_writes(&self) -> io::Result<()> {
+        fs::write(self.control.join("fail-writes"), "")
+    }
+
+    pub fn allow_writes(&self) -> io::Result<()> {
+        fs::remove_file(self.control.join("fail-writes"))
+    }
+
+    /// Serves until the task ends.
+    pub async fn wait(mut self) {
+        // Ends only with the runtime, about which there is nothing to say.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for TestS3 {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, service: S3Service, control: Arc<Path>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        // A client whose connection breaks notices itself.
+        let _ = socket.set_nodelay(true);
+        let (service, control) = (service.clone(), control.clone());
+        tokio::spawn(async move {
+            let answer = hyper::service::service_fn(|request| answer(service.clone(), control.clone(), request));
+            let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+            let _ = server.serve_connection(TokioIo::new(socket), answer).await;
+        });
+    }
+}
+
+async fn answer(
+    service: S3Service,
+    control: Arc<Path>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if control.join(if reads { "fail-reads" } else { "fail-writes" }).exists() {
+        return Ok(failure("told to fail"));
+    }
+    let overrides = overrides(request.uri().query().unwrap_or_default());
+    let mut response = match service.call(request.map(Body::from)).await {
+        Ok(response) => response,
+        Err(error) => return Ok(failure(&format!("{error:?}"))),
+    };
+    if reads && response.status().is_success() {
+        response.headers_mut().extend(overrides);
+    }
+    Ok(response)
+}
+
+fn failure(text: &str) -> Response<Body> {
+    let xml = format!("<Error><Code>InternalError</Code><Message>{text}</Message></Error>");
+    let mut response = Response::new(Body::from(xml));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
+}
+
+/// The headers that a query asks for, which the served file system does not know.
+fn overrides(query: &str) -> Vec<(HeaderName, HeaderValue)> {
+    let known = [("response-content-disposition", CONTENT_DISPOSITION), ("response-content-type", CONTENT_TYPE)];
+    let asked = query.split('&').filter_map(|pair| pair.split_once('='));
+    asked
+        .filter_map(|(key, value)| {
+            let (_, header) = known.iter().find(|(name, _)| *name == key)?;
+            let value = percent_encoding::percent_decode_str(value).collect::<Vec<u8>>();
+            Some((header.clone(), HeaderValue::from_bytes(&value).ok()?))
+        })
+        .collect()
+}
