@@ -77,7 +77,7 @@ async fn collect(stream: ByteStream) -> Result<Vec<u8>> {
 
 /// Bytes that differ everywhere, so that a wrong order shows.
 fn sample(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at / 7 ^ at / 1000) as u8).collect()
+    (0..size).map(|at| ((at / 7) ^ (at / 1000)) as u8).collect()
 }
 
 fn digests_of(bytes: &[u8]) -> Digests {
