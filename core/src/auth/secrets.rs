@@ -15,6 +15,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use super::random;
+use crate::config::ConfigError;
 use crate::error::{Error, Result};
 
 const VERSION: &str = "pith1";
@@ -36,14 +37,6 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// Why the key file cannot be used; one line that names the file and the way out.
-#[derive(Debug, thiserror::Error)]
-#[error("configuration key `secret_key_file`: {path}: {problem}")]
-pub struct KeyFileError {
-    path: String,
-    problem: String,
-}
-
 impl Keyring {
     /// Keys from the text of a key file.
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -63,8 +56,8 @@ impl Keyring {
 
     /// Reads the key file, or makes it with one fresh key, readable by its owner only. When several
     /// processes start at once, all get the same key.
-    pub fn load_or_create(path: &Path) -> Result<Self, KeyFileError> {
-        let error = |problem: String| KeyFileError { path: path.display().to_string(), problem };
+    pub fn load_or_create(path: &Path) -> Result<Self, ConfigError> {
+        let error = |problem| ConfigError::for_key("secret_key_file", format!("{}: {problem}", path.display()));
         let text = match read(path) {
             Ok(text) => text,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => create(path)
@@ -102,6 +95,15 @@ impl Keyring {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
         let plain = key.key.open_in_place(nonce, key.associated(), ciphertext).map_err(|_| damaged())?;
         serde_json::from_slice(plain).map_err(|_| damaged())
+    }
+
+    /// Whether these are the keys of the database that keeps this sealed value, asked at the start so that a
+    /// wrong key file shows then and not at the first sync.
+    pub fn check(&self, sealed: &str) -> Result<(), ConfigError> {
+        self.open(sealed).map(drop).map_err(|_| {
+            let problem = "is not the key file of this database; put the one back that was used with it";
+            ConfigError::for_key("secret_key_file", problem)
+        })
     }
 
     /// Whether this was sealed with an older key, so that sealing it anew lets that key go.
@@ -218,6 +220,9 @@ mod tests {
         let both = Keyring::parse(&format!("# newest first\n{new}\n\n{old} # until 2030\n")).unwrap();
         assert_eq!(both.open(&sealed).unwrap(), json!(1));
         assert!(both.is_outdated(&sealed) && !both.is_outdated(&both.seal(&json!(1)).unwrap()));
+        assert!(both.check(&sealed).is_ok());
+        let told = Keyring::parse(&new).unwrap().check(&sealed).unwrap_err().to_string();
+        assert!(told.starts_with("configuration key `secret_key_file`: is not the key file"), "{told}");
         let told = Keyring::parse(&new).unwrap().open(&sealed).unwrap_err().to_string();
         assert!(told.contains("`secret_key_file` does not hold"), "{told}");
     }

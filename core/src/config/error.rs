@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::error::Error;
+
 /// Where a value was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -41,7 +43,7 @@ impl ConfigError {
         Self::new("", None, format!("the table of configuration keys is incomplete: {cause}"))
     }
 
-    /// For what core cannot check itself: the program reads the log filter, say.
+    /// For what shows only in use: a port that is taken, a filter of the log that cannot be read.
     pub fn for_key(key: &'static str, problem: impl Into<String>) -> Self {
         Self::new(key, None, problem.into())
     }
@@ -66,3 +68,34 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// Why a verb of the program ended without success.
+#[derive(Debug)]
+pub enum StartError {
+    /// To be mended in the configuration.
+    Configuration(ConfigError),
+    Failed(Error),
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error)
+    }
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(error) => error.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

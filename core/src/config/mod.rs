@@ -9,6 +9,7 @@ mod keys;
 mod kind;
 mod reference;
 mod sources;
+mod start;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 pub use addresses::{DatabaseAddress, Secret, StorageAddress};
-pub use error::{ConfigError, Source};
+pub use error::{ConfigError, Source, StartError};
 pub use reference::reference;
 pub use sources::Overrides;
 

@@ -164,3 +164,29 @@ fn the_documentation_is_the_table() {
     let written = include_str!("../../../docs/configuration.md");
     assert!(written == reference(), "run `pith config-reference > docs/configuration.md`");
 }
+
+#[test]
+fn the_data_folder_is_made_or_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = |name: &str| Overrides {
+        data_dir: Some(folder.path().join(name).display().to_string()),
+        ..Overrides::default()
+    };
+    let config = load(below("a/b"), &[], "").unwrap();
+    config.prepare_data_dir().unwrap();
+    assert_eq!(std::fs::read_dir(&config.data_dir).unwrap().count(), 0);
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let told = load(below("file/b"), &[], "").unwrap().prepare_data_dir().unwrap_err().to_string();
+    assert!(told.starts_with("configuration key `data_dir`: ") && told.contains("--data-dir"), "{told}");
+    let elsewhere = "database = \"postgres://h/n\"\nstorage = \"s3://b\"\nsecret_key_file = \"/run/secret.key\"";
+    assert!(load(below("file/b"), &[], elsewhere).unwrap().prepare_data_dir().is_ok());
+}
+
+#[test]
+fn a_taken_port_is_one_clear_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = load(listen(&address), &[], "").unwrap();
+    let told = config.listen_error(&std::net::TcpListener::bind(&config.listen).unwrap_err()).to_string();
+    assert!(told.starts_with(&format!("configuration key `listen`: `{address}` is taken")), "{told}");
+}
