@@ -62,16 +62,25 @@ pub fn is_below(base: &str, url: &str) -> bool {
 pub fn redacted(url: &str) -> String {
     match Url::parse(url) {
         Ok(url) => redact(&url),
-        Err(_) => url.split(['?', '#']).next().and_then(|url| url.rsplit('@').next()).unwrap_or_default().to_owned(),
+        Err(_) => redact_text(url),
     }
 }
 
 pub(super) fn redact(url: &Url) -> String {
+    // `user:password@host` without its scheme is a URL whose scheme is the user's name.
+    if url.cannot_be_a_base() {
+        return redact_text(url.as_str());
+    }
     let mut url = url.clone();
     forget_credentials(&mut url);
     url.set_query(None);
     url.set_fragment(None);
     url.into()
+}
+
+fn redact_text(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    path.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 /// Credentials inside a URL are never used: they would override those of the remote.
@@ -131,7 +140,9 @@ mod tests {
     #[test]
     fn what_is_shown_has_no_secrets() {
         assert_eq!(redacted("https://u:p@h/a?token=1#f"), "https://h/a");
-        assert_eq!(redacted("u:p@[bad?token"), "[bad");
+        for text in ["u:p@[bad?token", "http://u:p@[bad#f"] {
+            assert_eq!(redacted(text), "[bad");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::error::Error;
 pub(super) enum Failure {
     /// Trying again would not help.
     Final(Error),
+    /// The server does not have it, or not for us: object stores answer 403 for what is not there.
+    Missing(String),
     /// May pass; the server may have said when.
     Passing { text: String, after: Option<Duration> },
 }
@@ -32,9 +34,10 @@ impl Failure {
     pub fn status(url: &Url, status: StatusCode, after: Option<Duration>) -> Self {
         let reason = status.canonical_reason().unwrap_or("Unknown");
         let text = format!("{}, message='{reason}', url='{}'", status.as_u16(), redact(url));
-        match may_pass(status) {
-            true => Self::Passing { text, after },
-            false => Self::Final(Error::Upstream(text)),
+        match status.as_u16() {
+            403 | 404 | 410 => Self::Missing(text),
+            _ if may_pass(status) => Self::Passing { text, after },
+            _ => Self::Final(Error::Upstream(text)),
         }
     }
 
@@ -64,7 +67,7 @@ impl Failure {
     pub fn into_error(self) -> Error {
         match self {
             Self::Final(error) => error,
-            Self::Passing { text, .. } => Error::Upstream(text),
+            Self::Missing(text) | Self::Passing { text, .. } => Error::Upstream(text),
         }
     }
 }
@@ -80,23 +83,22 @@ pub(super) fn may_pass(status: StatusCode) -> bool {
 }
 
 /// The outer texts of reqwest and hyper only say that sending failed.
-fn innermost(error: &dyn StdError) -> String {
+fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
+    while let Some(cause) = cause(deepest) {
+        deepest = cause;
     }
     deepest.to_string()
 }
 
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // The source of an io::Error is the source of what it wraps, so the wrapped one is asked here.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if error.is::<rustls::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>()) {
-            return true;
-        }
-        next = error.source();
+    error.is::<rustls::Error>() || cause(error).is_some_and(is_tls)
+}
+
+/// The source of an `io::Error` is the source of what it wraps, which would be skipped.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>() {
+        Some(error) => error.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static)),
+        None => error.source(),
     }
-    false
 }

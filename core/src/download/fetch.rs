@@ -2,12 +2,17 @@
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
+use url::Url;
 
 use super::Downloader;
 use super::body::Answer;
 use super::failure::Failure;
 use super::upstream::Question;
 use crate::error::Result;
+use crate::storage::{Algorithm, DigestSet, Staged, Storage};
+
+/// What a server announces is believed up to here when memory is set aside.
+const FIRST_CAPACITY: u64 = 1 << 20;
 
 /// A small file in memory.
 #[derive(Debug)]
@@ -21,19 +26,59 @@ pub struct Fetched {
     pub headers: HeaderMap,
 }
 
+/// A file that content consists of, and what is known of it beforehand.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub url: String,
+    pub size: Option<u64>,
+    /// Hexadecimal, in either case.
+    pub digests: Vec<(Algorithm, String)>,
+    /// More bytes than this are never taken.
+    pub largest: u64,
+}
+
 impl Downloader {
+    /// A file into storage's staging area, with the digests asked for and those expected. When its size or
+    /// a digest is not the expected one, the download is retried and fails at last; nothing stays behind.
+    pub async fn fetch(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Staged> {
+        let digests = wanted.digests.iter().fold(digests, |digests, (algorithm, _)| digests.with(*algorithm));
+        let mut retries = self.upstream.schedule.start();
+        loop {
+            let permit = self.upstream.slot().await?;
+            let attempt = match self.upstream.ask_whole(Question::whole(&wanted.url)).await {
+                Ok(answer) => into_storage(answer, wanted, storage, digests).await,
+                Err(failure) => Err(failure),
+            };
+            drop(permit);
+            match attempt {
+                Ok(staged) => return Ok(staged),
+                Err(failure) => retries.wait(failure).await.map_err(Failure::into_error)?,
+            }
+        }
+    }
+
     /// Metadata of at most `largest` bytes. Compressed transfer is refused, since it was not asked for and
     /// would change what a digest is taken of.
     pub async fn fetch_bytes(&self, url: &str, largest: u64) -> Result<Fetched> {
-        self.question_bytes(Question::whole(url), largest).await
+        self.question_bytes(Question::whole(url), largest).await.map_err(Failure::into_error)
     }
 
     /// As [`Self::fetch_bytes`], with an `Accept` header.
     pub async fn fetch_bytes_as(&self, url: &str, accept: &str, largest: u64) -> Result<Fetched> {
-        self.question_bytes(Question { accept: Some(accept), ..Question::whole(url) }, largest).await
+        let question = Question { accept: Some(accept), ..Question::whole(url) };
+        self.question_bytes(question, largest).await.map_err(Failure::into_error)
     }
 
-    async fn question_bytes(&self, question: Question<'_>, largest: u64) -> Result<Fetched> {
+    /// As [`Self::fetch_bytes`]; `None` when the server answers 403, 404 or 410.
+    pub async fn fetch_bytes_if_present(&self, url: &str, largest: u64) -> Result<Option<Fetched>> {
+        match self.question_bytes(Question::whole(url), largest).await {
+            Ok(fetched) => Ok(Some(fetched)),
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(failure) => Err(failure.into_error()),
+        }
+    }
+
+    async fn question_bytes(&self, question: Question<'_>, largest: u64) -> Result<Fetched, Failure> {
         let mut retries = self.upstream.schedule.start();
         loop {
             let permit = self.upstream.slot().await?;
@@ -50,10 +95,61 @@ impl Downloader {
     }
 }
 
+async fn into_storage(
+    mut answer: Answer,
+    wanted: &Wanted,
+    storage: &Storage,
+    digests: DigestSet,
+) -> Result<Staged, Failure> {
+    let announced = answer.length();
+    refuse_above(&answer, announced.unwrap_or(0), wanted.largest)?;
+    if let (Some(size), Some(announced)) = (wanted.size, announced) {
+        check_size(&answer.url, size, announced)?;
+    }
+    let mut writer = storage.stage(digests)?;
+    while let Some(chunk) = answer.next().await? {
+        let size = writer.size() + chunk.len() as u64;
+        refuse_above(&answer, size, wanted.largest)?;
+        if let Some(expected) = wanted.size.filter(|expected| size > *expected) {
+            return Err(wrong_size(&answer.url, expected, "more"));
+        }
+        writer.write(chunk).await?;
+    }
+    if let Some(size) = wanted.size {
+        check_size(&answer.url, size, writer.size())?;
+    }
+    let staged = writer.finish().await?;
+    check_digests(&answer.url, wanted, &staged)?;
+    Ok(staged)
+}
+
+fn check_size(url: &Url, expected: u64, got: u64) -> Result<(), Failure> {
+    match expected == got {
+        true => Ok(()),
+        false => Err(wrong_size(url, expected, &got.to_string())),
+    }
+}
+
+fn wrong_size(url: &Url, expected: u64, got: &str) -> Failure {
+    Failure::passing(url, &format!("[PLP0004] wrong size: expected {expected} bytes, got {got}"))
+}
+
+fn check_digests(url: &Url, wanted: &Wanted, staged: &Staged) -> Result<(), Failure> {
+    for (algorithm, expected) in &wanted.digests {
+        let got = staged.digests.get(*algorithm).unwrap_or_default();
+        if !got.eq_ignore_ascii_case(expected) {
+            let name = algorithm.name();
+            let text = format!("[PLP0003] wrong {name} digest: expected '{expected}', got '{got}'");
+            return Err(Failure::passing(url, &text));
+        }
+    }
+    Ok(())
+}
+
 async fn into_memory(mut answer: Answer, largest: u64) -> Result<Fetched, Failure> {
     refuse_encoding(&answer)?;
     refuse_above(&answer, answer.length().unwrap_or(0), largest)?;
-    let mut bytes = BytesMut::with_capacity(answer.length().unwrap_or(0) as usize);
+    let mut bytes = BytesMut::with_capacity(answer.length().unwrap_or(0).min(FIRST_CAPACITY) as usize);
     while let Some(chunk) = answer.next().await? {
         refuse_above(&answer, (bytes.len() + chunk.len()) as u64, largest)?;
         bytes.extend_from_slice(&chunk);

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use address::{is_below, join_reference, redacted, resolve};
-pub use fetch::Fetched;
+pub use fetch::{Fetched, Wanted};
 pub use file_url::check_url;
 pub use stream::{ByteRange, Streamed};
 pub use tls::{clean_certificates, install_tls_provider};

@@ -7,7 +7,6 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use tokio::time::sleep;
 
 use super::failure::Failure;
-use crate::error::Result;
 
 /// A server that asks for more patience than this is asked again after this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -33,12 +32,12 @@ impl Schedule {
 
 impl Retries {
     /// Returns when the next attempt is due; gives the failure back when there is to be none.
-    pub async fn wait(&mut self, failure: Failure) -> Result<()> {
+    pub async fn wait(&mut self, failure: Failure) -> Result<(), Failure> {
         let Failure::Passing { text, after } = failure else {
-            return Err(failure.into_error());
+            return Err(failure);
         };
         if self.done >= self.schedule.max_retries {
-            return Err(Failure::Passing { text, after }.into_error());
+            return Err(Failure::Passing { text, after });
         }
         let wait = after.unwrap_or_else(|| self.backoff()).min(LONGEST_WAIT);
         self.done += 1;

@@ -126,3 +126,32 @@ impl ServerCertVerifier for AnyCertificate {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustls::crypto::ring;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::download::tests::CERTIFICATE;
+
+    /// A day in 2030.
+    const NOW: u64 = 1_900_000_000;
+
+    #[test]
+    fn a_given_self_signed_certificate_is_believed_for_its_name_and_time() {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+        let verifier = GivenAuthorities::new(vec![certificate.clone()], &Arc::new(ring::default_provider())).unwrap();
+        let verify = |name: &'static str, now: u64| {
+            let name = ServerName::try_from(name).unwrap();
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+            verifier.verify_server_cert(&certificate, &[], &name, &[], now).is_ok()
+        };
+        assert!(verify("localhost", NOW));
+        assert!(!verify("elsewhere.example", NOW));
+        assert!(!verify("localhost", 1_000_000_000));
+        assert!(!verify("localhost", 9_000_000_000));
+    }
+}

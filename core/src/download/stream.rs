@@ -8,6 +8,7 @@ use futures_util::stream::{self, BoxStream};
 use reqwest::header::HeaderMap;
 
 use super::Downloader;
+use super::failure::Failure;
 use super::upstream::Question;
 use crate::error::Result;
 
@@ -47,7 +48,7 @@ impl Downloader {
             drop(permit);
             match attempt {
                 Ok(answer) => break answer,
-                Err(failure) => retries.wait(failure).await?,
+                Err(failure) => retries.wait(failure).await.map_err(Failure::into_error)?,
             }
         };
         let (status, headers) = (answer.status.as_u16(), answer.headers.clone());
