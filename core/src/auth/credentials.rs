@@ -18,15 +18,15 @@ const CAPACITY: u64 = 10_000;
 
 type Digest = [u8; 32];
 
-/// Verifies passwords; one for the whole process.
-pub struct CredentialVerifier {
+/// Verifies passwords and remembers those that were right; one for the whole process.
+pub struct CredentialCache {
     key: hmac::Key,
     remembered: Cache<Digest, ()>,
     hashing: Gate,
     unknown_user: String,
 }
 
-impl CredentialVerifier {
+impl CredentialCache {
     /// `parallel` is how many passwords may be hashed at the same time: each takes 19 MiB and a processor.
     pub fn new(parallel: usize) -> Result<Self> {
         Ok(Self {
@@ -114,25 +114,25 @@ mod tests {
 
     #[test]
     fn success_is_remembered_until_the_stored_hash_changes() {
-        let verifier = CredentialVerifier::new(2).unwrap();
+        let cache = CredentialCache::new(2).unwrap();
         let stored = password::hash("right").unwrap();
-        assert!(!verifier.is_remembered("admin", "right", &stored));
-        assert!(verifier.verify("admin", "right", &stored));
-        assert!(verifier.is_remembered("admin", "right", &stored));
+        assert!(!cache.is_remembered("admin", "right", &stored));
+        assert!(cache.verify("admin", "right", &stored));
+        assert!(cache.is_remembered("admin", "right", &stored));
         for (username, password) in [("admin", "wrong"), ("root", "right"), ("adminr", "ight")] {
-            assert!(!verifier.is_remembered(username, password, &stored), "{username} {password}");
+            assert!(!cache.is_remembered(username, password, &stored), "{username} {password}");
         }
         let changed = password::hash("other").unwrap();
-        assert!(!verifier.is_remembered("admin", "right", &changed));
-        assert!(!verifier.verify("admin", "right", &changed));
+        assert!(!cache.is_remembered("admin", "right", &changed));
+        assert!(!cache.verify("admin", "right", &changed));
     }
 
     #[test]
     fn failure_is_not_remembered() {
-        let verifier = CredentialVerifier::new(1).unwrap();
+        let cache = CredentialCache::new(1).unwrap();
         let stored = password::hash("right").unwrap();
-        assert!(!verifier.verify("admin", "wrong", &stored));
-        assert!(!verifier.is_remembered("admin", "wrong", &stored));
+        assert!(!cache.verify("admin", "wrong", &stored));
+        assert!(!cache.is_remembered("admin", "wrong", &stored));
     }
 
     #[test]

@@ -7,6 +7,10 @@ pub mod policy;
 pub mod secrets;
 pub mod session;
 
+pub use credentials::CredentialCache;
+pub use policy::{Actor, Policy, permits};
+pub use secrets::Secrets;
+
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::{Error, Result};

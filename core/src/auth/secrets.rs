@@ -24,20 +24,20 @@ const VERSION: &str = "pith1";
 const LARGEST_FILE: u64 = 64 * 1024;
 
 /// The keys of an installation. `Debug` shows their ids only.
-pub struct Keyring(Vec<Key>);
+pub struct Secrets(Vec<Key>);
 
 struct Key {
     id: String,
     key: LessSafeKey,
 }
 
-impl fmt::Debug for Keyring {
+impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
     }
 }
 
-impl Keyring {
+impl Secrets {
     /// Keys from the text of a key file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut keys = Vec::new();
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_value_survives_and_does_not_show() {
-        let keys = Keyring::parse(&line()).unwrap();
+        let keys = Secrets::parse(&line()).unwrap();
         for value in [json!("s3cret-ü"), json!({"a": [1, null]}), json!("")] {
             let sealed = keys.seal(&value).unwrap();
             assert!(!sealed.contains("s3cret"));
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_changed_text_is_refused() {
-        let keys = Keyring::parse(&line()).unwrap();
+        let keys = Secrets::parse(&line()).unwrap();
         let sealed = keys.seal(&json!("value")).unwrap();
         let flipped: String = match sealed.strip_suffix('A') {
             Some(rest) => format!("{rest}B"),
@@ -216,14 +216,14 @@ mod tests {
     #[test]
     fn an_older_key_opens_and_a_missing_one_is_named() {
         let (old, new) = (line(), line());
-        let sealed = Keyring::parse(&old).unwrap().seal(&json!(1)).unwrap();
-        let both = Keyring::parse(&format!("# newest first\n{new}\n\n{old} # until 2030\n")).unwrap();
+        let sealed = Secrets::parse(&old).unwrap().seal(&json!(1)).unwrap();
+        let both = Secrets::parse(&format!("# newest first\n{new}\n\n{old} # until 2030\n")).unwrap();
         assert_eq!(both.open(&sealed).unwrap(), json!(1));
         assert!(both.is_outdated(&sealed) && !both.is_outdated(&both.seal(&json!(1)).unwrap()));
         assert!(both.check(&sealed).is_ok());
-        let told = Keyring::parse(&new).unwrap().check(&sealed).unwrap_err().to_string();
+        let told = Secrets::parse(&new).unwrap().check(&sealed).unwrap_err().to_string();
         assert!(told.starts_with("configuration key `secret_key_file`: is not the key file"), "{told}");
-        let told = Keyring::parse(&new).unwrap().open(&sealed).unwrap_err().to_string();
+        let told = Secrets::parse(&new).unwrap().open(&sealed).unwrap_err().to_string();
         assert!(told.contains("`secret_key_file` does not hold"), "{told}");
     }
 
@@ -231,8 +231,8 @@ mod tests {
     fn the_file_is_made_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
-        let rings: Vec<Keyring> = std::thread::scope(|scope| {
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Keyring::load_or_create(&path).unwrap())).collect();
+        let rings: Vec<Secrets> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Secrets::load_or_create(&path).unwrap())).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert!(rings.iter().all(|ring| ring.0[0].id == rings[0].0[0].id));
@@ -247,10 +247,10 @@ mod tests {
         let path = folder.path().join("secret.key");
         for (text, expected) in [("", "holds no key"), ("abc", "line 1 is not 32 bytes"), ("# x\n\n?", "line 3")] {
             fs::write(&path, text).unwrap();
-            let told = Keyring::load_or_create(&path).unwrap_err().to_string();
+            let told = Secrets::load_or_create(&path).unwrap_err().to_string();
             assert!(told.starts_with("configuration key `secret_key_file`: ") && told.contains(expected), "{told}");
         }
-        let told = Keyring::load_or_create(&folder.path().join("none/secret.key")).unwrap_err().to_string();
+        let told = Secrets::load_or_create(&folder.path().join("none/secret.key")).unwrap_err().to_string();
         assert!(told.contains("cannot be made"), "{told}");
     }
 }

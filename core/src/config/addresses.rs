@@ -97,6 +97,17 @@ impl FromStr for StorageAddress {
     }
 }
 
+/// The folder, or `s3://BUCKET/PREFIX`.
+impl fmt::Display for StorageAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local(folder) => write!(f, "{}", folder.display()),
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
 impl TryFrom<String> for StorageAddress {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
