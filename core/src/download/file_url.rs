@@ -10,7 +10,10 @@ use super::failure::Failure;
 /// Judges the `url` of a remote before it is stored. The error is the message for that field.
 pub fn check_url(url: &str, allowed_import_paths: &[PathBuf]) -> Result<(), String> {
     let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?', '#']).next().unwrap_or(""));
-    if authority.contains('@') {
+    // The second form catches what URL parsers forgive: `http:user@host`.
+    let parsed = Url::parse(url).ok();
+    let has_credentials = |url: Url| !url.username().is_empty() || url.password().is_some();
+    if authority.contains('@') || parsed.is_some_and(has_credentials) {
         return Err("The remote url contains username or password. Please use remote username or password \
                     instead."
             .into());
@@ -107,6 +110,7 @@ mod tests {
             ("file://tmp".into(), "absolute pathname"),
             ("http://elladan@rivendell.org".into(), "username or password"),
             ("http://elladan:pass@rivendell.org/".into(), "username or password"),
+            ("https:elladan:pass@rivendell.org/".into(), "username or password"),
         ] {
             assert!(check(&url).unwrap_err().contains(message), "{url}");
         }
