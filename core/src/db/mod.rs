@@ -6,10 +6,14 @@
 
 mod conn;
 mod dialect;
+pub mod listen;
 mod migrate;
 mod postgres;
+pub mod queue;
 mod sqlite;
+pub mod tasks;
 mod value;
+pub mod workers;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,104 @@
+//! Dispatch: a short task runs at once if it may, everything else waits for a worker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+
+use super::ending::{self, Outcome, Record};
+use super::short::{self, ShortTask};
+use super::{NewTask, Queue, RunShort, TaskKind};
+use crate::app::Shared;
+use crate::db::Conn;
+use crate::db::queue::{self, NewRow, Reservations};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+
+/// Adds a task and returns its id. A short one that nothing blocks has finished then, in whatever state.
+///
+/// # Errors
+/// Only when the task could not be recorded; the failure of its body is the task's own.
+pub async fn dispatch(app: &Shared, task: NewTask) -> Result<Id> {
+    match app.queue.kind(task.kind)? {
+        TaskKind::Short { run, .. } => dispatch_short(app, task, run).await,
+        TaskKind::Long { .. } => dispatch_long(app, task).await,
+    }
+}
+
+impl Queue {
+    fn kind(&self, key: &str) -> Result<TaskKind> {
+        let kind = self.kinds.get(key).copied();
+        kind.ok_or_else(|| Error::internal(format!("there is no kind of task `{key}`")))
+    }
+
+    fn row(&self, task: &NewTask) -> NewRow {
+        NewRow {
+            id: Id::new(),
+            domain: self.parts.domain,
+            created: now(),
+            name: task.name.clone(),
+            cid: task.cid.clone(),
+            created_by: task.created_by,
+            parent: task.parent,
+            group: task.group,
+            reservations: Reservations::new(task.exclusive.clone(), task.shared.clone()),
+        }
+    }
+
+    fn seal(&self, task: &NewTask) -> Result<String> {
+        (self.parts.sealing.seal)(&json!({ "kind": task.kind, "args": task.args }))
+    }
+}
+
+async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
+    let row = app.queue.row(&task);
+    let (id, payload) = (row.id, app.queue.seal(&task)?);
+    let add = move |conn: &mut Conn| {
+        row.reservations.lock(conn)?;
+        let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
+        queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+        queue::announce(conn)
+    };
+    app.queue.parts.db.write(add).await?;
+    app.queue.wake.notify_one();
+    Ok(id)
+}
+
+async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id> {
+    let row = app.queue.row(&task);
+    let id = row.id;
+    let record = row.clone();
+    let cid = task.cid.clone();
+    let body_app = app.clone();
+    // An error of the body undoes the transaction, and with it the task; another then records the failure.
+    let in_body = Arc::new(AtomicBool::new(false));
+    let body_runs = Arc::clone(&in_body);
+    let done = app.queue.parts.db.write(move |conn| {
+        row.reservations.lock(conn)?;
+        if row.reservations.are_blocked(conn)? {
+            // Whoever blocks it lets it go when it ends, and wakes the workers.
+            return queue::insert_waiting(conn, &row, body_app.queue.seal(&task)?, None);
+        }
+        let started = now();
+        let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
+        body_runs.store(true, Ordering::Relaxed);
+        let result = short::run_body(&body_app, conn, run, &task.args, &mut short)?;
+        body_runs.store(false, Ordering::Relaxed);
+        let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
+        queue::insert_finished(conn, &row, started, now(), &ending)
+    });
+    match done.await {
+        Ok(()) => {}
+        Err(error) if in_body.load(Ordering::Relaxed) => record_failure(app, record, error, &cid).await?,
+        Err(error) => return Err(error),
+    }
+    Ok(id)
+}
+
+async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str) -> Result<()> {
+    short::log_failure(row.id, cid, &error);
+    let ending = ending::ending(Outcome::Returned(Err(error)), Record::default(), cid);
+    let started = row.created;
+    let add = move |conn: &mut Conn| queue::insert_finished(conn, &row, started, now(), &ending);
+    app.queue.parts.db.write(add).await
+}

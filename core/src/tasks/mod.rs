@@ -1,0 +1,126 @@
+//! The queue of tasks: dispatch, workers, progress, cancelation, purge, heartbeats.
+//!
+//! A *short* task is one database transaction. When nothing it reserves is taken it runs within the request
+//! that asks for it, so that the client's first look finds it done; otherwise it waits for a worker like a
+//! *long* one. Tasks get what they reserve strictly in the order of their creation: a waiting task holds back
+//! all younger ones that want the same. The SQL is in `db/queue.rs` and `db/tasks.rs`.
+
+mod cancel;
+mod context;
+mod dispatch;
+mod ending;
+mod long;
+mod presence;
+mod progress;
+mod purge;
+mod short;
+mod worker;
+
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value as Json;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Shared};
+use crate::db::{Address, Conn, Db};
+use crate::error::Result;
+use crate::id::Id;
+
+pub use cancel::{CancelOutcome, cancel, cancel_group};
+pub use context::TaskContext;
+pub use dispatch::dispatch;
+pub use presence::{Presence, recover};
+pub use progress::Progress;
+pub use purge::{PURGE, PurgeOptions};
+pub use short::ShortTask;
+pub use worker::run_workers;
+
+/// The body of a short task: runs in one transaction; its error undoes all it changed.
+pub type RunShort = fn(&App, &mut Conn, &Json, &mut ShortTask) -> Result<Json>;
+/// The body of a long task: runs on a worker; its future may be dropped at any point where it waits.
+pub type RunLong = fn(Shared, Json, TaskContext) -> BoxFuture<'static, Result<Json>>;
+
+/// What a task of some `key` does.
+#[derive(Clone, Copy)]
+pub enum TaskKind {
+    Short { key: &'static str, run: RunShort },
+    Long { key: &'static str, run: RunLong },
+}
+
+impl TaskKind {
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Short { key, .. } | Self::Long { key, .. } => key,
+        }
+    }
+}
+
+/// A task to be dispatched.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Shown to clients: `pulpcore.app.tasks.base.general_create`.
+    pub name: String,
+    /// Which [`TaskKind`].
+    pub kind: &'static str,
+    pub args: Json,
+    /// What no other task may hold meanwhile.
+    pub exclusive: Vec<String>,
+    /// What no other task may hold exclusively meanwhile.
+    pub shared: Vec<String>,
+    /// The correlation id of the request.
+    pub cid: String,
+    pub created_by: Option<i64>,
+    pub group: Option<Id>,
+    pub parent: Option<Id>,
+}
+
+type Seal = Box<dyn Fn(&Json) -> Result<String> + Send + Sync>;
+type Open = Box<dyn Fn(&str) -> Result<Json> + Send + Sync>;
+
+/// How the arguments of waiting tasks are kept; they may hold secrets.
+pub struct Sealing {
+    pub seal: Seal,
+    pub open: Open,
+}
+
+/// What a queue is made of.
+pub struct QueueParts {
+    pub db: Db,
+    /// Of the same database: PostgreSQL is listened to on a connection of its own.
+    pub address: Address,
+    pub domain: Id,
+    pub sealing: Sealing,
+    pub kinds: Vec<TaskKind>,
+    /// Version by component, shown with the process.
+    pub versions: Json,
+    /// How many tasks this process runs at once.
+    pub workers: usize,
+    /// How long a task that is asked to stop may take before it is dropped.
+    pub grace: Duration,
+}
+
+/// The queue as one process sees it.
+pub struct Queue {
+    parts: QueueParts,
+    kinds: HashMap<&'static str, TaskKind>,
+    /// There may be something to claim.
+    wake: Notify,
+    /// How to ask the tasks running here to stop.
+    running: Mutex<HashMap<Id, CancellationToken>>,
+}
+
+impl Queue {
+    pub fn new(mut parts: QueueParts) -> Self {
+        let kinds = std::mem::take(&mut parts.kinds).into_iter().map(|kind| (kind.key(), kind)).collect();
+        Self { parts, kinds, wake: Notify::new(), running: Mutex::default() }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Id, CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,127 @@
+//! Short tasks: one transaction, at once in the request or later on a worker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::Value as Json;
+
+use super::ending::{self, Outcome, Record};
+use super::{RunShort, TaskKind};
+use crate::app::{App, Shared};
+use crate::db::Conn;
+use crate::db::queue::{self, Claimed, EndsFrom};
+use crate::db::tasks::{CreatedResource, ProgressRow, State};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+
+/// What the body of a short task knows and reports.
+pub struct ShortTask {
+    pub id: Id,
+    pub cid: String,
+    pub created_by: Option<i64>,
+    record: Record,
+}
+
+impl ShortTask {
+    pub(super) fn new(id: Id, cid: &str, created_by: Option<i64>) -> Self {
+        Self { id, cid: cid.to_owned(), created_by, record: Record::default() }
+    }
+
+    /// Notes an object the task made; `path` is below the API root.
+    pub fn created(&mut self, prn: String, path: String) {
+        self.record.created.push(CreatedResource { prn, path });
+    }
+
+    /// Notes work that is done.
+    pub fn progress(&mut self, message: &str, code: &str, done: i64, total: Option<i64>) {
+        self.record.progress.push(ProgressRow {
+            message: message.to_owned(),
+            code: code.to_owned(),
+            state: State::Completed,
+            total,
+            done,
+            suffix: None,
+        });
+    }
+
+    pub(super) fn into_record(self) -> Record {
+        self.record
+    }
+}
+
+/// Runs a body; a panic is an internal error.
+pub(super) fn run_body(app: &App, conn: &mut Conn, run: RunShort, args: &Json, task: &mut ShortTask) -> Result<Json> {
+    catch_unwind(AssertUnwindSafe(|| run(app, conn, args, task))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(Error::internal(format!("panic: {}", text.unwrap_or("without a message"))))
+    })
+}
+
+/// Says once, in the log, why a task failed for a reason that its client is not told.
+pub(super) fn log_failure(id: Id, cid: &str, error: &Error) {
+    if matches!(error, Error::Internal(_) | Error::Storage { .. }) {
+        tracing::error!(task = %id, cid, %error, "task failed");
+    } else {
+        tracing::info!(task = %id, cid, %error, "task failed");
+    }
+}
+
+/// Runs a short task that a worker has claimed: body and completion in one transaction.
+pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run: RunShort, args: Json) -> Result<()> {
+    let body_app = app.clone();
+    let taken = claimed.clone();
+    let done = app.queue.parts.db.write(move |conn| {
+        let held = queue::lock_line(conn, taken.seq)?;
+        if !queue::is_owned(conn, taken.seq, worker)? {
+            return Ok(false);
+        }
+        let mut task = ShortTask::new(taken.id, &taken.cid, taken.created_by);
+        let result = run_body(&body_app, conn, run, &args, &mut task)?;
+        let ending = ending::ending(Outcome::Returned(Ok(result)), task.into_record(), &taken.cid);
+        let from = EndsFrom { states: &[State::Running], worker: Some(worker) };
+        queue::finish(conn, taken.seq, from, &ending, &held, now())
+    });
+    let outcome = match done.await {
+        Ok(true) => return Ok(()),
+        Ok(false) => Outcome::Stopped,
+        Err(error) => {
+            log_failure(claimed.id, &claimed.cid, &error);
+            Outcome::Returned(Err(error))
+        }
+    };
+    conclude(app, worker, &claimed, outcome, Record::default()).await
+}
+
+/// Ends a task of this worker. One that a client has canceled meanwhile, and that did not complete, ends so.
+/// Does nothing when the task was given up as lost.
+pub(super) async fn conclude(
+    app: &Shared,
+    worker: Id,
+    claimed: &Claimed,
+    outcome: Outcome,
+    record: Record,
+) -> Result<()> {
+    let claimed = claimed.clone();
+    let finish = move |conn: &mut Conn| {
+        let held = queue::lock_line(conn, claimed.seq)?;
+        let completed = matches!(outcome, Outcome::Returned(Ok(_)));
+        let ending = if !completed && queue::state(conn, claimed.seq)? == Some(State::Canceling) {
+            ending::canceled(record)
+        } else {
+            ending::ending(outcome, record, &claimed.cid)
+        };
+        let from = EndsFrom { states: &[State::Running, State::Canceling], worker: Some(worker) };
+        queue::finish(conn, claimed.seq, from, &ending, &held, now())
+    };
+    app.queue.parts.db.write(finish).await?;
+    Ok(())
+}
+
+/// The kind a payload names, and its arguments.
+pub(super) fn open_payload(app: &App, payload: &str) -> Result<(TaskKind, Json)> {
+    let mut payload = (app.queue.parts.sealing.open)(payload)?;
+    let key = payload["kind"].as_str().unwrap_or_default();
+    let kind = app.queue.kinds.get(key).copied();
+    let kind = kind.ok_or_else(|| Error::internal(format!("there is no kind of task `{key}`")))?;
+    Ok((kind, payload["args"].take()))
+}
