@@ -7,6 +7,8 @@ pub mod db;
 pub mod download;
 pub mod error;
 pub mod id;
+pub mod plugin;
+pub mod resource;
 pub mod storage;
 
 pub use error::{Error, Result};

@@ -24,10 +24,13 @@ CREATE TABLE auth_user (
 );
 
 CREATE TABLE session (
-    key_hash text PRIMARY KEY,
+    -- Digests only: nothing here could be sent as a cookie.
+    id_digest text PRIMARY KEY,
+    csrf_digest text NOT NULL,
+    password_digest text NOT NULL,
     user_id bigint NOT NULL REFERENCES auth_user (id) ON DELETE CASCADE,
-    csrf_token text NOT NULL,
-    expires_at timestamptz NOT NULL
+    created timestamptz NOT NULL,
+    expires timestamptz NOT NULL
 );
 
 CREATE TABLE artifact (

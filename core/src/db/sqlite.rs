@@ -46,6 +46,16 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     rusqlite::vtab::array::load_module(conn)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    // SQLite's own knows no letters beyond ASCII.
+    conn.create_scalar_function("lower", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str_or_null()?.map(str::to_lowercase))
+    })?;
+    // PostgreSQL has this one.
+    conn.create_scalar_function("jsonb_exists", 2, flags, |context| {
+        let map = context.get_raw(0).as_str_or_null()?.map(serde_json::from_str::<serde_json::Value>);
+        let key = context.get_raw(1).as_str()?;
+        Ok(map.is_some_and(|map| map.is_ok_and(|map| map.get(key).is_some())))
+    })?;
     // `text REGEXP pattern` calls regexp(pattern, text).
     conn.create_scalar_function("regexp", 2, flags, |context| {
         let pattern =

@@ -2,17 +2,12 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
-mod publish;
-mod sync;
 
 use async_trait::async_trait;
 
 pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
-pub use publish::{PublicationWriter, PublishedFile, VersionReader};
-pub use sync::{SyncJob, SyncOptions, Wanted};
 
 use crate::db::Migrations;
-use crate::error::{Error, Result};
 use crate::resource::Resource;
 
 /// One format.
@@ -33,19 +28,6 @@ pub trait Plugin: Send + Sync + 'static {
     fn resources(&self) -> Vec<Resource>;
 
     fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
-
-    /// Reads the upstream and declares what the new version shall hold.
-    ///
-    /// # Errors
-    /// Any error fails the task; the version under construction is never seen.
-    async fn sync(&self, _job: &SyncJob) -> Result<()> {
-        Err(Error::internal(format!("{} does not sync", self.name())))
-    }
-
-    /// Writes the metadata of a publication of one version.
-    async fn publish(&self, _version: &VersionReader, _out: &mut PublicationWriter) -> Result<()> {
-        Err(Error::internal(format!("{} does not publish", self.name())))
-    }
 
     /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
     /// none when the format does not pull through.

@@ -1,0 +1,212 @@
+//! Content units.
+
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+
+use super::super::{Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target};
+use super::repository::Names;
+use super::{base_fields, identity_filters, label_filter, ordering, type_filters};
+use crate::auth::policy::Policy;
+use crate::db::{Conn, Value};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::resource::filter::Clause;
+
+/// The digests shown of an artifact, with their columns.
+pub const DIGEST_COLUMNS: [(&str, &str); 6] = [
+    ("md5", "a.md5"),
+    ("sha1", "a.sha1"),
+    ("sha224", "a.sha224"),
+    ("sha256", "a.sha256"),
+    ("sha384", "a.sha384"),
+    ("sha512", "a.sha512"),
+];
+
+const IN_VERSION: &str = "EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {}
+    AND c.version_added <= {} AND (c.version_removed IS NULL OR c.version_removed > {}))";
+
+impl Resource {
+    /// Units made of one file each, in the plugin's `table`, called `u`.
+    pub fn file_content(names: Names, table: &str, repository: &'static str) -> Self {
+        let mut fields = fields();
+        let artifact = "/pulp/api/v3/artifacts/01a1fe65-416a-70c5-90a6-de34fa5d5db0/";
+        fields.push(
+            Field::href("artifact", Target::Kind(Kind::Artifact), "The file, once it is here.", artifact)
+                .nullable()
+                .shown(&["ca.artifact_id"], |scope, _, record| {
+                    let path = |id: Id| format!("{}artifacts/{id}/", scope.api);
+                    json!(record.get::<Id>("ca.artifact_id").map(path))
+                }),
+        );
+        Self {
+            kind: Kind::Content,
+            from: format!(
+                "content t JOIN {table} u ON u.content_id = t.id LEFT JOIN content_artifact ca ON ca.content_id = t.id \
+                 LEFT JOIN artifact a ON a.id = ca.artifact_id"
+            ),
+            fields,
+            filters: filters(),
+            ordering: order(),
+            can: vec![Operation::List, Operation::Create, Operation::Read],
+            policy: Policy::content(names.app, repository),
+            ..names.resource()
+        }
+        .labelled()
+    }
+
+    /// All content, whatever its type.
+    pub fn contents(types: Vec<&'static str>) -> Self {
+        let mut filters = filters();
+        filters.extend(type_filters(types));
+        let mut fields = fields();
+        fields.push(
+            Field::any("artifacts", "", "The files by their paths.", json!({"1.iso": "/pulp/api/v3/artifacts/…/"}))
+                .shown(&[], |_, _, _| json!({})),
+        );
+        Self {
+            kind: Kind::Content,
+            from: "content t".into(),
+            fields,
+            filters,
+            ordering: vec![("pk", "t.id")],
+            can: vec![Operation::List],
+            policy: Policy::readable(),
+            enrich: Some(add_artifacts),
+            ..Self::generic("content/", "content", "MultipleArtifactContent", "Content")
+        }
+    }
+}
+
+fn fields() -> Vec<Field> {
+    let mut fields = base_fields();
+    fields.push(Field::labels());
+    fields.push(
+        Field::text("vuln_report", "The report of this unit's vulnerabilities, if there is one.", "")
+            .nullable()
+            .shown(&[], |_, _, _| Json::Null),
+    );
+    fields
+}
+
+/// The digests of a unit's one file.
+pub fn digest_fields() -> Vec<Field> {
+    let describe = |name| match name {
+        "sha256" => "The SHA-256 of the file.",
+        _ => "A digest of the file, where this algorithm is allowed.",
+    };
+    let field = |(name, column)| Field::text(name, describe(name), "0dc7ddc5…").nullable().column(column).read_only();
+    DIGEST_COLUMNS.map(field).to_vec()
+}
+
+fn order() -> Vec<(&'static str, &'static str)> {
+    ordering(&[
+        ("pulp_labels", "t.labels"),
+        ("pulp_type", "t.pulp_type"),
+        ("timestamp_of_interest", "t.timestamp_of_interest"),
+    ])
+}
+
+fn filters() -> Vec<Filter> {
+    let mut filters = vec![
+        label_filter(),
+        Filter::custom(
+            "repository_version",
+            Input::Text,
+            "Keep the units of this version, or of a repository's newest.",
+            |context, text| {
+                let (repository, number) = context.version(text)?;
+                Ok(Clause::new(IN_VERSION, [repository.into(), number.into(), number.into()]))
+            },
+        ),
+        Filter::custom(
+            "repository_version_added",
+            Input::Text,
+            "Keep the units that this version added.",
+            |context, text| changed(context, text, "version_added"),
+        ),
+        Filter::custom(
+            "repository_version_removed",
+            Input::Text,
+            "Keep the units that this version removed.",
+            |context, text| changed(context, text, "version_removed"),
+        ),
+        Filter::custom(
+            "added_between",
+            Input::TextList,
+            "Keep the units that the second of two versions has and the first has not.",
+            |context, text| between(context, "added_between", text, false),
+        ),
+        Filter::custom(
+            "removed_between",
+            Input::TextList,
+            "Keep the units that the first of two versions has and the second has not.",
+            |context, text| between(context, "removed_between", text, true),
+        ),
+        Filter::custom(
+            "orphaned_for",
+            Input::Number,
+            "Keep the units that have been in no version for so many minutes.",
+            |_, text| orphaned_for(text, "NOT EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id)"),
+        ),
+    ];
+    filters.extend(identity_filters());
+    filters
+}
+
+/// Since when something nobody uses has been so, at least `text` minutes ago.
+pub(crate) fn orphaned_for(text: &str, unused: &str) -> Result<Clause> {
+    if text.is_empty() {
+        return Ok(Clause::always());
+    }
+    let minutes: f64 = text
+        .parse()
+        .ok()
+        .filter(|minutes: &f64| minutes.is_finite())
+        .ok_or_else(|| Error::field("orphaned_for", "Enter a number."))?;
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a few thousand years")]
+    let seconds = (minutes * 60.0).clamp(-1e11, 1e11) as i64;
+    let before = now() - chrono::TimeDelta::seconds(seconds);
+    Ok(Clause::new(format!("{unused} AND t.timestamp_of_interest <= {{}}"), [before.into()]))
+}
+
+fn changed(context: &mut FilterContext<'_>, text: &str, column: &str) -> Result<Clause> {
+    let (repository, number) = context.version(text)?;
+    let other = if column == "version_added" { "version_removed" } else { "version_added" };
+    // A unit whose row ends and begins with the same version is in both: neither added nor removed.
+    let sql = format!(
+        "EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {{}} AND c.{column} = {{}})
+         AND NOT EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {{}} AND c.{other} = {{}})"
+    );
+    Ok(Clause::new(sql, [repository.into(), number.into(), repository.into(), number.into()]))
+}
+
+fn between(context: &mut FilterContext<'_>, name: &str, text: &str, removed: bool) -> Result<Clause> {
+    let [first, second] = text.split(',').collect::<Vec<_>>()[..] else {
+        return Err(Error::field(name, "Range query expects two values."));
+    };
+    let (first, second) = (context.version(first)?, context.version(second)?);
+    let (without, with) = if removed { (second, first) } else { (first, second) };
+    let present = |(repository, number): (Id, i64)| {
+        Clause::new(IN_VERSION, [Value::from(repository), number.into(), number.into()])
+    };
+    Ok(Clause::joined(vec![present(with), present(without).negated()], " AND "))
+}
+
+fn add_artifacts(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
+    let ids: Vec<Id> = records.iter().filter_map(Record::id).collect();
+    let rows = conn.query(
+        "SELECT content_id, relative_path, artifact_id FROM content_artifact WHERE content_id = ANY($1) ORDER BY relative_path",
+        &[Value::Ids(ids)],
+    )?;
+    let mut files: HashMap<Id, Map<String, Json>> = HashMap::new();
+    for row in rows {
+        let href = row.get::<Option<Id>>(2)?.map(|id| format!("{}artifacts/{id}/", scope.api));
+        files.entry(row.get(0)?).or_default().insert(row.get(1)?, json!(href));
+    }
+    for (record, json) in records.iter().zip(shown) {
+        if let (Some(artifacts), Some(id)) = (json.get_mut("artifacts"), record.id()) {
+            *artifacts = Json::Object(files.remove(&id).unwrap_or_default());
+        }
+    }
+    Ok(())
+}

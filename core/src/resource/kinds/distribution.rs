@@ -1,0 +1,220 @@
+//! Distributions: under which path what is served.
+
+use serde_json::{Value as Json, json};
+
+use super::super::{
+    Access, Field, Filter, FilterContext, Input, Kind, Lookup, Operation, Record, Resource, Scope, Target,
+};
+use super::repository::Names;
+use super::{
+    base_fields, foreign_key, identity_filters, label_filter, latest, ordering, show_reference, show_version,
+    type_filters,
+};
+use crate::auth::policy::{Owned, Policy};
+use crate::db::Value;
+use crate::error::Result;
+use crate::id::{Id, Instant};
+use crate::resource::filter::Clause;
+
+const REPOSITORY_TYPE: &str = "(SELECT r.pulp_type FROM repository r WHERE r.id = t.repository_id)";
+const PUBLICATION_TYPE: &str = "(SELECT p.pulp_type FROM publication p WHERE p.id = t.publication_id)";
+const REMOTE_TYPE: &str = "(SELECT r.pulp_type FROM remote r WHERE r.id = t.remote_id)";
+const VERSION_REPOSITORY: &str =
+    "(SELECT v.repository_id FROM repository_version v WHERE v.id = t.repository_version_id)";
+const VERSION_TYPE: &str = "(SELECT r.pulp_type FROM repository_version v JOIN repository r ON r.id = v.repository_id \
+                            WHERE v.id = t.repository_version_id)";
+const VERSION_NUMBER: &str = "(SELECT v.number FROM repository_version v WHERE v.id = t.repository_version_id)";
+const LATEST_CONTENT: &str =
+    "(SELECT max(v.created) FROM repository_version v WHERE v.repository_id = t.repository_id)";
+
+impl Resource {
+    /// Distributions of one format. `publishes`: they can serve publications; `pulls_through`: they take a remote.
+    pub fn distribution(names: Names, policy: Owned) -> Self {
+        let mut fields = fields();
+        fields.push(reference(
+            "publication",
+            Target::Typed(Kind::Publication, names.pulp_type),
+            "The publication that is served.",
+            &["publication_id", PUBLICATION_TYPE],
+            |scope, _, record| show_reference(scope, record, Kind::Publication, "t.publication_id", PUBLICATION_TYPE),
+        ));
+        fields.push(
+            Field::boolean("checkpoint", "Whether the checkpoints of the repository are served, by their time.", false)
+                .initial(json!(false)),
+        );
+        let mut filters = filters();
+        filters.extend(identity_filters());
+        Self {
+            kind: Kind::Distribution,
+            from: "distribution t".into(),
+            fields,
+            filters,
+            ordering: order(),
+            can: vec![
+                Operation::List,
+                Operation::Create,
+                Operation::Read,
+                Operation::Update,
+                Operation::PartialUpdate,
+                Operation::Delete,
+            ],
+            policy: policy.policy(),
+            ..names.resource()
+        }
+        .labelled()
+    }
+
+    /// All distributions, whatever their type.
+    pub fn distributions(types: Vec<&'static str>) -> Self {
+        let mut filters = filters();
+        filters.extend(identity_filters());
+        filters.extend(type_filters(types));
+        Self {
+            kind: Kind::Distribution,
+            from: "distribution t".into(),
+            fields: fields(),
+            filters,
+            ordering: order(),
+            can: vec![Operation::List],
+            policy: Policy::readable(),
+            ..Self::generic("distributions/", "distributions", "Distribution", "Distributions")
+        }
+    }
+
+    /// Lets distributions fetch what they lack through a remote.
+    pub fn pulling_through(self, remote_type: &'static str) -> Self {
+        self.with_fields([reference(
+            "remote",
+            Target::Typed(Kind::Remote, remote_type),
+            "The remote that files are fetched from which the distribution lacks.",
+            &["remote_id", REMOTE_TYPE],
+            |scope, _, record| show_reference(scope, record, Kind::Remote, "t.remote_id", REMOTE_TYPE),
+        )])
+    }
+}
+
+fn reference(
+    name: &'static str,
+    target: Target,
+    description: &'static str,
+    columns: &'static [&'static str],
+    show: super::super::Show,
+) -> Field {
+    let example = "/pulp/api/v3/publications/file/file/01a1fe66-05ba-7c21-9a49-2512fa7aff4a/";
+    let field = Field::href(name, target, description, example).nullable().shown(columns, show);
+    Field { access: Access::ReadWrite, ..field }
+}
+
+fn fields() -> Vec<Field> {
+    let mut fields = base_fields();
+    fields.extend([
+        Field::text(
+            "base_path",
+            "The path below which it is served; distributions must not overlap.",
+            "releases/stable",
+        )
+        .required(),
+        Field::text("base_url", "The full address.", "http://localhost/pulp/content/releases/stable/").shown(
+            &["base_path"],
+            |scope, _, record| {
+                json!(record.get::<String>("t.base_path").map(|path| format!("{}{path}/", scope.content)))
+            },
+        ),
+        Field {
+            access: Access::ReadWrite,
+            ..Field::href("content_guard", Target::Nothing, "What guards the content; there are no guards yet.", "")
+                .nullable()
+                .shown(&[], |_, _, _| Json::Null)
+        },
+        Field::text("content_guard_prn", "The PRN of what guards the content.", "")
+            .nullable()
+            .shown(&[], |_, _, _| Json::Null),
+        Field::date_time("no_content_change_since", "Since when what is served is the same.")
+            .nullable()
+            .shown(&["updated", "repository_id", LATEST_CONTENT], unchanged_since),
+        Field::boolean("hidden", "Whether listings leave it out.", false).default(json!(false)),
+        Field::labels(),
+        Field::text("name", "A name, unique among all distributions.", "stable").required(),
+        reference(
+            "repository",
+            Target::Kind(Kind::Repository),
+            "The repository whose newest content is served.",
+            &["repository_id", REPOSITORY_TYPE],
+            |scope, _, record| show_reference(scope, record, Kind::Repository, "t.repository_id", REPOSITORY_TYPE),
+        ),
+        reference(
+            "repository_version",
+            Target::Kind(Kind::RepositoryVersion),
+            "The version that is served.",
+            &[VERSION_REPOSITORY, VERSION_TYPE, VERSION_NUMBER],
+            |scope, _, record| show_version(scope, record, VERSION_REPOSITORY, VERSION_TYPE, VERSION_NUMBER),
+        ),
+    ]);
+    fields
+}
+
+fn unchanged_since(_: &Scope<'_>, _: &Resource, record: &Record) -> Json {
+    let content = record.get::<Id>("t.repository_id").and_then(|_| record.get::<Instant>(LATEST_CONTENT));
+    latest([record.get("t.updated"), content])
+}
+
+fn order() -> Vec<(&'static str, &'static str)> {
+    ordering(&[
+        ("base_path", "t.base_path"),
+        ("checkpoint", "t.checkpoint"),
+        ("hidden", "t.hidden"),
+        ("name", "t.name"),
+        ("pulp_labels", "t.labels"),
+        ("pulp_type", "t.pulp_type"),
+    ])
+}
+
+fn filters() -> Vec<Filter> {
+    let mut filters = Filter::name("name", "t.name");
+    let paths = [Lookup::Exact, Lookup::Contains, Lookup::Icontains, Lookup::In];
+    filters.extend(Filter::text("base_path", "t.base_path", &paths));
+    filters.extend(Filter::boolean("checkpoint", "t.checkpoint"));
+    filters.push(label_filter());
+    filters.push(Filter::custom(
+        "repository",
+        Input::Text,
+        "Keep the distributions of this repository, or `null`.",
+        of_repository,
+    ));
+    filters.push(Filter::custom(
+        "repository__in",
+        Input::TextList,
+        "Keep the distributions of these repositories.",
+        |context, text| {
+            let one = |text: &str| of_repository(context, text);
+            let clauses = text.split(',').filter(|text| !text.is_empty()).map(one).collect::<Result<Vec<_>>>()?;
+            Ok(if clauses.is_empty() { Clause::always() } else { Clause::joined(clauses, " OR ") })
+        },
+    ));
+    filters.push(Filter::custom(
+        "with_content",
+        Input::Text,
+        "Keep the distributions that serve this unit.",
+        with_content,
+    ));
+    filters
+}
+
+fn of_repository(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+    Ok(foreign_key(context, text, "t.repository_id", Kind::Repository)?.unwrap_or_else(Clause::always))
+}
+
+/// A publication counts that is served itself, or as the newest one of the repository or version served.
+fn with_content(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+    let id = context.object(text, Kind::Content, "content")?;
+    Ok(Clause::new(
+        "EXISTS (SELECT 1 FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
+             JOIN repository_content c ON c.repository_id = v.repository_id AND c.version_added <= v.number
+                  AND (c.version_removed IS NULL OR c.version_removed > v.number)
+             WHERE c.content_id = {} AND p.id = coalesce(t.publication_id,
+                 (SELECT n.id FROM publication n JOIN repository_version w ON w.id = n.repository_version_id
+                  WHERE w.repository_id = t.repository_id OR w.id = t.repository_version_id
+                  ORDER BY w.number DESC, n.created DESC LIMIT 1)))",
+        [Value::Id(id)],
+    ))
+}

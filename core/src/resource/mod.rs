@@ -1,0 +1,157 @@
+//! REST collections as data. A [`Resource`] says what a collection is called, which fields and filters it
+//! has and where they live in the database; `rest` serves it and writes its OpenAPI from the same value.
+
+pub mod expression;
+mod field;
+mod filter;
+pub mod kinds;
+mod record;
+mod registry;
+
+use crate::auth::policy::Policy;
+
+pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
+pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
+pub use record::{Record, Scope, Show};
+pub use registry::{Reference, Registry, Unresolved};
+
+/// What a resource is to core: which table its rows share and which rules hold for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    Artifact,
+    Content,
+    Distribution,
+    Publication,
+    Remote,
+    Repository,
+    RepositoryVersion,
+    Task,
+    TaskGroup,
+    Upload,
+    User,
+    Worker,
+}
+
+impl Kind {
+    /// The table that rows of this kind share.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Content => "content",
+            Self::Distribution => "distribution",
+            Self::Publication => "publication",
+            Self::Remote => "remote",
+            Self::Repository => "repository",
+            Self::RepositoryVersion => "repository_version",
+            Self::Task => "task",
+            Self::TaskGroup => "task_group",
+            Self::Upload => "upload",
+            Self::User => "auth_user",
+            Self::Worker => "app_status",
+        }
+    }
+
+    /// Whether several formats have a resource of this kind in one table, told apart by `pulp_type`.
+    pub fn is_typed(self) -> bool {
+        matches!(self, Self::Content | Self::Distribution | Self::Publication | Self::Remote | Self::Repository)
+    }
+
+    /// Whether rows belong to a domain.
+    pub fn has_domain(self) -> bool {
+        !matches!(self, Self::User | Self::Worker | Self::RepositoryVersion)
+    }
+}
+
+/// What a client may do with a collection and its objects, beside the named actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    List,
+    Create,
+    Read,
+    Update,
+    PartialUpdate,
+    Delete,
+}
+
+/// An extra verb on an object (`sync`, `modify`, `set_label`): `POST {href}{name}/`.
+#[derive(Clone, Debug)]
+pub struct Action {
+    pub name: &'static str,
+    pub run: ActionRun,
+    /// The body's fields.
+    pub fields: Vec<Field>,
+    /// The name of the body's schema.
+    pub schema: &'static str,
+    pub description: &'static str,
+}
+
+/// Which of core's verbs an action runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionRun {
+    Sync,
+    Modify,
+    SetLabel,
+    UnsetLabel,
+}
+
+/// One REST collection.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    pub kind: Kind,
+    /// The component that owns it: `file`.
+    pub app: &'static str,
+    /// `FileRepository`; its PRN is `prn:file.filerepository:…`.
+    pub model: &'static str,
+    /// The model's name in English: `file repository`.
+    pub noun: &'static str,
+    /// `file.file` where several resources share a table.
+    pub pulp_type: Option<&'static str>,
+    /// Below the API root, with a slash at the end: `repositories/file/file/`.
+    pub path: &'static str,
+    /// Prefix of its operation ids: `repositories_file_file`.
+    pub operations: &'static str,
+    /// The name of the path parameter that stands for an object's href.
+    pub href_parameter: &'static str,
+    pub tag: &'static str,
+    /// `FROM` of its lists; the kind's table is called `t`.
+    pub from: String,
+    pub fields: Vec<Field>,
+    pub filters: Vec<Filter>,
+    /// Names to order by, with their columns.
+    pub ordering: Vec<(&'static str, &'static str)>,
+    pub can: Vec<Operation>,
+    pub actions: Vec<Action>,
+    pub policy: Policy,
+    pub description: &'static str,
+    /// Fills what a row alone does not tell, for many rows at once.
+    pub enrich: Option<Enrich>,
+}
+
+/// Completes shown rows; each JSON object belongs to the record at the same place.
+pub type Enrich = fn(&Scope<'_>, &mut crate::db::Conn, &[Record], &mut [serde_json::Value]) -> crate::Result<()>;
+
+impl Resource {
+    /// `prn:file.filerepository:<id>`
+    pub fn prn(&self, id: impl std::fmt::Display) -> String {
+        crate::id::prn(self.app, self.model, id)
+    }
+
+    /// The schema's name in the API's description: `file.FileRepository`; core's have no prefix.
+    pub fn schema(&self) -> String {
+        if self.app == "core" { self.model.to_owned() } else { format!("{}.{}", self.app, self.model) }
+    }
+
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    pub fn action(mut self, action: Action) -> Self {
+        self.actions.push(action);
+        self
+    }
+
+    pub fn with_fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.fields.extend(fields);
+        self
+    }
+}

@@ -1,0 +1,200 @@
+//! All resources of this installation, and what an href or a PRN points to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Kind, Resource, Target};
+use crate::db::Conn;
+use crate::error::Result;
+use crate::id::Id;
+use crate::params;
+use crate::plugin::{ContentType, Plugin};
+
+/// Formats and resources by the names they are asked for with.
+pub struct Registry {
+    pub plugins: Vec<Arc<dyn Plugin>>,
+    pub resources: Vec<Resource>,
+    content_types: HashMap<&'static str, Arc<dyn ContentType>>,
+    by_path: HashMap<&'static str, usize>,
+    by_type: HashMap<(Kind, &'static str), usize>,
+    by_prn: HashMap<String, usize>,
+}
+
+/// What an href or PRN points to; whether it exists is the database's to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// Position in [`Registry::resources`], and the object's id.
+    Object(usize, Id),
+    /// Version `number` of a repository.
+    Version {
+        resource: usize,
+        repository: Id,
+        number: i64,
+    },
+    VersionId(Id),
+    /// A collection of that resource, without an object.
+    Collection(usize),
+}
+
+/// Why a text is no reference to what was asked for, in the words of Django REST framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unresolved {
+    NoMatch,
+    OtherType,
+    Absent,
+}
+
+impl Unresolved {
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NoMatch => "Invalid hyperlink - No URL match.",
+            Self::OtherType => "Invalid hyperlink - Incorrect URL match.",
+            Self::Absent => "Invalid hyperlink - Object does not exist.",
+        }
+    }
+}
+
+impl Registry {
+    pub fn new(plugins: Vec<Arc<dyn Plugin>>, core: Vec<Resource>) -> Self {
+        let types: Vec<_> = plugins.iter().flat_map(|plugin| plugin.content_types()).collect();
+        let mut resources = core;
+        resources.extend(plugins.iter().flat_map(|plugin| plugin.resources()));
+        resources.extend(types.iter().map(|content_type| content_type.resource()));
+        let numbered = || resources.iter().enumerate();
+        Self {
+            content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
+            by_path: numbered().map(|(at, resource)| (resource.path, at)).collect(),
+            by_type: numbered()
+                .filter_map(|(at, resource)| resource.pulp_type.map(|name| ((resource.kind, name), at)))
+                .collect(),
+            by_prn: numbered()
+                .filter(|(_, resource)| !resource.model.is_empty())
+                .map(|(at, resource)| (format!("{}.{}", resource.app, resource.model.to_ascii_lowercase()), at))
+                .collect(),
+            plugins,
+            resources,
+        }
+    }
+
+    pub fn by_path(&self, path: &str) -> Option<&Resource> {
+        self.by_path.get(path).map(|at| &self.resources[*at])
+    }
+
+    /// The resource of a kind with this `pulp_type`.
+    pub fn typed(&self, kind: Kind, pulp_type: &str) -> Option<&Resource> {
+        self.resources.get(*self.by_type.iter().find(|((k, name), _)| *k == kind && *name == pulp_type)?.1)
+    }
+
+    /// The types that a kind has, sorted.
+    pub fn types(&self, kind: Kind) -> Vec<&'static str> {
+        let mut types: Vec<_> = self.by_type.keys().filter(|(k, _)| *k == kind).map(|(_, name)| *name).collect();
+        types.sort_unstable();
+        types
+    }
+
+    pub fn content_type(&self, pulp_type: &str) -> Option<&Arc<dyn ContentType>> {
+        self.content_types.get(pulp_type)
+    }
+
+    /// The plugin that owns a `pulp_type` (`file.file`).
+    pub fn plugin(&self, pulp_type: &str) -> Option<&Arc<dyn Plugin>> {
+        let app = pulp_type.split('.').next()?;
+        self.plugins.iter().find(|plugin| plugin.name() == app)
+    }
+
+    /// Whether repositories of this type are served through publications.
+    pub fn publishes(&self, pulp_type: &str) -> bool {
+        self.typed(Kind::Publication, pulp_type).is_some()
+    }
+
+    /// Reads an href (with or without scheme and host) or a PRN.
+    pub fn parse(&self, api: &str, text: &str) -> Option<Reference> {
+        if let Some(name) = text.strip_prefix("prn:") {
+            let (model, id) = name.rsplit_once(':')?;
+            let id = id.parse().ok()?;
+            if model == "core.repositoryversion" {
+                return Some(Reference::VersionId(id));
+            }
+            return self.by_prn.get(model).map(|at| Reference::Object(*at, id));
+        }
+        let path = match text.split_once("://") {
+            Some((_, rest)) => &rest[rest.find('/')?..],
+            None => text,
+        };
+        self.parse_path(path.strip_prefix(api)?)
+    }
+
+    fn parse_path(&self, path: &str) -> Option<Reference> {
+        if let Some(at) = self.by_path.get(path) {
+            return Some(Reference::Collection(*at));
+        }
+        let segments: Vec<&str> = path.strip_suffix('/')?.split('/').collect();
+        let id_at = segments.iter().position(|segment| segment.parse::<Id>().is_ok())?;
+        let collection = format!("{}/", segments[..id_at].join("/"));
+        let resource = *self.by_path.get(collection.as_str())?;
+        let id = segments[id_at].parse().ok()?;
+        match &segments[id_at + 1..] {
+            [] => Some(Reference::Object(resource, id)),
+            ["versions", number] if self.resources[resource].kind == Kind::Repository => {
+                Some(Reference::Version { resource, repository: id, number: number.parse().ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// The id of the object of `target` that `text` points to.
+    pub fn resolve(
+        &self,
+        api: &str,
+        conn: &mut Conn,
+        target: Target,
+        text: &str,
+    ) -> Result<std::result::Result<Id, Unresolved>> {
+        let Some(reference) = self.parse(api, text) else { return Ok(Err(Unresolved::NoMatch)) };
+        if !self.fits(target, &reference) {
+            return Ok(Err(Unresolved::OtherType));
+        }
+        Ok(self.find(conn, &reference)?.ok_or(Unresolved::Absent))
+    }
+
+    fn fits(&self, target: Target, reference: &Reference) -> bool {
+        match (reference, target) {
+            (_, Target::Nothing) | (Reference::Collection(_), _) => false,
+            (Reference::Version { .. } | Reference::VersionId(_), Target::Kind(kind)) => {
+                kind == Kind::RepositoryVersion
+            }
+            (Reference::Version { .. } | Reference::VersionId(_), Target::Typed(..)) => false,
+            (Reference::Object(at, _), Target::Kind(kind)) => self.resources[*at].kind == kind,
+            (Reference::Object(at, _), Target::Typed(kind, name)) => {
+                self.resources[*at].kind == kind && self.resources[*at].pulp_type == Some(name)
+            }
+        }
+    }
+
+    /// The id of what a reference points to, none when it does not exist.
+    pub fn find(&self, conn: &mut Conn, reference: &Reference) -> Result<Option<Id>> {
+        let row = match reference {
+            Reference::Object(at, id) => {
+                let resource = &self.resources[*at];
+                let table = resource.kind.table();
+                match resource.pulp_type {
+                    Some(name) => conn.query_opt(
+                        &format!("SELECT id FROM {table} WHERE id = $1 AND pulp_type = $2"),
+                        params![*id, name],
+                    )?,
+                    None => conn.query_opt(&format!("SELECT id FROM {table} WHERE id = $1"), params![*id])?,
+                }
+            }
+            Reference::Version { resource, repository, number } => conn.query_opt(
+                "SELECT v.id FROM repository_version v JOIN repository r ON r.id = v.repository_id
+                 WHERE v.repository_id = $1 AND v.number = $2 AND r.pulp_type = $3",
+                params![*repository, *number, self.resources[*resource].pulp_type.unwrap_or_default()],
+            )?,
+            Reference::VersionId(id) => {
+                conn.query_opt("SELECT id FROM repository_version WHERE id = $1", params![*id])?
+            }
+            Reference::Collection(_) => None,
+        };
+        row.map(|row| row.get(0)).transpose()
+    }
+}
