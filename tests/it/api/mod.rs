@@ -1,0 +1,20 @@
+//! The REST API, a file for each noun of its addresses.
+
+mod artifacts;
+mod content;
+mod distributions;
+mod filters;
+mod labels;
+mod login;
+mod orphans;
+mod publications;
+mod reclaim;
+mod remotes;
+mod repair;
+mod repositories;
+mod status;
+mod tasks;
+mod uploads;
+mod users;
+mod versions;
+mod workers;

@@ -1,0 +1,48 @@
+//! `repair/` and `…/versions/N/repair/`
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::support::world::store_is_local;
+use crate::support::{Server, Upstream, sha256};
+
+fn stored(server: &Server, bytes: &[u8]) -> PathBuf {
+    let digest = sha256(bytes);
+    server.store().join("artifact").join(&digest[..2]).join(&digest[2..])
+}
+
+/// `(missing, corrupted, repaired)` of a finished repair.
+fn found(task: &Value) -> (u64, u64, u64) {
+    let done = |code: &str| {
+        let reports = task["progress_reports"].as_array().unwrap();
+        reports.iter().find(|report| report["code"] == code).unwrap()["done"].as_u64().unwrap()
+    };
+    (done("repair.missing"), done("repair.corrupted"), done("repair.repaired"))
+}
+
+#[test]
+fn lost_and_rotten_files_are_fetched_again() {
+    let server = Server::start();
+    if !store_is_local() {
+        // Only the files of a local store can be damaged from here; that a repair runs is tested for both.
+        assert_eq!(found(&server.completed(server.post("repair/", json!({})))), (0, 0, 0));
+        return;
+    }
+    let upstream = Upstream::with_manifest(&[("a", b"aaaa"), ("b", b"bbbb"), ("c", b"cccc")]);
+    let repository = server.repository();
+    server.sync(&repository, &server.remote(&upstream.url("PULP_MANIFEST"), json!({})));
+    let version = format!("{repository}versions/1/repair/");
+    let repair =
+        |path: &str, verify: bool| found(&server.completed(server.post(path, json!({"verify_checksums": verify}))));
+    for path in ["repair/", &version] {
+        fs::remove_file(stored(&server, b"aaaa")).unwrap();
+        fs::write(stored(&server, b"bbbb"), b"rotten").unwrap();
+        assert_eq!(repair(path, false), (1, 0, 1), "without digests only what is not there is seen");
+        assert_eq!(repair(path, true), (0, 1, 1));
+        assert_eq!(repair(path, true), (0, 0, 0));
+        assert_eq!(fs::read(stored(&server, b"bbbb")).unwrap(), b"bbbb");
+    }
+    server.post("repair/", json!({"verify_checksums": "x"})).expect(400);
+}

@@ -1,0 +1,3 @@
+//! Each format from upstream to client.
+
+mod file;

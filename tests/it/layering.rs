@@ -1,0 +1,152 @@
+//! Who may know whom: `docs/ARCHITECTURE.md` states it, this reads the source and checks it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// The modules of core from the bottom up. A module may use those of its own and of lower levels. `app` holds
+/// one of everything and is handed to everything, so it counts as neither above nor below.
+const LEVELS: [&[&str]; 5] = [
+    &["id", "error", "config"],
+    &["resource", "db", "storage", "download"],
+    &["plugin", "tasks", "auth"],
+    &["ops"],
+    &["rest", "serve"],
+];
+
+/// What may not occur in the code of which folder, and the invariant that says so.
+const ABSENCES: [(&str, &str, &str); 10] = [
+    ("core/src", r"\bpith_(file|python|rpm)\b|PULP_MANIFEST|\b(rpm|pypi)\b", "core never names a format"),
+    ("plugins", r"\bactix_web\b|\bHttpRequest\b|\breqwest\b", "a plugin never sees a request"),
+    ("plugins", r"\bobject_store\b|pith_core::storage", "a plugin never builds a storage key"),
+    ("core/src/ops", r"\bStatusCode\b|\bactix_web\b|pulp_href", "`ops` never sees a status code or an href"),
+    ("core/src/rest", r#""\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM) "#, "`rest` never writes SQL"),
+    ("core/src/serve", r#""\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM) "#, "`serve` never writes SQL"),
+    ("core/src/db", r"\bactix_web\b|\bStatusCode\b|crate::(rest|serve|auth)\b", "`db` never knows HTTP or roles"),
+    ("core/src", r#""artifact/"#, "only `storage/paths.rs` builds keys"),
+    ("core/src", r"\benv::vars?(_os)?\b", "only `config` and `src` read the environment"),
+    ("plugins", r"\benv::vars?(_os)?\b", "only `config` and `src` read the environment"),
+];
+
+/// Where an absence does not hold.
+const EXEMPT: [(&str, &str); 2] =
+    [("only `storage/paths.rs`", "core/src/storage/paths.rs"), ("only `config`", "core/src/config")];
+
+#[test]
+fn modules_of_core_use_only_what_lies_below_them() {
+    let import = Regex::new(r"\bcrate::\{?(\w+)").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources("core/src") {
+        let Some(level) = file.module().and_then(level_of) else { continue };
+        for (number, line) in file.code() {
+            let used = import.captures_iter(line).filter_map(|found| level_of(&found[1]));
+            wrong.extend(used.filter(|used| *used > level).map(|_| file.place(number, line)));
+        }
+    }
+    assert!(wrong.is_empty(), "upward imports:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_must_be_absent_is_absent() {
+    let mut wrong = Vec::new();
+    for (folder, pattern, invariant) in ABSENCES {
+        let pattern = Regex::new(pattern).unwrap();
+        for file in sources(folder).into_iter().filter(|file| !file.is_exempt(invariant)) {
+            let found = file.code().filter(|(_, line)| pattern.is_match(line));
+            wrong.extend(found.map(|(number, line)| format!("{invariant}: {}", file.place(number, line))));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn plugins_use_only_the_seam_of_core_and_not_each_other() {
+    let core = Regex::new(r"\bpith_core::\{?(\w+)").unwrap();
+    let other = Regex::new(r"\bpith_(\w+)::").unwrap();
+    let mut wrong = Vec::new();
+    for file in sources("plugins") {
+        for (number, line) in file.code() {
+            let beyond =
+                core.captures_iter(line).any(|found| !["plugin", "resource", "id", "error"].contains(&&found[1]));
+            let sibling = other.captures_iter(line).any(|found| &found[1] != "core");
+            if beyond || sibling {
+                wrong.push(file.place(number, line));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "beyond the seam:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_owns_and_stays_short() {
+    let mut wrong = Vec::new();
+    for file in ["core/src", "plugins", "src", "tests"].into_iter().flat_map(sources) {
+        if !file.text.starts_with("//!") {
+            wrong.push(format!("{}: does not start with `//!`", file.path.display()));
+        }
+        if file.text.lines().count() > 800 {
+            wrong.push(format!("{}: longer than 800 lines", file.path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A source file; its path is relative to the root of the workspace.
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// The top module it belongs to, for a file of core.
+    fn module(&self) -> Option<&str> {
+        let below = self.path.strip_prefix("core/src").ok()?;
+        below.components().next()?.as_os_str().to_str()?.split('.').next()
+    }
+
+    /// Its numbered lines up to the unit tests, without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate();
+        let code = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]" || !self.tests_follow());
+        code.filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(number, line)| (number + 1, line))
+    }
+
+    /// `#[cfg(test)]` may also stand on a single item; only a module in place ends the code.
+    fn tests_follow(&self) -> bool {
+        self.text.contains("#[cfg(test)]\nmod tests {")
+    }
+
+    fn is_exempt(&self, invariant: &str) -> bool {
+        let is_test = self.path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+        is_test || EXEMPT.iter().any(|(prefix, path)| invariant.starts_with(prefix) && self.path.starts_with(path))
+    }
+
+    fn place(&self, number: usize, line: &str) -> String {
+        format!("{}:{number}: {}", self.path.display(), line.trim())
+    }
+}
+
+fn level_of(module: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| level.contains(&module))
+}
+
+/// All Rust files below a folder of the workspace; tests in folders of their own are left out.
+fn sources(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push(Source { path: path.strip_prefix(root).unwrap().to_owned(), text });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}

@@ -1,0 +1,18 @@
+//! The tests of the whole server: each starts the real `pith`, talks HTTP to it and looks at the answers.
+//!
+//! The same tests run on both kinds of installation: with SQLite and a local folder when nothing is set,
+//! on PostgreSQL and S3 when `PITH_TEST_DATABASE` and `PITH_TEST_STORAGE` name such services (see
+//! `support/world.rs`; `tests/run` starts them).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod support;
+
+mod api;
+mod formats;
+
+mod bad_input;
+mod crash;
+mod layering;
+mod serve;
+mod spec;

@@ -1,0 +1,164 @@
+//! The steps most tests take: make a repository, upload, sync, publish, distribute, wait.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::http::{Answer, Client};
+use super::multipart::Multipart;
+use super::random;
+
+pub const REPOSITORIES: &str = "repositories/file/file/";
+pub const REMOTES: &str = "remotes/file/file/";
+pub const PUBLICATIONS: &str = "publications/file/file/";
+pub const DISTRIBUTIONS: &str = "distributions/file/file/";
+pub const FILES: &str = "content/file/files/";
+
+pub fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The text at this key of an object.
+#[track_caller]
+pub fn text(object: &Value, key: &str) -> String {
+    object[key].as_str().unwrap_or_else(|| panic!("no text `{key}` in {object}")).to_owned()
+}
+
+/// Fails the test, showing the task, unless it completed.
+#[track_caller]
+pub fn assert_completed(task: &Value) {
+    assert_eq!(task["state"], "completed", "{task:#}");
+}
+
+impl Client {
+    /// The task that a 202 names, once it is over.
+    #[track_caller]
+    pub fn finished(&self, answer: Answer) -> Value {
+        let task = text(&answer.expect(202).json(), "task");
+        self.wait_for(&task)
+    }
+
+    /// As [`Self::finished`], but the task must have completed.
+    #[track_caller]
+    pub fn completed(&self, answer: Answer) -> Value {
+        let task = self.finished(answer);
+        assert_completed(&task);
+        task
+    }
+
+    #[track_caller]
+    pub fn wait_for(&self, task: &str) -> Value {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = self.get(task).expect(200).json();
+            if ["completed", "failed", "canceled", "skipped"].iter().any(|state| found["state"] == *state) {
+                return found;
+            }
+            assert!(Instant::now() < end, "not over after a minute: {found:#}");
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The href of what a task made, of which there must be one.
+    #[track_caller]
+    pub fn created(&self, answer: Answer) -> String {
+        let task = self.completed(answer);
+        let created = task["created_resources"].as_array().unwrap();
+        assert_eq!(created.len(), 1, "{task:#}");
+        created[0].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub fn repository(&self) -> String {
+        self.repository_with(json!({}))
+    }
+
+    /// With these fields beside a name.
+    #[track_caller]
+    pub fn repository_with(&self, fields: Value) -> String {
+        text(&self.post(REPOSITORIES, with_name(fields)).expect(201).json(), "pulp_href")
+    }
+
+    #[track_caller]
+    pub fn remote(&self, url: &str, fields: Value) -> String {
+        let mut body = with_name(fields);
+        body["url"] = json!(url);
+        text(&self.post(REMOTES, body).expect(201).json(), "pulp_href")
+    }
+
+    /// A content unit, uploaded at once.
+    #[track_caller]
+    pub fn upload(&self, path: &str, bytes: &[u8]) -> String {
+        let form = Multipart::new().field("relative_path", path).file("file", bytes);
+        let answer = self.request("POST", "content/file/files/upload/").multipart(form).send();
+        text(&answer.expect(201).json(), "pulp_href")
+    }
+
+    #[track_caller]
+    pub fn artifact(&self, bytes: &[u8]) -> String {
+        let form = Multipart::new().file("file", bytes);
+        let answer = self.request("POST", "artifacts/").multipart(form).send();
+        text(&answer.expect(201).json(), "pulp_href")
+    }
+
+    /// Adds and removes units; the finished task.
+    #[track_caller]
+    pub fn modify(&self, repository: &str, add: &[&str], remove: &[&str]) -> Value {
+        let body = json!({"add_content_units": add, "remove_content_units": remove});
+        self.completed(self.post(&format!("{repository}modify/"), body))
+    }
+
+    /// Uploads files and adds them.
+    #[track_caller]
+    pub fn modify_many(&self, repository: &str, files: &[(&str, &[u8])]) -> Value {
+        let units: Vec<_> = files.iter().map(|(path, bytes)| self.upload(path, bytes)).collect();
+        self.modify(repository, &units.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+    }
+
+    #[track_caller]
+    pub fn sync(&self, repository: &str, remote: &str) -> Value {
+        self.finished(self.post(&format!("{repository}sync/"), json!({"remote": remote})))
+    }
+
+    #[track_caller]
+    pub fn publish(&self, repository: &str) -> String {
+        self.created(self.post(PUBLICATIONS, json!({"repository": repository})))
+    }
+
+    /// The address below which a new distribution with these fields serves.
+    #[track_caller]
+    pub fn distribute(&self, fields: Value) -> String {
+        let mut body = with_name(fields);
+        body["base_path"] = body["name"].clone();
+        let href = self.created(self.post(DISTRIBUTIONS, body));
+        text(&self.get(&href).expect(200).json(), "base_url")
+    }
+
+    #[track_caller]
+    pub fn latest_version(&self, repository: &str) -> String {
+        text(&self.get(repository).expect(200).json(), "latest_version_href")
+    }
+
+    /// How many units a version has, by the list and by its summary, which must agree.
+    #[track_caller]
+    pub fn units_in(&self, version: &str) -> u64 {
+        let listed = self.get(&format!("{FILES}?repository_version={version}&limit=1")).expect(200).json();
+        let summary = &self.get(version).expect(200).json()["content_summary"]["present"]["file.file"]["count"];
+        assert_eq!(listed["count"].as_u64(), Some(summary.as_u64().unwrap_or(0)), "{version}");
+        listed["count"].as_u64().unwrap()
+    }
+
+    #[track_caller]
+    pub fn count(&self, list: &str) -> u64 {
+        self.get(list).expect(200).json()["count"].as_u64().unwrap()
+    }
+}
+
+fn with_name(mut fields: Value) -> Value {
+    if fields["name"].is_null() {
+        fields["name"] = json!(random::name());
+    }
+    fields
+}
