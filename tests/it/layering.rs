@@ -9,8 +9,8 @@ use regex::Regex;
 /// one of everything and is handed to everything, so it counts as neither above nor below.
 const LEVELS: [&[&str]; 5] = [
     &["id", "error", "config"],
-    &["resource", "db", "storage", "download"],
-    &["plugin", "tasks", "auth"],
+    &["db", "storage", "download", "auth"],
+    &["resource", "plugin", "tasks"],
     &["ops"],
     &["rest", "serve"],
 ];
