@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,7 +68,7 @@ impl Hashing {
         let hashed = file.clone();
         let work = tokio::spawn(async move {
             let lanes = before.work.await.map_err(io::Error::other)??;
-            spawn_blocking(move || hash_range(&hashed, lanes, offset, end)).await.map_err(io::Error::other)?
+            spawn_blocking(move || hash_chunk(&hashed, lanes, offset, end)).await.map_err(io::Error::other)?
         });
         uploads.insert(upload, Progress { file, end, work });
     }
@@ -114,6 +115,15 @@ impl Drop for Touched {
             uploads.remove(&self.upload);
         }
     }
+}
+
+/// Lets the pages of the chunk go afterwards: the next chunk gets them, instead of a large upload pushing
+/// out of memory what others read.
+fn hash_chunk(file: &File, lanes: Lanes, start: u64, end: u64) -> io::Result<Lanes> {
+    let lanes = hash_range(file, lanes, start, end)?;
+    // Only advice; where it is not taken nothing is lost.
+    let _ = rustix::fs::fadvise(file, start, NonZeroU64::new(end - start), rustix::fs::Advice::DontNeed);
+    Ok(lanes)
 }
 
 /// Continues both lanes over a range of the file, each on a thread of its own.

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use super::{failed, paths};
 use crate::error::{Error, Result};
 use crate::id::Id;
 
+/// Of a long file, each part of this size goes to the disk when it is complete.
+const WRITTEN_BACK: u64 = 32 << 20;
 /// What is hashed and written at once: one hop to the blocking threads per block, two blocks in memory.
 pub(super) const BLOCK: usize = 256 << 10;
 /// A file no larger stays in memory until it is kept: one hop for all of it.
@@ -90,11 +93,23 @@ impl Sink {
                     Some(file) => file,
                     None => file.insert(temp.create()?),
                 };
-                file.write_all_at(block, position)
+                file.write_all_at(block, position)?;
+                let written = position + block.len() as u64;
+                if written % WRITTEN_BACK == 0 { write_back(file, written - WRITTEN_BACK)? }
+                Ok(())
             }
             Self::Place(place) => place.file.write_all_at(block, place.offset + position),
         }
     }
+}
+
+/// Brings the last part of a long file to the disk and lets its pages go: the next part gets them, instead
+/// of one upload pushing out of memory what others read, and keeping the file has little left to wait for.
+fn write_back(file: &File, start: u64) -> io::Result<()> {
+    file.sync_data()?;
+    // Only advice; where it is not taken nothing is lost.
+    let _ = rustix::fs::fadvise(file, start, NonZeroU64::new(WRITTEN_BACK), rustix::fs::Advice::DontNeed);
+    Ok(())
 }
 
 /// The block that is being hashed and written while the next one fills.

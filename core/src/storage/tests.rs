@@ -311,6 +311,21 @@ async fn a_truncated_artifact_is_an_error_of_the_stream() {
 }
 
 #[tokio::test]
+async fn a_long_file_is_written_back_part_by_part() {
+    let fixture = local().await;
+    let bytes = Bytes::from(sample(70_000_000));
+    let sha256 = digests_of(&bytes).sha256;
+    let mut writer = fixture.storage.stage(DigestSet::default()).unwrap();
+    for at in (0..bytes.len()).step_by(100_000) {
+        writer.write(bytes.slice(at..at + 100_000)).await.unwrap();
+    }
+    let staged = writer.finish().await.unwrap();
+    assert_eq!((staged.size, &staged.digests.sha256), (70_000_000, &sha256));
+    fixture.storage.keep(staged).await.unwrap();
+    assert_eq!(fixture.storage.verify(&sha256).await.unwrap(), Verdict::Intact);
+}
+
+#[tokio::test]
 async fn the_sweep_spares_fresh_files() {
     let fixture = local().await;
     let staged = fixture.staged(&sample(100_000)).await;
