@@ -95,7 +95,9 @@ impl Sink {
                 };
                 file.write_all_at(block, position)?;
                 let written = position + block.len() as u64;
-                if written % WRITTEN_BACK == 0 { write_back(file, written - WRITTEN_BACK)? }
+                if written.is_multiple_of(WRITTEN_BACK) {
+                    write_back(file, written - WRITTEN_BACK)?
+                }
                 Ok(())
             }
             Self::Place(place) => place.file.write_all_at(block, place.offset + position),
