@@ -32,6 +32,8 @@ pub enum Error {
     Conflict(String),
     Unauthenticated(String),
     Forbidden,
+    /// The body is of a type that the operation does not take.
+    UnsupportedMediaType(String),
     /// The body is larger than this operation takes; the number is the limit in bytes.
     TooLarge(u64),
     /// An upstream server, or what it sent, is at fault. The text names the address or the file.
@@ -96,6 +98,7 @@ impl Error {
             }
             Self::Referenced => "something still refers to this object".into(),
             Self::Forbidden => "You do not have permission to perform this action.".into(),
+            Self::UnsupportedMediaType(name) => format!("Unsupported media type \"{name}\" in request."),
             Self::TooLarge(limit) => format!("request body exceeds {limit} bytes"),
             Self::Storage { public, .. } => public.clone(),
             Self::Canceled => "canceled".into(),

@@ -12,6 +12,8 @@ mod postgres;
 pub mod queue;
 mod sqlite;
 pub mod tasks;
+pub mod uploads;
+pub mod users;
 mod value;
 pub mod workers;
 

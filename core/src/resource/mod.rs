@@ -10,6 +10,7 @@ mod registry;
 
 use crate::auth::policy::Policy;
 
+pub(crate) use field::type_name;
 pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
 pub use record::{Record, Scope, Show};

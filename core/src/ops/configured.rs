@@ -1,0 +1,345 @@
+//! What is configured, repositories, remotes and distributions: checked, made, changed, deleted. Their rows
+//! share one table per kind; columns, details and secrets follow from the resource's fields.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{distributions, remotes, versions};
+use crate::app::App;
+use crate::db::{Conn, FromValue, Value};
+use crate::error::{Error, Result};
+use crate::id::{Id, Instant, now};
+use crate::params;
+use crate::resource::{Draft, Errors, Field, Kind, Reference, Resource, Scope, Source, Target, Wire};
+use crate::tasks::ShortTask;
+
+/// A checked input, ready for the database.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub columns: Vec<(String, Value)>,
+    details: Map<String, Json>,
+    secrets: Map<String, Json>,
+}
+
+impl Change {
+    /// The value that a column shall get; none when it is left alone.
+    pub fn column(&self, name: &str) -> Option<&Value> {
+        self.columns.iter().find(|(column, _)| column == name).map(|(_, value)| value)
+    }
+
+    pub fn get<T: FromValue>(&self, name: &str) -> Option<T> {
+        T::from_value(self.column(name)?)
+    }
+}
+
+/// Checks a draft against the database. What is wrong goes to `errors`; the change is whole when there is nothing.
+pub fn check(
+    app: &App,
+    scope: &Scope<'_>,
+    conn: &mut Conn,
+    resource: &Resource,
+    draft: &Draft,
+    existing: Option<Id>,
+    errors: &mut Errors,
+) -> Result<Change> {
+    let mut change = Change::default();
+    for field in &resource.fields {
+        if let Some(value) = draft.get(field.name) {
+            add(scope, conn, field, value, &mut change, errors)?;
+        }
+    }
+    if let Some(name) = change.get::<String>("name") {
+        let taken = conn.query_opt(
+            &format!("SELECT id FROM {} WHERE domain_id = $1 AND name = $2", resource.kind.table()),
+            params![scope.domain, name],
+        )?;
+        if taken.map(|row| row.get::<Id>(0)).transpose()?.is_some_and(|id| Some(id) != existing) {
+            errors.add("name", "This field must be unique.");
+        }
+    }
+    match resource.kind {
+        Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
+        Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
+        _ => {}
+    }
+    Ok(change)
+}
+
+/// Turns one field's value into a column, a detail or a secret.
+fn add(
+    scope: &Scope<'_>,
+    conn: &mut Conn,
+    field: &Field,
+    value: &Json,
+    change: &mut Change,
+    errors: &mut Errors,
+) -> Result<()> {
+    if let Wire::Href(target) = field.wire {
+        let id = match value.as_str() {
+            None => Value::Null,
+            Some(_) if target == Target::Nothing => {
+                errors.add(field.name, crate::resource::Unresolved::NoMatch.message());
+                return Ok(());
+            }
+            Some(text) => match scope.registry.resolve(scope.api, conn, target, text)? {
+                Ok(id) => Value::Id(id),
+                Err(unresolved) => {
+                    errors.add(field.name, unresolved.message());
+                    return Ok(());
+                }
+            },
+        };
+        if target != Target::Nothing {
+            change.columns.push((format!("{}_id", field.name), id));
+        }
+        return Ok(());
+    }
+    match field.source {
+        Source::Column(name) => change.columns.push((name.to_owned(), column_value(field, value)?)),
+        Source::Detail => drop(change.details.insert(field.name.to_owned(), value.clone())),
+        Source::Secret => drop(change.secrets.insert(field.name.to_owned(), value.clone())),
+        Source::Shown(..) | Source::Input => {}
+    }
+    Ok(())
+}
+
+fn column_value(field: &Field, value: &Json) -> Result<Value> {
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    let wrong = || Error::internal(format!("`{}` holds {value}", field.name));
+    Ok(match field.wire {
+        Wire::Boolean => value.as_bool().ok_or_else(wrong)?.into(),
+        Wire::Integer { .. } => value.as_i64().ok_or_else(wrong)?.into(),
+        Wire::Number { .. } => value.as_f64().ok_or_else(wrong)?.into(),
+        Wire::DateTime => value.as_str().and_then(|text| text.parse::<Instant>().ok()).ok_or_else(wrong)?.into(),
+        Wire::Text | Wire::RawText | Wire::Choice(_) => value.as_str().ok_or_else(wrong)?.into(),
+        Wire::Labels | Wire::Headers | Wire::Texts | Wire::Hrefs | Wire::Any(_) => value.clone().into(),
+        Wire::Href(_) | Wire::File => return Err(wrong()),
+    })
+}
+
+/// Makes the object; a repository gets its empty version 0.
+pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) -> Result<Id> {
+    let (id, now) = (Id::new(), now());
+    let mut columns: Vec<(String, Value)> = vec![
+        ("id".into(), id.into()),
+        ("domain_id".into(), app.domain.into()),
+        ("created".into(), now.into()),
+        ("updated".into(), now.into()),
+        ("pulp_type".into(), resource.pulp_type.into()),
+        ("details".into(), Json::Object(change.details.clone()).into()),
+    ];
+    if resource.kind == Kind::Repository {
+        columns.extend([("next_version".into(), 1i64.into()), ("user_hidden".into(), false.into())]);
+    }
+    if !change.secrets.is_empty() {
+        columns.push(("secrets".into(), app.secrets.seal(&Json::Object(change.secrets.clone()))?.into()));
+    }
+    columns.extend(change.columns.iter().cloned());
+    let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
+    conn.insert_all(resource.kind.table(), &names, &[values])?;
+    match resource.kind {
+        Kind::Repository => versions::create_empty(conn, id)?,
+        Kind::Distribution => distributions::note_served(app, conn, id)?,
+        _ => {}
+    }
+    Ok(id)
+}
+
+/// Whether the change would change anything.
+pub fn would_change(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &Change) -> Result<bool> {
+    let table = resource.kind.table();
+    let same: Vec<_> = change
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(at, (name, _))| format!("{name} IS NOT DISTINCT FROM ${}", at + 2))
+        .collect();
+    let mut params = vec![Value::Id(id)];
+    params.extend(change.columns.iter().map(|(_, value)| value.clone()));
+    let condition = if same.is_empty() { "1 = 1".to_owned() } else { same.join(" AND ") };
+    if conn.query_opt(&format!("SELECT 1 FROM {table} WHERE id = $1 AND {condition}"), &params)?.is_none() {
+        return Ok(true);
+    }
+    let details = stored_details(conn, table, id)?;
+    if change.details.iter().any(|(name, value)| details.get(name).unwrap_or(&Json::Null) != value) {
+        return Ok(true);
+    }
+    let secrets = stored_secrets(app, conn, resource, id)?;
+    Ok(change.secrets.iter().any(|(name, value)| secrets.get(name).unwrap_or(&Json::Null) != value))
+}
+
+/// Changes the object.
+pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &Change) -> Result<()> {
+    let table = resource.kind.table();
+    let mut columns: Vec<(String, Value)> = vec![("updated".into(), now().into())];
+    columns.extend(change.columns.iter().cloned());
+    if !change.details.is_empty() {
+        let mut details = stored_details(conn, table, id)?;
+        details.extend(change.details.clone());
+        columns.push(("details".into(), Json::Object(details).into()));
+    }
+    if !change.secrets.is_empty() {
+        let mut secrets = stored_secrets(app, conn, resource, id)?;
+        secrets.extend(change.secrets.clone());
+        columns.push(("secrets".into(), app.secrets.seal(&Json::Object(secrets))?.into()));
+    }
+    let settings: Vec<_> = columns.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 2)).collect();
+    let mut params = vec![Value::Id(id)];
+    params.extend(columns.into_iter().map(|(_, value)| value));
+    conn.execute(&format!("UPDATE {table} SET {} WHERE id = $1", settings.join(", ")), &params)?;
+    match resource.kind {
+        Kind::Repository => {
+            versions::retain(conn, id)?;
+            versions::retain_checkpoints(conn, id)
+        }
+        Kind::Distribution => distributions::note_served(app, conn, id),
+        _ => Ok(()),
+    }
+}
+
+fn stored_details(conn: &mut Conn, table: &str, id: Id) -> Result<Map<String, Json>> {
+    let row = conn.query_opt(&format!("SELECT details FROM {table} WHERE id = $1"), params![id])?;
+    let details = row.map(|row| row.get::<Json>(0)).transpose()?;
+    Ok(details.and_then(|details| details.as_object().cloned()).unwrap_or_default())
+}
+
+fn stored_secrets(app: &App, conn: &mut Conn, resource: &Resource, id: Id) -> Result<Map<String, Json>> {
+    if resource.kind != Kind::Remote {
+        return Ok(Map::new());
+    }
+    let row = conn.query_opt("SELECT secrets FROM remote WHERE id = $1", params![id])?;
+    let sealed = row.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
+    let secrets = sealed.map(|sealed| app.secrets.open(&sealed)).transpose()?;
+    Ok(secrets.and_then(|secrets| secrets.as_object().cloned()).unwrap_or_default())
+}
+
+/// Deletes the object and what cannot be without it.
+pub fn delete(conn: &mut Conn, resource: &Resource, id: Id) -> Result<()> {
+    if resource.kind == Kind::Repository {
+        // What was only here becomes an orphan now, not when it was uploaded.
+        conn.execute(
+            "UPDATE content SET timestamp_of_interest = $2
+             WHERE id IN (SELECT content_id FROM repository_content WHERE repository_id = $1)",
+            params![id, now()],
+        )?;
+    }
+    conn.execute(&format!("DELETE FROM {} WHERE id = $1", resource.kind.table()), params![id])?;
+    Ok(())
+}
+
+/// The arguments of the tasks below.
+pub fn arguments(resource: &Resource, id: Option<Id>, draft: Draft) -> Json {
+    json!({"path": resource.path, "id": id, "draft": draft})
+}
+
+fn subject<'a>(app: &'a App, args: &Json) -> Result<&'a Resource> {
+    let path = args.get("path").and_then(Json::as_str).unwrap_or_default();
+    app.registry.by_path(path).ok_or_else(|| Error::internal(format!("no resource `{path}`")))
+}
+
+fn object(args: &Json) -> Result<Id> {
+    let id = args.get("id").and_then(Json::as_str).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| Error::internal("a task without an id"))
+}
+
+fn draft(args: &Json) -> Draft {
+    args.get("draft").and_then(Json::as_object).cloned().unwrap_or_default()
+}
+
+/// The task that creates.
+pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
+    let resource = subject(app, args)?;
+    let content = app.content_base(None);
+    let scope = app.scope(&content);
+    let mut errors = Errors::default();
+    if resource.kind == Kind::Distribution {
+        conn.lock(&crate::db::Lock::BasePaths)?;
+    }
+    let change = check(app, &scope, conn, resource, &draft(args), None, &mut errors)?;
+    errors.into_result()?;
+    let id = create(app, conn, resource, &change)?;
+    task.created(resource.prn(id), format!("{}{id}/", resource.path));
+    Ok(resource.load(&scope, conn, id)?.unwrap_or(Json::Null))
+}
+
+/// The task that updates.
+pub fn run_update(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
+    let (resource, id) = (subject(app, args)?, object(args)?);
+    let content = app.content_base(None);
+    let scope = app.scope(&content);
+    let mut errors = Errors::default();
+    if resource.kind == Kind::Distribution {
+        conn.lock(&crate::db::Lock::BasePaths)?;
+    }
+    let change = check(app, &scope, conn, resource, &draft(args), Some(id), &mut errors)?;
+    errors.into_result()?;
+    update(app, conn, resource, id, &change)?;
+    resource.load(&scope, conn, id)?.ok_or_else(|| Error::not_found(resource.model))
+}
+
+/// The task that deletes.
+pub fn run_delete(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
+    delete(conn, subject(app, args)?, object(args)?)?;
+    Ok(Json::Null)
+}
+
+/// What an href of a request's body points to, with errors put under the field.
+pub fn resolve(
+    scope: &Scope<'_>,
+    conn: &mut Conn,
+    target: Target,
+    field: &str,
+    text: &str,
+    errors: &mut Errors,
+) -> Result<Option<Id>> {
+    match scope.registry.resolve(scope.api, conn, target, text)? {
+        Ok(id) => Ok(Some(id)),
+        Err(unresolved) => {
+            errors.add(field, unresolved.message());
+            Ok(None)
+        }
+    }
+}
+
+/// The ids of the units that a list of hrefs names, in order.
+///
+/// # Errors
+/// Under `field`, in Pulp's words, for what is no href and for what does not exist.
+pub fn content_units(
+    scope: &Scope<'_>,
+    conn: &mut Conn,
+    field: &str,
+    hrefs: &[String],
+    errors: &mut Errors,
+) -> Result<Vec<Id>> {
+    let mut wanted = Vec::with_capacity(hrefs.len());
+    for href in hrefs {
+        match scope.registry.parse(scope.api, href) {
+            Some(Reference::Object(at, id)) if scope.registry.resources[at].kind == Kind::Content => wanted.push(Some(id)),
+            Some(_) => wanted.push(None),
+            None => {
+                errors.add(field, format!("URI not valid: {href}"));
+                return Ok(vec![]);
+            }
+        }
+    }
+    let ids: Vec<Id> = wanted.iter().flatten().copied().collect();
+    let mut known = std::collections::HashSet::with_capacity(ids.len());
+    for ids in ids.chunks(10_000) {
+        for row in conn.query("SELECT id FROM content WHERE id = ANY($1)", params![ids.to_vec()])? {
+            known.insert(row.get::<Id>(0)?);
+        }
+    }
+    let missing: Vec<_> = wanted
+        .iter()
+        .zip(hrefs)
+        .filter(|(id, _)| id.is_none_or(|id| !known.contains(&id)))
+        .map(|(_, href)| format!("'{href}'"))
+        .collect();
+    if !missing.is_empty() {
+        errors.add(field, format!("Could not find the following content units: [{}]", missing.join(", ")));
+    }
+    Ok(ids)
+}

@@ -1,0 +1,206 @@
+//! The actions that resources declare: sync, modify, labels.
+
+use actix_web::http::StatusCode;
+use serde_json::{Map, Value as Json, json};
+
+use super::answer::Answer;
+use super::request::Request;
+use super::routes::{Content, Run};
+use super::write::{Holds, exists};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::ops::configured;
+use crate::params;
+use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Target, check_label};
+
+pub fn runner(run: ActionRun) -> Run {
+    match run {
+        ActionRun::Sync => |request| Box::pin(sync(request)),
+        ActionRun::Modify => |request| Box::pin(modify(request)),
+        ActionRun::SetLabel => |request| Box::pin(set_label(request)),
+        ActionRun::UnsetLabel => |request| Box::pin(unset_label(request)),
+    }
+}
+
+/// What an action answers, for the API's description.
+pub fn answers(action: &Action) -> Vec<(u16, Content)> {
+    match action.run {
+        ActionRun::Sync | ActionRun::Modify => vec![(StatusCode::ACCEPTED.as_u16(), Content::Task)],
+        ActionRun::SetLabel | ActionRun::UnsetLabel => {
+            let value = Field::text("value", "The label's value.", "dev").nullable().read_only();
+            let mut fields = action.fields.clone();
+            fields.retain(|field| field.name == "key");
+            fields.push(value);
+            let schema = format!("{}Response", action.schema);
+            vec![(StatusCode::CREATED.as_u16(), Content::Object { schema, fields })]
+        }
+    }
+}
+
+impl Request {
+    /// The declared fields of the action that this request asks for.
+    fn action_fields(&self, run: ActionRun) -> Result<Vec<Field>> {
+        let action = self.resource()?.actions.iter().find(|action| action.run == run);
+        action.map(|action| action.fields.clone()).ok_or_else(|| Error::internal("the resource lacks this action"))
+    }
+
+    async fn draft(&mut self, run: ActionRun, errors: &mut Errors) -> Result<Draft> {
+        let fields = self.action_fields(run)?;
+        let input = self.input(&fields).await?;
+        Ok(Mode::Create.parse(&fields, &input.fields, errors))
+    }
+}
+
+async fn sync(mut request: Request) -> Result<Answer> {
+    let (at, id) = (request.resource_at()?, request.id()?);
+    let mut errors = Errors::default();
+    let draft = request.draft(ActionRun::Sync, &mut errors).await?;
+    let (app, viewpoint, asked) = (request.app.clone(), request.viewpoint(), draft.clone());
+    let remote = request
+        .app
+        .db
+        .read(move |conn| {
+            let resource = &app.registry.resources[at];
+            exists(conn, resource, id)?;
+            let row = conn.query_one("SELECT remote_id, details FROM repository WHERE id = $1", params![id])?;
+            let remote = match asked.get("remote").and_then(Json::as_str) {
+                Some(text) => {
+                    let target = Target::Typed(Kind::Remote, resource.pulp_type.unwrap_or_default());
+                    configured::resolve(&viewpoint.scope(&app), conn, target, "remote", text, &mut errors)?
+                }
+                None => {
+                    let own = row.get::<Option<Id>>(0)?;
+                    if own.is_none() {
+                        errors.add("remote", "This field is required since a remote is not set on the repository.");
+                    }
+                    own
+                }
+            };
+            let mirror = asked.get("mirror").and_then(Json::as_bool).unwrap_or(false);
+            let autopublish = row.get::<Json>(1)?.get("autopublish").and_then(Json::as_bool).unwrap_or(false);
+            if errors.is_empty() && mirror && autopublish {
+                errors.non_field("Cannot use mirror mode with autopublished repository.");
+            }
+            errors.into_result()?;
+            remote.ok_or_else(|| Error::internal("a sync without a remote"))
+        })
+        .await?;
+    let resource = request.resource()?;
+    let pulp_type = resource.pulp_type.unwrap_or_default();
+    let remote_resource = request.app.registry.typed(Kind::Remote, pulp_type);
+    let remote_prn = remote_resource.map(|resource| resource.prn(remote)).unwrap_or_default();
+    let holds = Holds::exclusive(resource.prn(id)).and_shared(remote_prn);
+    let mut options = draft;
+    options.remove("remote");
+    let args = json!({"repository": id, "remote": remote, "options": options});
+    let name = format!("pulp_{}.app.tasks.synchronizing.synchronize", resource.app);
+    request.dispatch(&name, "sync", args, holds).await
+}
+
+async fn modify(mut request: Request) -> Result<Answer> {
+    let (at, id) = (request.resource_at()?, request.id()?);
+    let mut errors = Errors::default();
+    let draft = request.draft(ActionRun::Modify, &mut errors).await?;
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let (args, autopublish) = request
+        .app
+        .db
+        .read(move |conn| {
+            exists(conn, &app.registry.resources[at], id)?;
+            let scope = viewpoint.scope(&app);
+            let listed = |name: &str| {
+                let list = draft.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
+                list.iter().filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>()
+            };
+            let add = configured::content_units(&scope, conn, "add_content_units", &listed("add_content_units"), &mut errors)?;
+            let gone = listed("remove_content_units");
+            let all = gone.iter().any(|text| text == "*");
+            let mut remove = vec![];
+            if all && gone.len() > 1 {
+                errors.add("remove_content_units", "Cannot supply content units and '*'.");
+            } else if !all {
+                remove = configured::content_units(&scope, conn, "remove_content_units", &gone, &mut errors)?;
+            }
+            let base = match draft.get("base_version").and_then(Json::as_str) {
+                None => None,
+                Some(text) => {
+                    let target = Target::Kind(Kind::RepositoryVersion);
+                    configured::resolve(&scope, conn, target, "base_version", text, &mut errors)?
+                }
+            };
+            errors.into_result()?;
+            let overwrite = draft.get("overwrite").and_then(Json::as_bool).unwrap_or(true);
+            let row = conn.query_one("SELECT details FROM repository WHERE id = $1", params![id])?;
+            let autopublish = row.get::<Json>(0)?.get("autopublish").and_then(Json::as_bool).unwrap_or(false);
+            let args = json!({
+                "repository": id, "add": add, "remove": remove, "remove_all": all,
+                "base_version": base, "overwrite": overwrite,
+            });
+            Ok((args, autopublish))
+        })
+        .await?;
+    let holds = Holds::exclusive(request.resource()?.prn(id));
+    // Publishing writes to the store, which a short task cannot.
+    let kind = if autopublish { "modify_and_publish" } else { "modify" };
+    request.dispatch("pulpcore.app.tasks.repository.add_and_remove", kind, args, holds).await
+}
+
+async fn set_label(mut request: Request) -> Result<Answer> {
+    let mut errors = Errors::default();
+    let draft = request.draft(ActionRun::SetLabel, &mut errors).await?;
+    let key = draft.get("key").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let value = draft.get("value").cloned().unwrap_or_default();
+    if errors.is_empty()
+        && let Some(message) = check_label(&key, value.as_str())
+    {
+        errors.non_field(message);
+    }
+    errors.into_result()?;
+    let answer = json!({"key": key, "value": value});
+    change_labels(&request, move |labels| {
+        labels.insert(key, value);
+        Ok(())
+    })
+    .await?;
+    Ok(Answer::json(201, answer))
+}
+
+async fn unset_label(mut request: Request) -> Result<Answer> {
+    let mut errors = Errors::default();
+    let draft = request.draft(ActionRun::UnsetLabel, &mut errors).await?;
+    errors.into_result()?;
+    let key = draft.get("key").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let name = key.clone();
+    let value = change_labels(&request, move |labels| {
+        let absent = || Error::field("key", format!("Label '{name}' is not set on the object."));
+        labels.shift_remove(&name).ok_or_else(absent)
+    })
+    .await?;
+    Ok(Answer::json(201, json!({"key": key, "value": value})))
+}
+
+/// Changes the labels of the object that the request names, in one transaction.
+async fn change_labels<T: Send + 'static>(
+    request: &Request,
+    change: impl FnOnce(&mut Map<String, Json>) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
+    request
+        .app
+        .db
+        .write(move |conn| {
+            let resource = &app.registry.resources[at];
+            exists(conn, resource, id)?;
+            let table = resource.kind.table();
+            conn.lock(&crate::db::Lock::Resource(resource.prn(id)))?;
+            let row = conn.query_one(&format!("SELECT labels FROM {table} WHERE id = $1"), params![id])?;
+            let mut labels = row.get::<Json>(0)?.as_object().cloned().unwrap_or_default();
+            let result = change(&mut labels)?;
+            conn.execute(
+                &format!("UPDATE {table} SET labels = $2, updated = $3 WHERE id = $1"),
+                params![id, Json::Object(labels), now()],
+            )?;
+            Ok(result)
+        })
+        .await
+}

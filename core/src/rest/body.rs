@@ -1,0 +1,166 @@
+//! Bodies: JSON, forms and multipart forms with a file, read within bounds.
+
+use actix_multipart::Multipart;
+use actix_web::web;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde_json::{Map, Value as Json, json};
+
+use super::malformed;
+use super::request::Request;
+use crate::error::{Error, Result};
+use crate::resource::Field;
+use crate::storage::{DigestSet, Staged};
+
+/// What a client sent.
+#[derive(Default)]
+pub struct Input {
+    pub fields: Map<String, Json>,
+    pub file: Option<SentFile>,
+}
+
+/// A file of a multipart form, in staging.
+pub struct SentFile {
+    pub name: Option<String>,
+    pub staged: Staged,
+}
+
+impl Input {
+    /// A form cannot say null: an empty text stands for it where the field may be null.
+    pub fn nulls_from_form(&mut self, fields: &[Field]) {
+        for field in fields.iter().filter(|field| field.nullable && !field.blank) {
+            if let Some(value) = self.fields.get_mut(field.name)
+                && value.as_str() == Some("")
+            {
+                *value = Json::Null;
+            }
+        }
+    }
+}
+
+impl Request {
+    /// The body as an object of fields.
+    ///
+    /// # Errors
+    /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object.
+    pub async fn input(&mut self, fields: &[Field]) -> Result<Input> {
+        let content_type = self.header("Content-Type").unwrap_or_default().to_owned();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let mut input = match media_type.as_str() {
+            "application/json" => return Ok(Input { fields: self.json_object().await?, file: None }),
+            "application/x-www-form-urlencoded" => self.form().await?,
+            "multipart/form-data" => self.multipart().await?,
+            "" => {
+                if !self.bytes().await?.is_empty() {
+                    return Err(unsupported(""));
+                }
+                Input::default()
+            }
+            other => return Err(unsupported(other)),
+        };
+        input.nulls_from_form(fields);
+        Ok(input)
+    }
+
+    async fn json_object(&mut self) -> Result<Map<String, Json>> {
+        let bytes = self.bytes().await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Map::new());
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Json::Object(map)) => Ok(map),
+            Ok(other) => Err(Error::non_field(format!(
+                "Invalid data. Expected a dictionary, but got {}.",
+                crate::resource::type_name(&other)
+            ))),
+            Err(error) => Err(malformed(format!("JSON parse error - {error}"))),
+        }
+    }
+
+    /// The whole body, as large as a body that is no file may be.
+    async fn bytes(&mut self) -> Result<Bytes> {
+        let limit = self.app.config.json_body_limit;
+        let too_large = || Error::TooLarge(limit as u64);
+        let declared = self.header("Content-Length").and_then(|length| length.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|error| malformed(format!("the body ended early: {error}")))?;
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes.freeze())
+    }
+
+    async fn form(&mut self) -> Result<Input> {
+        let bytes = self.bytes().await?;
+        let mut input = Input::default();
+        for (name, value) in url::form_urlencoded::parse(&bytes) {
+            add(&mut input.fields, &name, value.into_owned());
+        }
+        Ok(input)
+    }
+
+    async fn multipart(&mut self) -> Result<Input> {
+        let payload: web::Payload = std::mem::replace(&mut self.payload, web::Payload(actix_web::dev::Payload::None));
+        let mut form = Multipart::new(&self.headers, payload);
+        let mut input = Input::default();
+        let mut room = self.app.config.json_body_limit;
+        while let Some(part) = form.next().await {
+            let mut part = part.map_err(|error| malformed(format!("Multipart form parse error - {error}")))?;
+            let name = part.name().unwrap_or_default().to_owned();
+            let file_name = part.content_disposition().and_then(|disposition| disposition.get_filename().map(str::to_owned));
+            if let Some(file_name) = file_name
+                && name == "file"
+            {
+                input.file = Some(SentFile { name: Some(file_name), staged: self.stage(&mut part).await? });
+                continue;
+            }
+            let mut text = BytesMut::new();
+            while let Some(chunk) = part.next().await {
+                let chunk = chunk.map_err(|error| malformed(format!("Multipart form parse error - {error}")))?;
+                room = room.checked_sub(chunk.len()).ok_or(Error::TooLarge(self.app.config.json_body_limit as u64))?;
+                text.extend_from_slice(&chunk);
+            }
+            let text = String::from_utf8(text.to_vec()).map_err(|_| Error::field(&name, "Not a valid string."))?;
+            add(&mut input.fields, &name, text);
+        }
+        Ok(input)
+    }
+
+    /// Streams a file to staging while it is hashed.
+    async fn stage(&self, part: &mut actix_multipart::Field) -> Result<Staged> {
+        let digests = DigestSet::parse(&self.app.config.allowed_content_checksums)?;
+        let mut writer = self.app.storage.stage(digests)?;
+        let limit = self.app.config.largest_upload();
+        let mut size = 0u64;
+        while let Some(chunk) = part.next().await {
+            let chunk = chunk.map_err(|error| malformed(format!("Multipart form parse error - {error}")))?;
+            size += chunk.len() as u64;
+            if let Some(limit) = limit
+                && size > limit
+            {
+                return Err(Error::TooLarge(limit));
+            }
+            writer.write(chunk).await?;
+        }
+        writer.finish().await
+    }
+}
+
+fn unsupported(media_type: &str) -> Error {
+    Error::UnsupportedMediaType(media_type.to_owned())
+}
+
+/// Values of one name given several times are a list.
+fn add(fields: &mut Map<String, Json>, name: &str, value: String) {
+    match fields.get_mut(name) {
+        None => drop(fields.insert(name.to_owned(), Json::String(value))),
+        Some(Json::Array(list)) => list.push(Json::String(value)),
+        Some(first) => *first = json!([first.take(), value]),
+    }
+}

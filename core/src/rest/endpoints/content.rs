@@ -1,0 +1,236 @@
+//! Making content units of files, artifacts, uploads or addresses.
+
+use actix_web::http::Method;
+use serde_json::{Map, Value as Json, json};
+
+use super::super::answer::Answer;
+use super::super::body::{Input, SentFile};
+use super::super::request::Request;
+use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
+use super::super::write::Holds;
+use crate::auth::policy::Verb;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::ops::{configured, content};
+use crate::params;
+use crate::plugin::Inspection;
+use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Target};
+use crate::storage::Algorithm;
+
+/// Fields of a create that the synchronous upload does not take.
+const ONLY_BY_TASK: [&str; 3] = ["repository", "overwrite", "downloader_config"];
+
+pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
+    let typed = registry.resources.iter().enumerate();
+    let typed = typed.filter(|(_, resource)| resource.kind == Kind::Content && resource.pulp_type.is_some());
+    typed.map(|(at, resource)| upload_endpoint(at, resource)).collect()
+}
+
+fn upload_endpoint(at: usize, resource: &Resource) -> Endpoint {
+    let text = format!("Make a {} of a file and answer with it at once.", resource.noun);
+    Endpoint {
+        operation: format!("{}_upload", resource.operations),
+        method: Method::POST,
+        path: format!("{}upload/", resource.path),
+        resource: Some(at),
+        policy: None,
+        verb: Verb::Action("upload"),
+        run: |request| Box::pin(upload(request)),
+        doc: Doc {
+            tag: resource.tag.into(),
+            summary: summary(&text),
+            description: text,
+            body: Some(BodyDoc { schema: format!("{}Upload", resource.schema()), fields: upload_fields(resource) }),
+            answers: vec![(
+                201,
+                Content::Object {
+                    schema: format!("{}Response", resource.schema()),
+                    fields: resource.shown_fields().into_iter().cloned().collect(),
+                },
+            )],
+            ..Doc::default()
+        },
+    }
+}
+
+fn upload_fields(resource: &Resource) -> Vec<Field> {
+    let fields = resource.fields.iter().filter(|field| field.access != Access::ReadOnly);
+    fields.filter(|field| !ONLY_BY_TASK.contains(&field.name)).cloned().collect()
+}
+
+/// Where the bytes of a new unit come from.
+enum Origin {
+    File(SentFile),
+    Artifact(Id),
+    Upload(Id),
+    Url(String),
+}
+
+/// A create, checked as far as a request can.
+struct Wanted {
+    origin: Origin,
+    repository: Option<Id>,
+    autopublish: bool,
+    draft: Draft,
+}
+
+async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
+    let at = request.resource_at()?;
+    let mut input = request.input(fields).await?;
+    let mut errors = Errors::default();
+    let file = input.file.take();
+    let draft = Mode::Create.parse(fields, &input.fields, &mut errors);
+    if errors.is_empty() {
+        check_one_source(&input, file.is_some(), &mut errors);
+    }
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    request
+        .app
+        .db
+        .read(move |conn| {
+            let scope = viewpoint.scope(&app);
+            let pulp_type = app.registry.resources[at].pulp_type.unwrap_or_default();
+            let text = |name: &str| draft.get(name).and_then(Json::as_str);
+            let mut find = |name: &str, target| match text(name) {
+                None => Ok(None),
+                Some(text) => configured::resolve(&scope, conn, target, name, text, &mut errors),
+            };
+            let artifact = find("artifact", Target::Kind(Kind::Artifact))?;
+            let upload = find("upload", Target::Kind(Kind::Upload))?;
+            let repository = find("repository", Target::Kind(Kind::Repository))?;
+            errors.into_result()?;
+            let autopublish = match repository {
+                None => false,
+                Some(id) => content::check_repository(&app, conn, id, pulp_type)?,
+            };
+            let url = text("file_url").map(str::to_owned);
+            let origin = match (file, artifact, upload, url) {
+                (Some(file), ..) => Origin::File(file),
+                (_, Some(artifact), ..) => Origin::Artifact(artifact),
+                (_, _, Some(upload), _) => Origin::Upload(upload),
+                (.., Some(url)) => Origin::Url(url),
+                (None, None, None, None) => return Err(one_source()),
+            };
+            Ok(Wanted { origin, repository, autopublish, draft })
+        })
+        .await
+}
+
+fn check_one_source(input: &Input, file: bool, errors: &mut Errors) {
+    let named = ["artifact", "upload", "file_url"];
+    let given = named.iter().filter(|name| input.fields.get(**name).is_some_and(|value| !value.is_null()));
+    if given.count() + usize::from(file) != 1 {
+        errors.non_field("Exactly one of file, file_url, artifact, upload must be specified.");
+    }
+}
+
+fn one_source() -> Error {
+    Error::non_field("Exactly one of file, file_url, artifact, upload must be specified.")
+}
+
+pub async fn create(mut request: Request) -> Result<Answer> {
+    let fields = request.resource()?.fields.clone();
+    let wanted = wanted(&mut request, &fields).await?;
+    let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
+    let overwrite = wanted.draft.get("overwrite").and_then(Json::as_bool).unwrap_or(true);
+    let mut args = json!({
+        "type": pulp_type, "repository": wanted.repository, "overwrite": overwrite,
+        "labels": wanted.draft.get("pulp_labels"),
+    });
+    let mut holds = Holds::default();
+    if let Some(id) = wanted.repository {
+        let app = request.app.clone();
+        holds.exclusive.push(request.app.db.read(move |conn| content::repository_prn(&app, conn, id)).await?);
+    }
+    let kind = match wanted.origin {
+        Origin::Upload(id) => {
+            holds.exclusive.push(crate::id::prn("core", "upload", id));
+            args["upload"] = json!(id);
+            args["given"] = json!(wanted.draft);
+            "content_from_upload"
+        }
+        Origin::Url(url) => {
+            args["url"] = json!(url);
+            args["settings"] = wanted.draft.get("downloader_config").cloned().unwrap_or_default();
+            args["given"] = json!(wanted.draft);
+            "content_from_url"
+        }
+        origin @ (Origin::File(_) | Origin::Artifact(_)) => {
+            args["file"] = json!(unit_of(&request, pulp_type, origin, &wanted.draft).await?);
+            if wanted.autopublish { "content_create_and_publish" } else { "content_create" }
+        }
+    };
+    request.dispatch("pulpcore.app.tasks.base.general_create", kind, args, holds).await
+}
+
+/// Keeps the file, if there is one, and makes a unit of it.
+async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map<String, Json>) -> Result<content::NewUnit> {
+    let app = &request.app;
+    let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
+    match origin {
+        Origin::File(file) => {
+            let inspection = Inspection {
+                path: Some(file.staged.path().to_owned()),
+                file_name: file.name,
+                size: file.staged.size,
+                digests: file.staged.digests.clone(),
+            };
+            let unit = content_type.inspect(&inspection, given).await?;
+            app.storage.keep(file.staged).await?;
+            Ok(content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+        }
+        Origin::Artifact(id) => {
+            let (size, digests) = app.db.read(move |conn| content::artifact_facts(conn, id)).await?;
+            let path = app.storage.local_path(&digests.sha256);
+            let inspection = Inspection { path, file_name: None, size, digests };
+            let unit = content_type.inspect(&inspection, given).await?;
+            Ok(content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+        }
+        Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
+    }
+}
+
+async fn upload(mut request: Request) -> Result<Answer> {
+    let fields = upload_fields(request.resource()?);
+    let wanted = wanted(&mut request, &fields).await?;
+    if !matches!(wanted.origin, Origin::File(_) | Origin::Artifact(_)) {
+        return Err(Error::non_field("a synchronous upload takes a file or an artifact"));
+    }
+    let at = request.resource_at()?;
+    let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
+    let new = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
+    let labels = wanted.draft.get("pulp_labels").cloned();
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let body = request
+        .app
+        .db
+        .write(move |conn| {
+            let id = content::store(&app, conn, pulp_type, &new, labels.as_ref())?;
+            app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
+        })
+        .await?;
+    Ok(Answer::created(body.ok_or_else(|| Error::internal("what was made is not there"))?))
+}
+
+/// The digests that a client may state of a file, checked against what arrived.
+///
+/// # Errors
+/// Under `non_field_errors`, naming the digest or the size that is wrong.
+pub fn check_stated(given: &Draft, size: u64, digests: &crate::storage::Digests) -> Result<()> {
+    if given.get("size").and_then(Json::as_i64).is_some_and(|stated| u64::try_from(stated) != Ok(size)) {
+        return Err(Error::non_field("The size did not match actual size of file."));
+    }
+    for algorithm in Algorithm::ALL {
+        let Some(stated) = given.get(algorithm.name()).and_then(Json::as_str) else { continue };
+        match digests.get(algorithm) {
+            Some(actual) if actual.eq_ignore_ascii_case(stated) => {}
+            Some(_) => return Err(Error::non_field(format!("The {} checksum did not match.", algorithm.name()))),
+            None => {
+                let name = algorithm.name();
+                return Err(Error::non_field(format!("Checksum algorithms ['{name}'] forbidden for this Pulp instance.")));
+            }
+        }
+    }
+    Ok(())
+}
+

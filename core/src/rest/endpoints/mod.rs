@@ -1,0 +1,39 @@
+//! What is no plain collection, one file per noun: its resource, if it has one, and its endpoints.
+
+pub mod artifacts;
+pub mod content;
+pub mod publications;
+pub mod uploads;
+pub mod upkeep;
+pub mod versions;
+
+use super::routes::Endpoint;
+use crate::resource::{Kind, Registry, Resource};
+
+/// Core's own collections. `types` gives the types that formats have of a kind.
+pub fn resources(types: impl Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
+    vec![
+        Resource::repositories(types(Kind::Repository)),
+        Resource::versions(None),
+        Resource::remotes(types(Kind::Remote)),
+        Resource::publications(types(Kind::Publication)),
+        Resource::distributions(types(Kind::Distribution)),
+        Resource::contents(types(Kind::Content)),
+        artifacts::resource(),
+        uploads::resource(),
+    ]
+}
+
+/// The operations that no resource's value makes by itself.
+pub fn all(registry: &Registry) -> Vec<Endpoint> {
+    let mut endpoints = artifacts::endpoints(registry);
+    endpoints.extend(uploads::endpoints(registry));
+    endpoints.extend(content::endpoints(registry));
+    endpoints.extend(upkeep::endpoints());
+    endpoints
+}
+
+/// The position of core's resource at `path`.
+fn position(registry: &Registry, path: &str) -> Option<usize> {
+    registry.resources.iter().position(|resource| resource.path == path)
+}

@@ -1,0 +1,178 @@
+//! Clean-up of orphans, repair, reclaiming of space.
+
+use actix_web::http::Method;
+use serde_json::{Value as Json, json};
+
+use super::super::answer::Answer;
+use super::super::request::Request;
+use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
+use super::super::write::Holds;
+use super::versions::repair_fields;
+use crate::auth::policy::{Policy, Verb};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::ops::configured;
+use crate::resource::{Errors, Field, Kind, Mode, Target};
+
+pub fn endpoints() -> Vec<Endpoint> {
+    let endpoint = |operation: &str, method, path: &str, tag: &str, run: Run, text: &str, body| Endpoint {
+        operation: operation.into(),
+        method,
+        path: path.into(),
+        resource: None,
+        policy: Some(Policy::administrators()),
+        verb: Verb::Create,
+        run,
+        doc: Doc {
+            tag: tag.into(),
+            summary: summary(text),
+            description: text.into(),
+            body,
+            answers: vec![(202, Content::Task)],
+            ..Doc::default()
+        },
+    };
+    let body = |schema: &str, fields| Some(BodyDoc { schema: schema.into(), fields });
+    vec![
+        endpoint(
+            "orphans_cleanup_cleanup", Method::POST, "orphans/cleanup/", "Orphans: Cleanup",
+            |request| Box::pin(clean_up(request)),
+            "Delete content that is in no repository version, and files that nothing uses.",
+            body("OrphansCleanup", orphan_fields()),
+        ),
+        endpoint(
+            "orphans_delete", Method::DELETE, "orphans/", "Orphans",
+            |request| Box::pin(delete_orphans(request)),
+            "Delete content that is in no repository version, and files that nothing uses, by the usual protection time.",
+            None,
+        ),
+        endpoint(
+            "repair_post", Method::POST, "repair/", "Repair", |request| Box::pin(repair(request)),
+            "Look for files that are lost or spoilt and fetch them again.", body("Repair", repair_fields()),
+        ),
+        endpoint(
+            "repositories_reclaim_space_reclaim", Method::POST, "repositories/reclaim_space/", "Repositories: Reclaim_Space",
+            |request| Box::pin(reclaim(request)),
+            "Delete files of the named repositories that can be downloaded again when somebody asks for them.",
+            body("ReclaimSpace", reclaim_fields()),
+        ),
+    ]
+}
+
+fn orphan_fields() -> Vec<Field> {
+    let unit = "/pulp/api/v3/content/file/files/01a1fe65-417b-759b-8cee-a2cea5afd109/";
+    vec![
+        Field::hrefs("content_hrefs", "Look at these units only.", unit),
+        Field::integer("orphan_protection_time", Some(0), "Keep what was used within so many minutes.", 1440)
+            .nullable()
+            .input(),
+    ]
+}
+
+fn reclaim_fields() -> Vec<Field> {
+    let repository = "/pulp/api/v3/repositories/file/file/01a1fe65-ed86-7239-9e42-33410d1bb681/";
+    vec![
+        Field::hrefs("repo_hrefs", "The repositories; `*` alone means all.", repository).required(),
+        Field::hrefs("repo_versions_keeplist", "Versions whose files stay.", repository),
+    ]
+}
+
+fn texts(value: Option<&Json>) -> Vec<String> {
+    let list = value.and_then(Json::as_array).cloned().unwrap_or_default();
+    list.iter().filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+async fn clean_up(mut request: Request) -> Result<Answer> {
+    let fields = orphan_fields();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    let mut args = json!({"minutes": draft.get("orphan_protection_time")});
+    if let Some(hrefs) = draft.get("content_hrefs") {
+        let hrefs = texts(Some(hrefs));
+        if hrefs.is_empty() {
+            errors.add("content_hrefs", "This list may not be empty.");
+        }
+        let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+        let ids = request.app.db.read(move |conn| {
+            let scope = viewpoint.scope(&app);
+            let ids = configured::content_units(&scope, conn, "content_hrefs", &hrefs, &mut errors)?;
+            errors.into_result()?;
+            Ok(ids)
+        });
+        args["content"] = json!(ids.await?);
+    } else {
+        errors.into_result()?;
+    }
+    dispatch_clean_up(&request, args).await
+}
+
+async fn delete_orphans(request: Request) -> Result<Answer> {
+    dispatch_clean_up(&request, json!({})).await
+}
+
+async fn dispatch_clean_up(request: &Request, args: Json) -> Result<Answer> {
+    let holds = Holds::exclusive(format!("pdrn:{}:orphans", request.app.domain));
+    request.dispatch("pulpcore.app.tasks.orphan.orphan_cleanup", "orphan_cleanup", args, holds).await
+}
+
+async fn repair(mut request: Request) -> Result<Answer> {
+    // Pulp passes unknown fields over here.
+    let fields = repair_fields();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let mut given = input.fields;
+    given.retain(|name, _| name == "verify_checksums");
+    let draft = Mode::Create.parse(&fields, &given, &mut errors);
+    errors.into_result()?;
+    let verify = draft.get("verify_checksums").and_then(Json::as_bool).unwrap_or(true);
+    let holds = Holds::exclusive(format!("pdrn:{}:repair", request.app.domain));
+    let args = json!({"verify_checksums": verify});
+    request.dispatch("pulpcore.app.tasks.repository.repair_all_artifacts", "repair", args, holds).await
+}
+
+async fn reclaim(mut request: Request) -> Result<Answer> {
+    let fields = reclaim_fields();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    let hrefs = texts(draft.get("repo_hrefs"));
+    let keep = texts(draft.get("repo_versions_keeplist"));
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let (repositories, keep) = request
+        .app
+        .db
+        .read(move |conn| {
+            let scope = viewpoint.scope(&app);
+            let mut find = |field: &str, target, texts: &[String]| {
+                let one = |text: &String| configured::resolve(&scope, conn, target, field, text, &mut errors);
+                texts.iter().map(one).collect::<Result<Vec<_>>>()
+            };
+            let keep = find("repo_versions_keeplist", Target::Kind(Kind::RepositoryVersion), &keep)?;
+            let all = hrefs.iter().any(|href| href == "*");
+            let named = if all { vec![] } else { find("repo_hrefs", Target::Kind(Kind::Repository), &hrefs)? };
+            if all && hrefs.len() > 1 {
+                errors.add("repo_hrefs", "Can't specify specific HREFs when using '*'");
+            }
+            errors.into_result()?;
+            let ids: Vec<Id> = named.into_iter().flatten().collect();
+            let rows = if all {
+                conn.query("SELECT id, pulp_type FROM repository WHERE domain_id = $1", &[scope.domain.into()])?
+            } else {
+                conn.query("SELECT id, pulp_type FROM repository WHERE id = ANY($1)", &[ids.into()])?
+            };
+            let prn = |row: &crate::db::Row| {
+                let resource = app.registry.typed(Kind::Repository, &row.get::<String>(1)?);
+                let resource = resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?;
+                let id: Id = row.get(0)?;
+                Ok((id, resource.prn(id)))
+            };
+            let repositories = rows.iter().map(prn).collect::<Result<Vec<_>>>()?;
+            Ok((repositories, keep.into_iter().flatten().collect::<Vec<Id>>()))
+        })
+        .await?;
+    let (ids, prns): (Vec<Id>, Vec<String>) = repositories.into_iter().unzip();
+    let args = json!({"repositories": ids, "keep": keep});
+    let holds = Holds { exclusive: prns, shared: vec![] };
+    request.dispatch("pulpcore.app.tasks.reclaim_space.reclaim_space", "reclaim_space", args, holds).await
+}

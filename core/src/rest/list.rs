@@ -1,0 +1,125 @@
+//! Lists and reads of any resource.
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::page::{Query, envelope};
+use super::request::Request;
+use crate::db::{Conn, Value};
+use crate::error::{Error, Result};
+use crate::resource::{Clause, FilterContext, Record, Resource, Scope, expression};
+
+pub async fn list(request: Request) -> Result<Answer> {
+    list_within(request, None).await
+}
+
+/// A list of what also meets `within`: the versions of one repository, say.
+pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Answer> {
+    let at = request.resource_at()?;
+    let page = Query::parse(request.resource()?, &request.query)?;
+    let address = format!("{}{}", request.origin, request.path);
+    let (app, viewpoint, query) = (request.app.clone(), request.viewpoint(), request.query);
+    let body = request
+        .app
+        .db
+        .read(move |conn| {
+            let resource = &app.registry.resources[at];
+            let scope = viewpoint.scope(&app);
+            let mut clauses = conditions(&scope, conn, resource, &page)?;
+            clauses.extend(within);
+            let (count, records) = select(conn, resource, &page, clauses)?;
+            let results = resource.show_all(&scope, conn, &page.chosen(resource), &records)?;
+            Ok(envelope(&address, &query, &page, count, results))
+        })
+        .await?;
+    Ok(Answer::ok(body))
+}
+
+pub async fn read(request: Request) -> Result<Answer> {
+    let id: Value = match request.id() {
+        Ok(id) => id.into(),
+        Err(_) => request.number(0)?.into(),
+    };
+    read_object(request, id).await
+}
+
+/// Shows the object of the request's resource with this id.
+pub async fn read_object(request: Request, id: Value) -> Result<Answer> {
+    let at = request.resource_at()?;
+    let page = Query::parse(request.resource()?, &request.query)?;
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let body = request
+        .app
+        .db
+        .read(move |conn| {
+            let resource = &app.registry.resources[at];
+            let fields = page.chosen(resource);
+            let record = resource.record(conn, &fields, id)?.ok_or_else(|| Error::not_found(resource.model))?;
+            Ok(resource.show_all(&viewpoint.scope(&app), conn, &fields, &[record])?.pop())
+        })
+        .await?;
+    Ok(Answer::ok(json!(body)))
+}
+
+/// The conditions that every row of the list must meet.
+fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Query) -> Result<Vec<Clause>> {
+    let unknown: Vec<String> = page
+        .filters
+        .iter()
+        .filter(|(name, _)| name != "q" && !resource.filters.iter().any(|filter| filter.name == *name))
+        .map(|(name, _)| format!("Invalid Filter: '{name}'"))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(Error::InvalidBody(json!({"errors": unknown})));
+    }
+    let mut clauses = Vec::new();
+    if resource.kind.has_domain() {
+        clauses.push(Clause::new("t.domain_id = {}", [Value::Id(scope.domain)]));
+    }
+    if let Some(pulp_type) = resource.pulp_type {
+        clauses.push(Clause::new("t.pulp_type = {}", [pulp_type.into()]));
+    }
+    let mut context = FilterContext { scope: *scope, conn };
+    for (name, value) in &page.filters {
+        if name == "q" {
+            if !value.is_empty() {
+                clauses.push(expression::clause(&resource.filters, &mut context, value)?);
+            }
+            continue;
+        }
+        let filter = resource.filters.iter().find(|filter| filter.name == *name);
+        if let Some(filter) = filter {
+            clauses.extend(filter.clause(&mut context, value)?);
+        }
+    }
+    Ok(clauses)
+}
+
+fn select(
+    conn: &mut Conn,
+    resource: &Resource,
+    page: &Query,
+    clauses: Vec<Clause>,
+) -> Result<(i64, Vec<Record>)> {
+    let condition = if clauses.is_empty() { Clause::always() } else { Clause::joined(clauses, " AND ") };
+    let condition_sql = condition.numbered(0);
+    let from = &resource.from;
+    let count = conn
+        .query_one(&format!("SELECT count(*) FROM {from} WHERE {condition_sql}"), &condition.params)?
+        .get::<i64>(0)?;
+    if count <= page.offset {
+        return Ok((count, vec![]));
+    }
+    let columns = resource.columns(&page.chosen(resource));
+    let next = condition.params.len() + 1;
+    let sql = format!(
+        "SELECT {} FROM {from} WHERE {condition_sql} ORDER BY {} LIMIT ${next} OFFSET ${}",
+        columns.join(", "),
+        page.order,
+        next + 1
+    );
+    let mut params = condition.params;
+    params.extend([page.limit.into(), page.offset.into()]);
+    let rows = conn.query(&sql, &params)?;
+    Ok((count, rows.into_iter().map(|row| Record::new(columns.clone(), row)).collect()))
+}

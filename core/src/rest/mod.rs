@@ -1,0 +1,60 @@
+//! The REST API: Pulp's wire contract over [`crate::resource`] and [`crate::ops`]. A handler parses,
+//! authorizes, runs one verb and answers. No SQL is written here but for lists, which are data.
+
+mod actions;
+mod answer;
+mod authenticate;
+mod body;
+mod endpoints;
+mod error_body;
+mod list;
+mod page;
+mod request;
+mod routes;
+mod write;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+pub use routes::{BodyDoc, Content, Doc, Endpoint, Routes};
+
+use crate::app::Shared;
+use crate::auth::policy::permits;
+use crate::error::{Error, Result};
+use answer::Answer;
+use request::Request;
+
+/// Answers one request below the API root.
+pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let app: &Shared = app.get_ref();
+    let cid = request::correlation_id(&request);
+    let head = request.method() == Method::HEAD;
+    let result = dispatch(app, &request, payload, &cid).await;
+    let answer = result.unwrap_or_else(|error| error_body::answer(&error, &cid));
+    answer.respond(&cid, head)
+}
+
+async fn dispatch(app: &Shared, request: &HttpRequest, payload: web::Payload, cid: &str) -> Result<Answer> {
+    let Some(path) = request.path().strip_prefix(&app.api) else { return Ok(Answer::no_route()) };
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let matched = match app.routes.find(method, path) {
+        Ok(matched) => matched,
+        Err(miss) => return Ok(miss.answer(request, path)),
+    };
+    if !request::accepts_json(request) {
+        return Ok(Answer::detail(406, "Could not satisfy the request Accept header."));
+    }
+    let endpoint = &app.routes.endpoints[matched.endpoint];
+    let actor = authenticate::actor(app, request).await?;
+    permits(actor.as_ref(), app.routes.policy(app, endpoint), endpoint.verb)?;
+    let request = Request::new(app.clone(), request, payload, actor, cid.to_owned(), matched);
+    (endpoint.run)(request).await
+}
+
+/// The correlation id's header; made when the client sent none, and always sent back.
+const CORRELATION_ID: &str = "Correlation-ID";
+
+/// A JSON body that is not what the operation takes.
+fn malformed(message: impl Into<String>) -> Error {
+    Error::Malformed(message.into())
+}

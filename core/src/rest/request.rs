@@ -1,0 +1,127 @@
+//! One request, matched and authenticated.
+
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, web};
+
+use super::CORRELATION_ID;
+use super::routes::Matched;
+use crate::app::Shared;
+use crate::auth::policy::Actor;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::resource::{Resource, Scope};
+
+pub struct Request {
+    pub app: Shared,
+    pub actor: Option<Actor>,
+    pub cid: String,
+    /// `http://host:port`, as the client sees this server.
+    pub origin: String,
+    /// The path, with its slashes.
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub payload: web::Payload,
+    /// The segments of the path that are ids or numbers.
+    parameters: Vec<String>,
+    resource: Option<usize>,
+}
+
+impl Request {
+    pub fn new(
+        app: Shared,
+        request: &HttpRequest,
+        payload: web::Payload,
+        actor: Option<Actor>,
+        cid: String,
+        matched: Matched,
+    ) -> Self {
+        let connection = request.connection_info();
+        let resource = app.routes.endpoints[matched.endpoint].resource;
+        Self {
+            actor,
+            cid,
+            origin: format!("{}://{}", connection.scheme(), connection.host()),
+            path: request.path().to_owned(),
+            query: url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect(),
+            headers: request.headers().clone(),
+            payload,
+            parameters: matched.parameters,
+            resource,
+            app,
+        }
+    }
+
+    /// The position of the resource in the registry that this request is about.
+    ///
+    /// # Errors
+    /// `Internal`: the endpoint was declared without one.
+    pub fn resource_at(&self) -> Result<usize> {
+        self.resource.ok_or_else(|| Error::internal("the endpoint has no resource"))
+    }
+
+    pub fn resource(&self) -> Result<&Resource> {
+        Ok(&self.app.registry.resources[self.resource_at()?])
+    }
+
+    /// The same request about another resource.
+    pub fn about(self, resource: usize) -> Self {
+        Self { resource: Some(resource), ..self }
+    }
+
+    /// The id in the path.
+    pub fn id(&self) -> Result<Id> {
+        self.parameter(0)?.parse().map_err(|_| Error::not_found("object"))
+    }
+
+    pub fn parameter(&self, at: usize) -> Result<&str> {
+        self.parameters.get(at).map(String::as_str).ok_or_else(|| Error::internal("the path lacks a parameter"))
+    }
+
+    pub fn number(&self, at: usize) -> Result<i64> {
+        self.parameter(at)?.parse().map_err(|_| Error::not_found("object"))
+    }
+
+    pub fn user_id(&self) -> Option<i64> {
+        self.actor.as_ref().map(|actor| actor.user_id)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn viewpoint(&self) -> Viewpoint {
+        Viewpoint { content: self.app.content_base(Some(&self.origin)) }
+    }
+}
+
+/// From where addresses are seen; goes along into the database's thread.
+#[derive(Clone)]
+pub struct Viewpoint {
+    content: String,
+}
+
+impl Viewpoint {
+    pub fn scope<'a>(&'a self, app: &'a crate::app::App) -> Scope<'a> {
+        app.scope(&self.content)
+    }
+}
+
+/// What the client sent, if it is fit for a log, or a new one.
+pub fn correlation_id(request: &HttpRequest) -> String {
+    let sent = request.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
+    sent.filter(|cid| !cid.is_empty() && cid.len() <= 256).map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+}
+
+/// Whether the client takes JSON, or a page, in place of which it gets JSON too.
+pub fn accepts_json(request: &HttpRequest) -> bool {
+    let Some(accept) = request.headers().get("Accept").and_then(|value| value.to_str().ok()) else { return true };
+    let fits = |range: &str| {
+        matches!(
+            range.split(';').next().unwrap_or_default().trim(),
+            "" | "*/*" | "application/*" | "application/json" | "text/html" | "application/vnd.oai.openapi"
+                | "application/vnd.oai.openapi+json" | "application/yaml" | "text/*"
+        )
+    };
+    accept.split(',').any(fits)
+}

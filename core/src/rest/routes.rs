@@ -1,0 +1,261 @@
+//! Which path and method run which handler. The table is made once, from the resources and the endpoints
+//! written by hand; the API's description is made from the same table.
+
+use std::collections::HashMap;
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value as Json;
+
+use super::answer::Answer;
+use super::request::Request;
+use super::{actions, endpoints, list, write};
+use crate::app::App;
+use crate::auth::policy::{Policy, Verb};
+use crate::error::Result;
+use crate::id::Id;
+use crate::resource::{Access, Field, Filter, Kind, Operation, Registry, Resource};
+
+pub type Run = fn(Request) -> LocalBoxFuture<'static, Result<Answer>>;
+
+/// One operation of the API.
+pub struct Endpoint {
+    /// The operation's id: `repositories_file_file_list`.
+    pub operation: String,
+    pub method: Method,
+    /// Below the API root; `{}` stands for an id or a number.
+    pub path: String,
+    pub resource: Option<usize>,
+    /// Who may, where no resource says it.
+    pub policy: Option<Policy>,
+    pub verb: Verb,
+    pub run: Run,
+    pub doc: Doc,
+}
+
+/// What the API's description says of an operation.
+#[derive(Default)]
+pub struct Doc {
+    pub tag: String,
+    pub summary: String,
+    pub description: String,
+    pub body: Option<BodyDoc>,
+    pub answers: Vec<(u16, Content)>,
+    /// Query parameters beside those that all lists and reads have.
+    pub filters: Vec<Filter>,
+    /// The names to order by, for lists.
+    pub ordering: Vec<&'static str>,
+    /// Takes `fields` and `exclude_fields`.
+    pub selects: bool,
+    /// The name of the path parameter that stands for the href in front.
+    pub href_parameter: Option<&'static str>,
+    /// Required headers.
+    pub headers: Vec<&'static str>,
+}
+
+/// The body of a request.
+#[derive(Clone)]
+pub struct BodyDoc {
+    pub schema: String,
+    pub fields: Vec<Field>,
+}
+
+/// The body of an answer.
+#[derive(Clone)]
+pub enum Content {
+    Empty,
+    /// `{"task": href}`
+    Task,
+    /// `{"task_group": href}`
+    TaskGroup,
+    Object { schema: String, fields: Vec<Field> },
+    Page { schema: String, fields: Vec<Field> },
+    /// A schema written by hand.
+    Other { schema: String, json: Json },
+}
+
+/// All operations, found by path.
+pub struct Routes {
+    pub endpoints: Vec<Endpoint>,
+    by_path: HashMap<String, Vec<usize>>,
+    administrators: Policy,
+}
+
+/// A request's place in the table.
+pub struct Matched {
+    pub endpoint: usize,
+    pub parameters: Vec<String>,
+}
+
+/// Why there is no operation for a request.
+pub enum Miss {
+    /// The path exists with a slash at its end.
+    Slash,
+    /// Other methods are allowed.
+    Method(String),
+    /// A collection exists, but this is no id.
+    Id,
+    Path,
+}
+
+impl Miss {
+    pub fn answer(self, request: &HttpRequest, path: &str) -> Answer {
+        match self {
+            Self::Slash => {
+                let query = if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
+                Answer::empty(301).with_header("Location", format!("{}/{query}", request.path()))
+            }
+            Self::Method(allow) => {
+                Answer::detail(405, &format!("Method \"{}\" not allowed.", request.method())).with_header("Allow", allow)
+            }
+            Self::Id => Answer::detail(404, "Not found."),
+            Self::Path => {
+                tracing::debug!(path, "no such path");
+                Answer::no_route()
+            }
+        }
+    }
+}
+
+impl Routes {
+    pub fn new(registry: &Registry) -> Self {
+        let mut endpoints = endpoints::all(registry);
+        for (at, resource) in registry.resources.iter().enumerate() {
+            endpoints.extend(of_resource(at, resource));
+        }
+        let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, endpoint) in endpoints.iter().enumerate() {
+            by_path.entry(endpoint.path.clone()).or_default().push(at);
+        }
+        Self { endpoints, by_path, administrators: Policy::administrators() }
+    }
+
+    /// The operation for a path below the API root.
+    pub fn find(&self, method: &Method, path: &str) -> std::result::Result<Matched, Miss> {
+        let mut parameters = Vec::new();
+        let pattern: Vec<&str> = path
+            .split('/')
+            .map(|segment| {
+                let is_parameter = segment.parse::<Id>().is_ok()
+                    || (!segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()));
+                if is_parameter {
+                    parameters.push(segment.to_owned());
+                    "{}"
+                } else {
+                    segment
+                }
+            })
+            .collect();
+        let pattern = pattern.join("/");
+        let Some(candidates) = self.by_path.get(&pattern) else { return Err(self.miss(&pattern)) };
+        match candidates.iter().find(|at| self.endpoints[**at].method == *method) {
+            Some(endpoint) => Ok(Matched { endpoint: *endpoint, parameters }),
+            None => {
+                let allow: Vec<_> = candidates.iter().map(|at| self.endpoints[*at].method.as_str()).collect();
+                Err(Miss::Method(allow.join(", ")))
+            }
+        }
+    }
+
+    fn miss(&self, pattern: &str) -> Miss {
+        if self.by_path.contains_key(&format!("{pattern}/")) {
+            return Miss::Slash;
+        }
+        let above = pattern.trim_end_matches('/').rsplit_once('/').map(|(above, _)| format!("{above}/{{}}/"));
+        if above.is_some_and(|above| self.by_path.contains_key(&above)) { Miss::Id } else { Miss::Path }
+    }
+
+    pub fn policy<'a>(&'a self, app: &'a App, endpoint: &'a Endpoint) -> &'a Policy {
+        match (&endpoint.policy, endpoint.resource) {
+            (None, Some(at)) => &app.registry.resources[at].policy,
+            (Some(policy), _) => policy,
+            (None, None) => &self.administrators,
+        }
+    }
+}
+
+/// The operations that a resource's value asks for.
+fn of_resource(at: usize, resource: &Resource) -> Vec<Endpoint> {
+    let mut endpoints: Vec<_> = resource.can.iter().map(|operation| of_operation(at, resource, *operation)).collect();
+    endpoints.extend(resource.actions.iter().map(|action| Endpoint {
+        operation: format!("{}_{}", resource.operations, action.name),
+        method: Method::POST,
+        path: format!("{}{{}}/{}/", resource.path, action.name),
+        resource: Some(at),
+        policy: None,
+        verb: Verb::Action(action.name),
+        run: actions::runner(action.run),
+        doc: Doc {
+            tag: resource.tag.into(),
+            summary: summary(action.description),
+            description: action.description.into(),
+            body: Some(BodyDoc { schema: action.schema.into(), fields: action.fields.clone() }),
+            answers: actions::answers(action),
+            href_parameter: Some(resource.href_parameter),
+            ..Doc::default()
+        },
+    }));
+    if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
+        endpoints.extend(endpoints::versions::of_repository(at, resource));
+    }
+    endpoints
+}
+
+fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoint {
+    let object = || Content::Object {
+        schema: format!("{}Response", resource.schema()),
+        fields: resource.shown_fields().into_iter().cloned().collect(),
+    };
+    let page = || Content::Page {
+        schema: format!("{}Response", resource.schema()),
+        fields: resource.shown_fields().into_iter().cloned().collect(),
+    };
+    let body = |patched: &str| {
+        let fields = resource.fields.iter().filter(|field| field.access != Access::ReadOnly).cloned().collect();
+        Some(BodyDoc { schema: format!("{patched}{}", resource.schema()), fields })
+    };
+    let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content);
+    let noun = resource.noun;
+    let (name, method, verb, run, text, request, answers): (_, _, _, Run, _, _, _) = match operation {
+        Operation::List => ("list", Method::GET, Verb::List, |r| Box::pin(list::list(r)), format!("List every {noun} that matches the filters, newest first."), None, vec![(200, page())]),
+        Operation::Read => ("read", Method::GET, Verb::Read, |r| Box::pin(list::read(r)), format!("Show one {noun}."), None, vec![(200, object())]),
+        Operation::Create => (
+            "create", Method::POST, Verb::Create, write::creator(resource.kind), format!("Create a {noun}."), body(""),
+            vec![if is_task { (202, Content::Task) } else { (201, object()) }],
+        ),
+        Operation::Update => ("update", Method::PUT, Verb::Update, |r| Box::pin(write::replace(r)), format!("Replace the settings of a {noun}. A change runs as a task; without one the object is answered."), body(""), vec![(200, object()), (202, Content::Task)]),
+        Operation::PartialUpdate => ("partial_update", Method::PATCH, Verb::Update, |r| Box::pin(write::change(r)), format!("Change some settings of a {noun}. A change runs as a task; without one the object is answered."), body("Patched"), vec![(200, object()), (202, Content::Task)]),
+        Operation::Delete => (
+            "delete", Method::DELETE, Verb::Delete, write::deleter(resource.kind), format!("Delete a {noun}."), None,
+            vec![if resource.kind == Kind::Publication || resource.kind == Kind::Upload { (204, Content::Empty) } else { (202, Content::Task) }],
+        ),
+    };
+    let on_collection = matches!(operation, Operation::List | Operation::Create);
+    Endpoint {
+        operation: format!("{}_{name}", resource.operations),
+        method,
+        path: if on_collection { resource.path.to_owned() } else { format!("{}{{}}/", resource.path) },
+        resource: Some(at),
+        policy: None,
+        verb,
+        run,
+        doc: Doc {
+            tag: resource.tag.into(),
+            summary: summary(&text),
+            description: text,
+            body: request,
+            answers,
+            filters: if operation == Operation::List { resource.filters.clone() } else { vec![] },
+            ordering: if operation == Operation::List { resource.ordering.iter().map(|(name, _)| *name).collect() } else { vec![] },
+            selects: matches!(operation, Operation::List | Operation::Read),
+            href_parameter: (!on_collection).then_some(resource.href_parameter),
+            headers: vec![],
+        },
+    }
+}
+
+/// The first sentence, without its dot.
+pub(super) fn summary(text: &str) -> String {
+    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,184 @@
+//! Creating, changing and deleting what is configured.
+
+use serde_json::Value as Json;
+
+use super::answer::Answer;
+use super::endpoints::{content, publications};
+use super::request::Request;
+use super::routes::Run;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::ops::configured;
+use crate::resource::{Draft, Errors, Kind, Mode, Resource};
+use crate::tasks::{self, NewTask};
+
+/// The handler that creates objects of a kind.
+pub fn creator(kind: Kind) -> Run {
+    match kind {
+        Kind::Distribution => |request| Box::pin(create_by_task(request)),
+        Kind::Publication => |request| Box::pin(publications::create(request)),
+        Kind::Content => |request| Box::pin(content::create(request)),
+        _ => |request| Box::pin(create(request)),
+    }
+}
+
+/// The handler that deletes objects of a kind.
+pub fn deleter(kind: Kind) -> Run {
+    match kind {
+        Kind::Publication => |request| Box::pin(publications::delete(request)),
+        _ => |request| Box::pin(delete(request)),
+    }
+}
+
+impl Request {
+    /// Dispatches a task in the name of this request's user.
+    pub async fn dispatch(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> Result<Answer> {
+        let task = NewTask {
+            name: name.to_owned(),
+            kind,
+            args,
+            exclusive: holds.exclusive,
+            shared: holds.shared,
+            cid: self.cid.clone(),
+            created_by: self.user_id(),
+            group: None,
+            parent: None,
+        };
+        let id = tasks::dispatch(&self.app, task).await?;
+        Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
+    }
+}
+
+/// What a task reserves.
+#[derive(Default)]
+pub struct Holds {
+    pub exclusive: Vec<String>,
+    pub shared: Vec<String>,
+}
+
+impl Holds {
+    pub fn exclusive(resource: impl Into<String>) -> Self {
+        Self { exclusive: vec![resource.into()], shared: vec![] }
+    }
+
+    pub fn shared(resource: impl Into<String>) -> Self {
+        Self { exclusive: vec![], shared: vec![resource.into()] }
+    }
+
+    pub fn and_shared(mut self, resource: impl Into<String>) -> Self {
+        self.shared.push(resource.into());
+        self
+    }
+}
+
+/// Reads the body by the resource's fields and checks it against the database.
+async fn checked(request: &mut Request, mode: Mode, existing: Option<Id>) -> Result<Draft> {
+    let at = request.resource_at()?;
+    let fields = request.resource()?.fields.clone();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let draft = mode.parse(&fields, &input.fields, &mut errors);
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    request
+        .app
+        .db
+        .read(move |conn| {
+            let resource = &app.registry.resources[at];
+            if let Some(id) = existing {
+                exists(conn, resource, id)?;
+            }
+            configured::check(&app, &viewpoint.scope(&app), conn, resource, &draft, existing, &mut errors)?;
+            errors.into_result()?;
+            Ok(draft)
+        })
+        .await
+}
+
+/// # Errors
+/// `NotFound` when no object of the resource has this id.
+pub fn exists(conn: &mut crate::db::Conn, resource: &Resource, id: Id) -> Result<()> {
+    match resource.record(conn, &[], id)? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found(resource.model)),
+    }
+}
+
+async fn create(mut request: Request) -> Result<Answer> {
+    let at = request.resource_at()?;
+    let fields = request.resource()?.fields.clone();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let body = request
+        .app
+        .db
+        .write(move |conn| {
+            let resource = &app.registry.resources[at];
+            let scope = viewpoint.scope(&app);
+            let change = configured::check(&app, &scope, conn, resource, &draft, None, &mut errors)?;
+            errors.into_result()?;
+            let id = configured::create(&app, conn, resource, &change)?;
+            resource.load(&scope, conn, id)?.ok_or_else(|| Error::internal("what was made is not there"))
+        })
+        .await?;
+    Ok(Answer::created(body))
+}
+
+async fn create_by_task(mut request: Request) -> Result<Answer> {
+    let draft = checked(&mut request, Mode::Create, None).await?;
+    let args = configured::arguments(request.resource()?, None, draft);
+    let domain = request.app.domain;
+    let holds = Holds::exclusive(format!("pdrn:{domain}:distribution.base_path"))
+        .and_shared(format!("pdrn:{domain}:distributions"));
+    request.dispatch("pulpcore.app.tasks.base.general_create", "general_create", args, holds).await
+}
+
+pub async fn replace(request: Request) -> Result<Answer> {
+    update(request, Mode::Replace).await
+}
+
+pub async fn change(request: Request) -> Result<Answer> {
+    update(request, Mode::Change).await
+}
+
+async fn update(mut request: Request, mode: Mode) -> Result<Answer> {
+    let (at, id) = (request.resource_at()?, request.id()?);
+    let draft = checked(&mut request, mode, Some(id)).await?;
+    let (app, viewpoint, asked) = (request.app.clone(), request.viewpoint(), draft.clone());
+    let unchanged = request
+        .app
+        .db
+        .read(move |conn| {
+            let resource = &app.registry.resources[at];
+            let scope = viewpoint.scope(&app);
+            let change = configured::check(&app, &scope, conn, resource, &asked, Some(id), &mut Errors::default())?;
+            if configured::would_change(&app, conn, resource, id, &change)? {
+                return Ok(None);
+            }
+            resource.load(&scope, conn, id)
+        })
+        .await?;
+    if let Some(body) = unchanged {
+        return Ok(Answer::ok(body));
+    }
+    let resource = request.resource()?;
+    let mut holds = Holds::exclusive(resource.prn(id));
+    if resource.kind == Kind::Distribution && draft.contains_key("base_path") {
+        let domain = request.app.domain;
+        holds.exclusive.push(format!("pdrn:{domain}:distribution.base_path"));
+        holds.shared.push(format!("pdrn:{domain}:distributions"));
+    }
+    let args = configured::arguments(resource, Some(id), draft);
+    request.dispatch("pulpcore.app.tasks.base.ageneral_update", "general_update", args, holds).await
+}
+
+async fn delete(request: Request) -> Result<Answer> {
+    let (at, id) = (request.resource_at()?, request.id()?);
+    let app = request.app.clone();
+    request.app.db.read(move |conn| exists(conn, &app.registry.resources[at], id)).await?;
+    let resource = request.resource()?;
+    let args = configured::arguments(resource, Some(id), Draft::new());
+    let holds = Holds::exclusive(resource.prn(id));
+    request.dispatch("pulpcore.app.tasks.base.general_delete", "general_delete", args, holds).await
+}
