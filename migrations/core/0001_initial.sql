@@ -289,6 +289,7 @@ CREATE TABLE task (
     task_group_id uuid REFERENCES task_group (id) ON DELETE SET NULL
 );
 CREATE INDEX task_unfinished ON task (seq) WHERE finished_at IS NULL;
+CREATE INDEX task_runnable ON task (seq) WHERE unblocked_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX task_created ON task (created);
 CREATE INDEX task_group_tasks ON task (task_group_id);
 CREATE INDEX task_parent ON task (parent_task_id);

@@ -42,3 +42,11 @@ pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+impl super::Db {
+    /// Makes core's tables, for tests of other modules.
+    pub(crate) fn migrate_core(&self) -> Result<()> {
+        self.migrate(&[CORE])
+    }
+}

@@ -67,8 +67,11 @@ impl Reservations {
 
     /// Whether an unfinished task stands in the way of a new one.
     pub fn are_blocked(&self, conn: &mut Conn) -> Result<bool> {
-        const ANY: &str = "SELECT 1 FROM task_resource WHERE live AND resource = ANY($1) LIMIT 1";
-        const EXCLUSIVE: &str = "SELECT 1 FROM task_resource WHERE live AND resource = ANY($1) AND NOT shared LIMIT 1";
+        // The condition on `task_seq` is always true: it makes SQLite take the index of the live rows rather
+        // than the one of all rows of that name, which are many.
+        const ANY: &str = "SELECT 1 FROM task_resource WHERE live AND resource = ANY($1) AND task_seq > 0 LIMIT 1";
+        const EXCLUSIVE: &str =
+            "SELECT 1 FROM task_resource WHERE live AND resource = ANY($1) AND task_seq > 0 AND NOT shared LIMIT 1";
         for (names, sql) in [(&self.exclusive, ANY), (&self.shared, EXCLUSIVE)] {
             if !names.is_empty() && conn.query_opt(sql, params![names.clone()])?.is_some() {
                 return Ok(true);

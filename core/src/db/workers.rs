@@ -59,7 +59,7 @@ impl AppStatus {
     /// The columns [`AppStatus::read`] expects, of the table `app_status`.
     pub const COLUMNS: &str = "id, created, updated, name, versions, last_heartbeat, (SELECT task.id FROM task \
                                WHERE task.finished_at IS NULL AND task.worker_id = app_status.id \
-                               ORDER BY task.seq LIMIT 1)";
+                               ORDER BY task.seq LIMIT 1) AS current_task";
 
     pub fn read(row: &Row) -> Result<Self> {
         Ok(Self {

@@ -104,8 +104,8 @@ impl TaskContext {
     pub(super) async fn flush(&self) -> Result<()> {
         let rows = {
             let reported = self.reported();
-            let changed = reported.progress.iter().fold(false, |changed, report| report.take_change() || changed);
-            if !changed {
+            // All are asked, so that none stays marked.
+            if reported.progress.iter().filter(|report| report.take_change()).count() == 0 {
                 return Ok(());
             }
             reported.progress.iter().map(Progress::row).collect::<Vec<_>>()

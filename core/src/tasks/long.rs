@@ -15,7 +15,7 @@ use crate::db::tasks::State;
 use crate::error::{Error, Result};
 use crate::id::Id;
 
-/// How often progress is written, and on PostgreSQL whether another process asked the task to stop is read.
+/// How often progress is written, and read whether another process asked the task to stop.
 const TICK: Duration = Duration::from_secs(1);
 
 pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run: RunLong, args: Json) -> Result<()> {
@@ -70,12 +70,10 @@ async fn report(app: &Shared, context: &TaskContext, seq: i64, stop: &Cancellati
         if let Err(error) = context.flush().await {
             tracing::warn!(task = %context.id(), %error, "progress is not written at present");
         }
-        if !app.queue.parts.db.is_embedded() {
-            let asked = app.queue.parts.db.read(move |conn| queue::state(conn, seq)).await;
-            // Gone or ended by someone else counts too: what it reserved is not its own any more.
-            if matches!(asked, Ok(state) if state != Some(State::Running)) {
-                stop.cancel();
-            }
+        let asked = app.queue.parts.db.read(move |conn| queue::state(conn, seq)).await;
+        // Gone or ended by someone else counts too: what it reserved is not its own any more.
+        if matches!(asked, Ok(state) if state != Some(State::Running)) {
+            stop.cancel();
         }
     }
 }

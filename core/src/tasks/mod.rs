@@ -16,6 +16,8 @@ mod purge;
 mod short;
 mod worker;
 
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
