@@ -1,7 +1,5 @@
 //! Which processes serve: one row per role of each, with the time it was last heard of.
 
-use std::time::Duration;
-
 use serde_json::Value as Json;
 
 use super::{Conn, Row};
@@ -24,19 +22,6 @@ impl AppType {
             Self::Content => "content",
             Self::Worker => "worker",
         }
-    }
-
-    /// How long after its last heartbeat a process counts as online (Pulp's numbers).
-    pub fn time_to_live(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Api => 120,
-            Self::Content | Self::Worker => 30,
-        })
-    }
-
-    /// The oldest heartbeat of one that is online.
-    pub fn online_since(self, now: Instant) -> Instant {
-        now - self.time_to_live()
     }
 }
 
@@ -99,11 +84,11 @@ pub fn forget(conn: &mut Conn, before: Instant) -> Result<()> {
     conn.execute("DELETE FROM app_status WHERE last_heartbeat < $1", params![before]).map(drop)
 }
 
-/// The processes of a role that are online, oldest first.
-pub fn online(conn: &mut Conn, app_type: AppType, now: Instant) -> Result<Vec<AppStatus>> {
+/// The processes of a role that were heard of since then, oldest first.
+pub fn online(conn: &mut Conn, app_type: AppType, heard_since: Instant) -> Result<Vec<AppStatus>> {
     let sql = format!(
         "SELECT {} FROM app_status WHERE app_type = $1 AND last_heartbeat >= $2 ORDER BY created, id",
         AppStatus::COLUMNS
     );
-    conn.query(&sql, params![app_type.as_str(), app_type.online_since(now)])?.iter().map(AppStatus::read).collect()
+    conn.query(&sql, params![app_type.as_str(), heard_since])?.iter().map(AppStatus::read).collect()
 }

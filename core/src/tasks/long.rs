@@ -50,7 +50,8 @@ async fn attend(
     if let Some(joined) = ended {
         return joined.unwrap_or_else(unwound);
     }
-    if let Ok(joined) = timeout(app.queue.parts.grace, &mut body).await {
+    let patience = app.queue.hurry.run_until_cancelled(timeout(app.queue.parts.grace, &mut body));
+    if let Some(Ok(joined)) = patience.await {
         return joined.unwrap_or_else(unwound);
     }
     body.abort();

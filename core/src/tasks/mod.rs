@@ -102,8 +102,12 @@ pub struct QueueParts {
     pub versions: Json,
     /// How many tasks this process runs at once.
     pub workers: usize,
-    /// How long a task that is asked to stop may take before it is dropped.
+    /// How long a task that a client canceled may take to stop before it is dropped.
     pub grace: Duration,
+    /// How long running tasks may go on when the process is to end, and then again to stop.
+    pub shutdown_grace: Duration,
+    /// After how long without a heartbeat a worker counts as missing.
+    pub worker_ttl: Duration,
 }
 
 /// The queue as one process sees it.
@@ -114,12 +118,14 @@ pub struct Queue {
     wake: Notify,
     /// How to ask the tasks running here to stop.
     running: Mutex<HashMap<Id, CancellationToken>>,
+    /// The process ends: tasks that were asked to stop are not waited for any longer.
+    hurry: CancellationToken,
 }
 
 impl Queue {
     pub fn new(mut parts: QueueParts) -> Self {
         let kinds = std::mem::take(&mut parts.kinds).into_iter().map(|kind| (kind.key(), kind)).collect();
-        Self { parts, kinds, wake: Notify::new(), running: Mutex::default() }
+        Self { parts, kinds, wake: Notify::new(), running: Mutex::default(), hurry: CancellationToken::new() }
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Id, CancellationToken>> {

@@ -14,8 +14,8 @@ use crate::db::workers::{self, AppType};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 
-/// Short enough that two may be late.
-const BEAT: Duration = Duration::from_secs(8);
+/// Heartbeats per time to live: two may be late.
+const BEATS: u32 = 4;
 
 /// How long processes that vanished are still listed as missing.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,7 +59,8 @@ fn process_name() -> String {
 }
 
 async fn beat(app: Shared, app_type: AppType, id: Id) {
-    let mut ticks = interval(BEAT);
+    let worker_ttl = app.queue.parts.worker_ttl;
+    let mut ticks = interval((worker_ttl / BEATS).max(Duration::from_millis(100)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = Monotonic::now();
     loop {
@@ -69,10 +70,10 @@ async fn beat(app: Shared, app_type: AppType, id: Id) {
             Err(error) => tracing::warn!(%error, role = app_type.as_str(), "heartbeat is not written at present"),
         }
         if app_type == AppType::Worker {
-            if last.elapsed() > app_type.time_to_live() {
+            if last.elapsed() > worker_ttl {
                 // Others count this worker as lost and may run what its tasks hold back.
                 app.queue.running().values().for_each(CancellationToken::cancel);
-            } else if let Err(error) = give_up_lost(&app, AppType::Worker.online_since(now())).await {
+            } else if let Err(error) = give_up_lost(&app, now() - worker_ttl).await {
                 tracing::warn!(%error, "lost tasks are not looked for at present");
             }
         }

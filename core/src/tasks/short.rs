@@ -1,8 +1,10 @@
 //! Short tasks: one transaction, at once in the request or later on a worker.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use serde_json::Value as Json;
+use tokio::time::sleep;
 
 use super::ending::{self, Outcome, Record};
 use super::{RunShort, TaskKind};
@@ -12,6 +14,10 @@ use crate::db::queue::{self, Claimed, EndsFrom};
 use crate::db::tasks::{CreatedResource, ProgressRow, State};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
+
+/// How often, and with what pauses, recording the end of a task is tried: the database may be away for a while.
+const ATTEMPTS: usize = 60;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the body of a short task knows and reports.
 pub struct ShortTask {
@@ -101,20 +107,25 @@ pub(super) async fn conclude(
     outcome: Outcome,
     record: Record,
 ) -> Result<()> {
-    let claimed = claimed.clone();
-    let finish = move |conn: &mut Conn| {
-        let held = queue::lock_line(conn, claimed.seq)?;
-        let completed = matches!(outcome, Outcome::Returned(Ok(_)));
-        let ending = if !completed && queue::state(conn, claimed.seq)? == Some(State::Canceling) {
-            ending::canceled(record)
-        } else {
-            ending::ending(outcome, record, &claimed.cid)
+    let completed = matches!(outcome, Outcome::Returned(Ok(_)));
+    let if_canceled = ending::canceled(record.clone());
+    let ending = ending::ending(outcome, record, &claimed.cid);
+    for _ in 0..ATTEMPTS {
+        let (seq, ending, if_canceled) = (claimed.seq, ending.clone(), if_canceled.clone());
+        let finish = move |conn: &mut Conn| {
+            let held = queue::lock_line(conn, seq)?;
+            let canceled = !completed && queue::state(conn, seq)? == Some(State::Canceling);
+            let ending = if canceled { if_canceled } else { ending };
+            let from = EndsFrom { states: &[State::Running, State::Canceling], worker: Some(worker) };
+            queue::finish(conn, seq, from, &ending, &held, now())
         };
-        let from = EndsFrom { states: &[State::Running, State::Canceling], worker: Some(worker) };
-        queue::finish(conn, claimed.seq, from, &ending, &held, now())
-    };
-    app.queue.parts.db.write(finish).await?;
-    Ok(())
+        match app.queue.parts.db.write(finish).await {
+            Ok(_) => return Ok(()),
+            Err(error) => tracing::warn!(task = %claimed.id, %error, "the end of a task is not recorded yet"),
+        }
+        sleep(PAUSE).await;
+    }
+    Err(Error::internal("the end of the task could not be recorded"))
 }
 
 /// The kind a payload names, and its arguments.

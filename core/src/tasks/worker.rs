@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Outcome, Record};
@@ -22,8 +22,8 @@ use crate::id::{Id, now};
 /// How long an announcement that got lost can delay a task.
 const POLL: Duration = Duration::from_secs(2);
 
-/// Runs tasks until `shutdown`, then lets those running finish for the grace time, then stops them; they
-/// fail and say why. Tasks that have not begun stay for others. Wants a runtime with several threads.
+/// Runs tasks until `shutdown`, then lets those running finish for a while, then stops them; they fail and
+/// say why. Tasks that have not begun stay for others. Wants a runtime with several threads.
 ///
 /// # Errors
 /// When the worker cannot be announced; later troubles of the database are waited out.
@@ -88,11 +88,18 @@ async fn run(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
 
 /// Waits for the turns under way, then asks their tasks to stop.
 async fn wind_down(app: &Shared, mut turns: JoinSet<()>) {
-    let all = async { while turns.join_next().await.is_some() {} };
-    if tokio::time::timeout(app.queue.parts.grace, all).await.is_err() {
+    if !have_ended(app, &mut turns).await {
         app.queue.running().values().for_each(CancellationToken::cancel);
-        while turns.join_next().await.is_some() {}
+        if !have_ended(app, &mut turns).await {
+            app.queue.hurry.cancel();
+            while turns.join_next().await.is_some() {}
+        }
     }
+}
+
+async fn have_ended(app: &Shared, turns: &mut JoinSet<()>) -> bool {
+    let all = async { while turns.join_next().await.is_some() {} };
+    timeout(app.queue.parts.shutdown_grace, all).await.is_ok()
 }
 
 async fn look_again_later(app: &Shared) {

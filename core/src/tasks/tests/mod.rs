@@ -71,6 +71,8 @@ fn open(address: &Address) -> Shared {
         versions: json!({"core": "3.113.0"}),
         workers: 3,
         grace: Duration::from_millis(300),
+        shutdown_grace: Duration::from_millis(200),
+        worker_ttl: Duration::from_secs(30),
     });
     Arc::new(crate::app::App::for_tests(db, queue))
 }

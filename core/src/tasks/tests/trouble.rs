@@ -98,10 +98,10 @@ async fn the_tasks_of_a_missing_worker_fail_and_others_go_on() {
     let row = world.until(lost, State::Failed).await;
     assert_eq!(row.error, Some(json!({"reason": "Worker has gone missing."})));
     world.until(behind, State::Completed).await;
-    let online = db.read(|conn| workers::online(conn, AppType::Worker, now())).await.unwrap();
+    let online = db.read(|conn| workers::online(conn, AppType::Worker, now() - Duration::from_secs(30))).await.unwrap();
     assert_eq!(online.len(), 1);
     workers.stop().await;
-    let online = db.read(|conn| workers::online(conn, AppType::Worker, now())).await.unwrap();
+    let online = db.read(|conn| workers::online(conn, AppType::Worker, now() - Duration::from_secs(30))).await.unwrap();
     assert!(online.is_empty());
 }
 
