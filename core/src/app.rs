@@ -1,29 +1,209 @@
-//! What one process holds: configuration, database, store, formats. Handed to every verb.
+//! What one process holds: configuration, database, store, formats. Handed to every verb. Starting one
+//! brings the database up to date and makes what a first start needs.
 
 use std::sync::Arc;
 
-use crate::auth::{CredentialCache, Secrets};
-use crate::config::Config;
-use crate::db::Db;
-use crate::id::Id;
-use crate::resource::Registry;
+use serde_json::{Value as Json, json};
+
+use crate::auth::{CredentialCache, Secrets, password};
+use crate::config::{Config, DatabaseAddress, StartError};
+use crate::db::{self, Address, Conn, Db};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::ops;
+use crate::params;
+use crate::plugin::Plugin;
+use crate::resource::{Registry, Scope};
+use crate::rest::{self, Routes};
 use crate::serve::Delivery;
-use crate::storage::Storage;
-use crate::tasks::Queue;
+use crate::storage::{DigestSet, Storage, StorageConfig};
+use crate::tasks::{Queue, QueueParts, Sealing};
+
+/// The version of the reference whose interface is spoken; clients ask for it.
+pub const PULP_VERSION: &str = "3.123.1";
 
 /// The process's parts; shared by its roles.
 pub struct App {
     pub config: Config,
     pub db: Db,
     pub storage: Storage,
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     pub credentials: CredentialCache,
-    /// Formats, their resources and the routes to them.
-    pub registry: Registry,
+    /// Formats and their resources.
+    pub registry: Arc<Registry>,
+    /// The API's operations.
+    pub routes: Routes,
     /// The one domain, `default`.
     pub domain: Id,
     pub queue: Queue,
     pub delivery: Delivery,
+    /// `/pulp/api/v3/`
+    pub api: String,
 }
 
 pub type Shared = Arc<App>;
+
+/// The formats that the program was built with.
+pub type Plugins = Vec<Arc<dyn Plugin>>;
+
+impl App {
+    /// Opens database and store, brings the schema up to date, and on a first start makes the domain and the
+    /// administrator.
+    pub async fn open(config: Config, plugins: Plugins) -> Result<Shared, StartError> {
+        config.prepare_data_dir()?;
+        let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
+        let address = database_address(&config);
+        let db = open_database(&config, &plugins).await?;
+        let storage = Storage::open(&storage_config(&config)?).await?;
+        let domain = db.write(ensure_domain).await?;
+        check_secret_key(&db, &secrets).await?;
+        ensure_administrator(&db, &config).await?;
+        let registry = Arc::new(Registry::new(plugins, rest::core_resources));
+        let delivery = Delivery::new(&config, db.clone(), storage.clone(), ops::formats(&registry))?;
+        let queue = Queue::new(QueueParts {
+            db: db.clone(),
+            address,
+            domain,
+            sealing: sealing(&secrets),
+            kinds: ops::task_kinds(),
+            versions: versions(&registry),
+            workers: config.workers,
+            grace: config.task_grace_interval,
+        });
+        Ok(Arc::new(Self {
+            routes: Routes::new(&registry),
+            credentials: CredentialCache::new(std::thread::available_parallelism().map_or(2, usize::from))?,
+            api: format!("{}api/v3/", config.api_root),
+            config,
+            db,
+            storage,
+            secrets,
+            registry,
+            domain,
+            queue,
+            delivery,
+        }))
+    }
+
+    /// What showing and resolving need; `content` is [`App::content_base`].
+    pub fn scope<'a>(&'a self, content: &'a str) -> Scope<'a> {
+        Scope { registry: &self.registry, api: &self.api, secrets: &self.secrets, content, domain: self.domain }
+    }
+
+    /// The address of the content face: as configured, else by the origin of the request at hand.
+    pub fn content_base(&self, origin: Option<&str>) -> String {
+        let origin = self.config.content_origin.as_deref().or(origin).unwrap_or_default();
+        format!("{origin}{}", self.config.content_path_prefix)
+    }
+
+    /// The digests that artifacts get.
+    pub fn digests(&self) -> Result<DigestSet> {
+        DigestSet::parse(&self.config.allowed_content_checksums)
+    }
+}
+
+/// Opens the database and brings its schema up to date.
+pub async fn open_database(config: &Config, plugins: &Plugins) -> Result<Db> {
+    let (address, pool_size) = (database_address(config), config.database_pool_size);
+    let mut migrations = vec![db::CORE];
+    migrations.extend(plugins.iter().map(|plugin| plugin.migrations()));
+    let open = move || {
+        let db = Db::open(&address, pool_size)?;
+        db.migrate(&migrations)?;
+        Ok(db)
+    };
+    tokio::task::spawn_blocking(open).await.map_err(Error::internal)?
+}
+
+/// How the configuration says to reach the database.
+pub fn database_address(config: &Config) -> Address {
+    match &config.database {
+        DatabaseAddress::Sqlite(path) => Address::Sqlite(path.clone()),
+        DatabaseAddress::Postgres(url) => Address::Postgres(url.reveal().to_owned()),
+    }
+}
+
+/// How the configuration says to reach the store.
+pub fn storage_config(config: &Config) -> Result<StorageConfig> {
+    Ok(StorageConfig {
+        url: config.storage.to_string(),
+        endpoint: config.s3_endpoint.clone(),
+        region: Some(config.s3_region.clone()),
+        access_key_id: config.s3_access_key_id.as_ref().map(|key| key.reveal().to_owned()),
+        secret_access_key: config.s3_secret_access_key.as_ref().map(|key| key.reveal().to_owned()),
+        allow_http: config.s3_allow_http,
+        staging: config.data_dir.join("tmp"),
+        digests: DigestSet::parse(&config.allowed_content_checksums)?,
+    })
+}
+
+fn sealing(secrets: &Arc<Secrets>) -> Sealing {
+    let (seal, open) = (Arc::clone(secrets), Arc::clone(secrets));
+    Sealing {
+        seal: Box::new(move |value: &Json| seal.seal(value)),
+        open: Box::new(move |sealed: &str| open.open(sealed)),
+    }
+}
+
+/// Version by component, as the reference names them.
+pub fn versions(registry: &Registry) -> Json {
+    let mut versions = json!({"core": PULP_VERSION});
+    for plugin in &registry.plugins {
+        versions[plugin.name()] = json!(plugin.version());
+    }
+    versions
+}
+
+fn ensure_domain(conn: &mut Conn) -> Result<Id> {
+    conn.lock(&db::Lock::Migrations)?;
+    if let Some(row) = conn.query_opt("SELECT id FROM domain WHERE name = 'default'", &[])? {
+        return row.get(0);
+    }
+    let id = Id::new();
+    conn.execute(
+        "INSERT INTO domain (id, created, updated, name, description, labels) VALUES ($1, $2, $2, 'default', NULL, $3)",
+        params![id, now(), json!({})],
+    )?;
+    Ok(id)
+}
+
+/// Refuses to start with another key than what is in the database was sealed with.
+async fn check_secret_key(db: &Db, secrets: &Secrets) -> Result<(), StartError> {
+    let probe = secrets.seal(&json!("probe"))?;
+    let stored = db
+        .write(move |conn| {
+            conn.execute(
+                "INSERT INTO installation (name, value) VALUES ('secret_key_probe', $1) ON CONFLICT DO NOTHING",
+                params![probe],
+            )?;
+            conn.query_one("SELECT value FROM installation WHERE name = 'secret_key_probe'", &[])?.get::<String>(0)
+        })
+        .await?;
+    Ok(secrets.check(&stored)?)
+}
+
+/// The administrator of a new installation; a generated password is printed once.
+async fn ensure_administrator(db: &Db, config: &Config) -> Result<()> {
+    if db.read(db::users::any).await? {
+        return Ok(());
+    }
+    let given = config.admin_password.as_ref().map(|password| password.reveal().to_owned());
+    let is_generated = given.is_none();
+    let text = given.map_or_else(password::generate, Ok)?;
+    let plain = text.clone();
+    let hash = tokio::task::spawn_blocking(move || password::hash(&plain)).await.map_err(Error::internal)??;
+    let added = db
+        .write(move |conn| {
+            conn.lock(&db::Lock::Migrations)?;
+            if db::users::any(conn)? {
+                return Ok(false);
+            }
+            db::users::add_administrator(conn, "admin", &hash)?;
+            Ok(true)
+        })
+        .await?;
+    if added && is_generated {
+        println!("made the user `admin` with the password {text} (shown this once)");
+    }
+    Ok(())
+}

@@ -10,6 +10,12 @@ CREATE TABLE domain (
     labels jsonb NOT NULL
 );
 
+-- What is known of the installation as a whole.
+CREATE TABLE installation (
+    name text PRIMARY KEY,
+    value text NOT NULL
+);
+
 CREATE TABLE auth_user (
     id bigserial PRIMARY KEY,
     username text NOT NULL UNIQUE,

@@ -13,7 +13,7 @@ pub struct Migrations {
 }
 
 /// Core's own.
-pub(crate) const CORE: Migrations = Migrations {
+pub const CORE: Migrations = Migrations {
     component: "core",
     steps: &[("0001_initial", include_str!("../../../migrations/core/0001_initial.sql"))],
 };

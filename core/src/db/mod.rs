@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use conn::{Conn, Lock};
-pub use migrate::Migrations;
+pub use migrate::{CORE, Migrations};
 pub use value::{FromValue, Row, Value};
 
 use crate::error::{Error, Result};

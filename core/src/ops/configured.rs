@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{distributions, remotes, versions};
+use super::{change_version, distributions, remotes, versions};
 use crate::app::App;
 use crate::db::{Conn, FromValue, Value};
 use crate::error::{Error, Result};
@@ -130,7 +130,7 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
         ("details".into(), Json::Object(change.details.clone()).into()),
     ];
     if resource.kind == Kind::Repository {
-        columns.extend([("next_version".into(), 1i64.into()), ("user_hidden".into(), false.into())]);
+        columns.extend([("next_version".into(), 0i64.into()), ("user_hidden".into(), false.into())]);
     }
     if !change.secrets.is_empty() {
         columns.push(("secrets".into(), app.secrets.seal(&Json::Object(change.secrets.clone()))?.into()));
@@ -140,7 +140,7 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
     let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
     conn.insert_all(resource.kind.table(), &names, &[values])?;
     match resource.kind {
-        Kind::Repository => versions::create_empty(conn, id)?,
+        Kind::Repository => drop(versions::create_empty(conn, id)?),
         Kind::Distribution => distributions::note_served(app, conn, id)?,
         _ => {}
     }
@@ -191,8 +191,9 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
     conn.execute(&format!("UPDATE {table} SET {} WHERE id = $1", settings.join(", ")), &params)?;
     match resource.kind {
         Kind::Repository => {
-            versions::retain(conn, id)?;
-            versions::retain_checkpoints(conn, id)
+            change_version::with_kind(app, conn, id, |conn, kind| versions::retain(conn, id, kind))?;
+            versions::retain_checkpoints(conn, id)?;
+            Ok(())
         }
         Kind::Distribution => distributions::note_served(app, conn, id),
         _ => Ok(()),

@@ -55,11 +55,19 @@ impl Unresolved {
 }
 
 impl Registry {
-    pub fn new(plugins: Vec<Arc<dyn Plugin>>, core: Vec<Resource>) -> Self {
+    /// Joins what formats bring with core's own resources, which are told the types that each kind has.
+    pub fn new(plugins: Vec<Arc<dyn Plugin>>, core: fn(&dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource>) -> Self {
         let types: Vec<_> = plugins.iter().flat_map(|plugin| plugin.content_types()).collect();
-        let mut resources = core;
-        resources.extend(plugins.iter().flat_map(|plugin| plugin.resources()));
-        resources.extend(types.iter().map(|content_type| content_type.resource()));
+        let mut formats: Vec<Resource> = plugins.iter().flat_map(|plugin| plugin.resources()).collect();
+        formats.extend(types.iter().map(|content_type| content_type.resource()));
+        let of_kind = |kind: Kind| {
+            let mut names: Vec<_> =
+                formats.iter().filter(|one| one.kind == kind).filter_map(|one| one.pulp_type).collect();
+            names.sort_unstable();
+            names
+        };
+        let mut resources = core(&of_kind);
+        resources.extend(formats);
         let numbered = || resources.iter().enumerate();
         Self {
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
@@ -85,15 +93,17 @@ impl Registry {
         self.resources.get(*self.by_type.iter().find(|((k, name), _)| *k == kind && *name == pulp_type)?.1)
     }
 
-    /// The types that a kind has, sorted.
-    pub fn types(&self, kind: Kind) -> Vec<&'static str> {
-        let mut types: Vec<_> = self.by_type.keys().filter(|(k, _)| *k == kind).map(|(_, name)| *name).collect();
-        types.sort_unstable();
-        types
-    }
-
     pub fn content_type(&self, pulp_type: &str) -> Option<&Arc<dyn ContentType>> {
         self.content_types.get(pulp_type)
+    }
+
+    /// The types of content that repositories of a type hold: those of its format.
+    pub fn content_types_of(&self, repository: &str) -> Vec<&'static str> {
+        let app = repository.split('.').next().unwrap_or_default();
+        let mut types: Vec<_> =
+            self.content_types.keys().copied().filter(|name| name.split('.').next() == Some(app)).collect();
+        types.sort_unstable();
+        types
     }
 
     /// The plugin that owns a `pulp_type` (`file.file`).

@@ -16,6 +16,7 @@ mod write;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+pub use endpoints::resources as core_resources;
 pub use routes::{BodyDoc, Content, Doc, Endpoint, Routes};
 
 use crate::app::Shared;

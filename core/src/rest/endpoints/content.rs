@@ -11,7 +11,7 @@ use super::super::write::Holds;
 use crate::auth::policy::Verb;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::{configured, content};
+use crate::ops::{configured, create_content};
 use crate::params;
 use crate::plugin::Inspection;
 use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Target};
@@ -101,7 +101,7 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
             errors.into_result()?;
             let autopublish = match repository {
                 None => false,
-                Some(id) => content::check_repository(&app, conn, id, pulp_type)?,
+                Some(id) => create_content::check_repository(&app, conn, id, pulp_type)?,
             };
             let url = text("file_url").map(str::to_owned);
             let origin = match (file, artifact, upload, url) {
@@ -140,7 +140,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     let mut holds = Holds::default();
     if let Some(id) = wanted.repository {
         let app = request.app.clone();
-        holds.exclusive.push(request.app.db.read(move |conn| content::repository_prn(&app, conn, id)).await?);
+        holds.exclusive.push(request.app.db.read(move |conn| create_content::repository_prn(&app, conn, id)).await?);
     }
     let kind = match wanted.origin {
         Origin::Upload(id) => {
@@ -164,7 +164,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
 }
 
 /// Keeps the file, if there is one, and makes a unit of it.
-async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map<String, Json>) -> Result<content::NewUnit> {
+async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map<String, Json>) -> Result<create_content::NewUnit> {
     let app = &request.app;
     let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
     match origin {
@@ -177,14 +177,14 @@ async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map
             };
             let unit = content_type.inspect(&inspection, given).await?;
             app.storage.keep(file.staged).await?;
-            Ok(content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+            Ok(create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
         }
         Origin::Artifact(id) => {
-            let (size, digests) = app.db.read(move |conn| content::artifact_facts(conn, id)).await?;
+            let (size, digests) = app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
             let path = app.storage.local_path(&digests.sha256);
             let inspection = Inspection { path, file_name: None, size, digests };
             let unit = content_type.inspect(&inspection, given).await?;
-            Ok(content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+            Ok(create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
         }
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
@@ -205,8 +205,8 @@ async fn upload(mut request: Request) -> Result<Answer> {
         .app
         .db
         .write(move |conn| {
-            let id = content::store(&app, conn, pulp_type, &new, labels.as_ref())?;
-            app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
+            let unit = create_content::store(&app, conn, pulp_type, &new, labels.as_ref())?;
+            app.registry.resources[at].load(&viewpoint.scope(&app), conn, unit.id)
         })
         .await?;
     Ok(Answer::created(body.ok_or_else(|| Error::internal("what was made is not there"))?))

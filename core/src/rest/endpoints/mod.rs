@@ -11,7 +11,7 @@ use super::routes::Endpoint;
 use crate::resource::{Kind, Registry, Resource};
 
 /// Core's own collections. `types` gives the types that formats have of a kind.
-pub fn resources(types: impl Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
+pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
     vec![
         Resource::repositories(types(Kind::Repository)),
         Resource::versions(None),

@@ -12,7 +12,7 @@ use crate::auth::policy::{Policy, Verb};
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::versions;
+use crate::ops::{change_version, versions};
 use crate::params;
 use crate::resource::{Clause, Errors, Field, Kind, Mode, Resource};
 
@@ -120,7 +120,11 @@ async fn read(request: Request) -> Result<Answer> {
 
 async fn delete(request: Request) -> Result<Answer> {
     let id = named(&request).await?;
-    let is_protected = request.app.db.read(move |conn| versions::is_protected(conn, id)).await?;
+    let (app, repository) = (request.app.clone(), request.id()?);
+    let is_protected = request.app.db.read(move |conn| {
+        change_version::with_kind(&app, conn, repository, |conn, kind| versions::is_protected(conn, id, kind))
+    });
+    let is_protected = is_protected.await?;
     if is_protected {
         let text = "The repository version cannot be deleted because it (or its publications) are currently being \
                     used to distribute content. Please update the necessary distributions first.";

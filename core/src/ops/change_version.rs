@@ -1,0 +1,131 @@
+//! The tasks that make and delete repository versions.
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::modify::{Modification, Remove, modify};
+use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
+use super::publish_task;
+use crate::app::{App, Shared};
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::params;
+use crate::resource::Kind;
+use crate::tasks::{ShortTask, TaskContext};
+
+/// What a modification is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Job {
+    repository: Id,
+    add: Vec<Id>,
+    remove: Vec<Id>,
+    remove_all: bool,
+    base_version: Option<Id>,
+    overwrite: bool,
+}
+
+/// An object that came into being: PRN, and path below the API root.
+pub type Created = (String, String);
+
+/// Calls `work` with what core must know of a repository's type.
+pub fn with_kind<T>(
+    app: &App,
+    conn: &mut Conn,
+    repository: Id,
+    work: impl FnOnce(&mut Conn, &RepositoryKind<'_>) -> Result<T>,
+) -> Result<T> {
+    let row = conn.query_opt("SELECT pulp_type FROM repository WHERE id = $1", params![repository])?;
+    let pulp_type: String = row.ok_or_else(|| Error::not_found("Repository"))?.get(0)?;
+    let content_types = app.registry.content_types_of(&pulp_type);
+    let publishes = app.registry.publishes(&pulp_type);
+    work(conn, &RepositoryKind { content_types: &content_types, publishes })
+}
+
+/// Makes a version as asked; none when it would equal the newest.
+pub fn change(app: &App, conn: &mut Conn, change: &Modification) -> Result<Option<NewVersion>> {
+    with_kind(app, conn, change.repository, |conn, kind| modify(conn, kind, change))
+}
+
+/// A modification that only adds.
+pub fn adding(repository: Id, add: Vec<Id>, overwrite: bool) -> Modification {
+    Modification { repository, base_version: None, remove: Remove::Units(vec![]), add, overwrite: overwriting(overwrite) }
+}
+
+fn overwriting(allowed: bool) -> Overwrite {
+    if allowed { Overwrite::Allowed } else { Overwrite::Refused }
+}
+
+/// How a task names a new version, and the version as clients see it.
+pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Json)> {
+    let row = conn.query_one(
+        "SELECT r.id, r.pulp_type, v.number FROM repository_version v JOIN repository r ON r.id = v.repository_id
+         WHERE v.id = $1",
+        params![version],
+    )?;
+    let (repository, number): (Id, i64) = (row.get(0)?, row.get(2)?);
+    let resource = app.registry.typed(Kind::Repository, &row.get::<String>(1)?);
+    let resource = resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?;
+    let path = format!("{}{repository}/versions/{number}/", resource.path);
+    let versions = app.registry.resources.iter().find(|resource| resource.kind == Kind::RepositoryVersion);
+    let content = app.content_base(None);
+    let shown = match versions {
+        Some(versions) => versions.load(&app.scope(&content), conn, version)?,
+        None => None,
+    };
+    Ok(((crate::id::prn("core", "repositoryversion", version), path), shown.unwrap_or_default()))
+}
+
+fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<Option<(Id, Created, Json)>> {
+    let job: Job = serde_json::from_value(args.clone()).map_err(Error::internal)?;
+    let wanted = Modification {
+        repository: job.repository,
+        base_version: job.base_version,
+        remove: if job.remove_all { Remove::All } else { Remove::Units(job.remove) },
+        add: job.add,
+        overwrite: overwriting(job.overwrite),
+    };
+    let Some(version) = change(app, conn, &wanted)? else { return Ok(None) };
+    let (created, shown) = describe(app, conn, version.id)?;
+    Ok(Some((version.id, created, shown)))
+}
+
+/// The task that adds and removes units.
+pub fn run_modify(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
+    let Some((_, (prn, path), shown)) = run_job(app, conn, args)? else { return Ok(Json::Null) };
+    task.created(prn, path);
+    Ok(shown)
+}
+
+/// The same for a repository that publishes by itself.
+pub fn run_modify_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let (shared, fence) = (app.clone(), context.clone());
+        let made = app
+            .db
+            .write(move |conn| {
+                fence.fence(conn)?;
+                run_job(&shared, conn, &args)
+            })
+            .await?;
+        let Some((version, (prn, path), shown)) = made else { return Ok(Json::Null) };
+        context.created(prn, path);
+        publish_task::after_new_version(&app, &context, version).await?;
+        Ok(shown)
+    })
+}
+
+/// The task that deletes a version.
+pub fn run_delete(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
+    let version: Id = serde_json::from_value(args["version"].clone()).map_err(Error::internal)?;
+    let row = conn.query_opt("SELECT repository_id FROM repository_version WHERE id = $1", params![version])?;
+    let repository = row.ok_or_else(|| Error::not_found("RepositoryVersion"))?.get(0)?;
+    let served = with_kind(app, conn, repository, |conn, kind| versions::is_protected(conn, version, kind))?;
+    if served {
+        return Err(Error::Conflict("the version is being distributed".into()));
+    }
+    versions::delete(conn, version)?;
+    super::distributions::note_repository(app, conn, repository)?;
+    Ok(Json::Null)
+}
