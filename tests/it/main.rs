@@ -13,6 +13,7 @@ mod formats;
 
 mod bad_input;
 mod crash;
+mod docs;
 mod layering;
 mod serve;
 mod spec;

@@ -1,0 +1,38 @@
+//! The commands in the documentation work: all blocks marked `sh` of a file run, in order, in one shell.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::Server;
+use crate::support::server::PASSWORD;
+
+/// Where the documentation says the server is.
+const DOCUMENTED: &str = "http://127.0.0.1:8080";
+
+#[test]
+fn the_tour_in_the_readme_works() {
+    run("README.md");
+}
+
+fn run(file: &str) {
+    let server = Server::start();
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let script = blocks(&text).replace(DOCUMENTED, &format!("http://{}", server.address()));
+    assert!(!script.is_empty(), "{file} has no commands");
+    let folder = TempDir::new().unwrap();
+    let mut shell = Command::new("bash");
+    shell.args(["-euxo", "pipefail", "-c", &script]).current_dir(&folder).env("PASSWORD", PASSWORD);
+    let output = shell.output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{file}:\n{}\n{shown}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// What stands between the lines "```sh" and "```".
+fn blocks(text: &str) -> String {
+    let parts = text.split("\n```sh\n").skip(1);
+    let blocks = parts.map(|part| part.split("\n```").next().unwrap_or_default());
+    blocks.map(|block| format!("{block}\n")).collect()
+}
