@@ -7,6 +7,7 @@ pub mod db;
 pub mod download;
 pub mod error;
 pub mod id;
+pub mod ops;
 pub mod plugin;
 pub mod resource;
 pub mod storage;

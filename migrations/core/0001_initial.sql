@@ -75,7 +75,8 @@ CREATE TABLE content_artifact (
     content_id uuid NOT NULL REFERENCES content (id) ON DELETE CASCADE,
     -- Null while the bytes are only known to an upstream (`remote_artifact`).
     artifact_id uuid REFERENCES artifact (id),
-    relative_path text NOT NULL,
+    -- Ordered by bytes, so that what lies below a directory is one range.
+    relative_path text COLLATE "C" NOT NULL,
     UNIQUE (content_id, relative_path)
 );
 CREATE INDEX content_artifact_artifact ON content_artifact (artifact_id);
@@ -153,6 +154,7 @@ CREATE TABLE repository_version (
 CREATE INDEX repository_version_base ON repository_version (base_version_id);
 
 -- Membership as intervals: a unit is in version v when version_added <= v and (version_removed is null or > v).
+-- The numbers may be those of deleted versions: v added what has version_added above the number of the version before v.
 CREATE TABLE repository_content (
     repository_id uuid NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
     content_id uuid NOT NULL REFERENCES content (id),

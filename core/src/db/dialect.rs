@@ -21,6 +21,8 @@ pub(super) fn sqlite_schema(sql: &str) -> String {
         (" jsonb", " TEXT"),
         (" bigint", " INTEGER"),
         (" double precision", " REAL"),
+        // The order of bytes is SQLite's own.
+        (" COLLATE \"C\"", ""),
     ]
     .iter()
     .fold(sql.to_owned(), |sql, (from, to)| sql.replace(from, to))

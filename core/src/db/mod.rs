@@ -15,6 +15,7 @@ pub mod tasks;
 pub mod uploads;
 pub mod users;
 mod value;
+pub mod versions;
 pub mod workers;
 
 use std::path::Path;

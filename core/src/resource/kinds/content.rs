@@ -171,11 +171,11 @@ pub(crate) fn orphaned_for(text: &str, unused: &str) -> Result<Clause> {
 
 fn changed(context: &mut FilterContext<'_>, text: &str, column: &str) -> Result<Clause> {
     let (repository, number) = context.version(text)?;
-    let other = if column == "version_added" { "version_removed" } else { "version_added" };
-    // A unit whose row ends and begins with the same version is in both: neither added nor removed.
+    // What a deleted version did counts for the next one: all since the version before.
     let sql = format!(
-        "EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {{}} AND c.{column} = {{}})
-         AND NOT EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {{}} AND c.{other} = {{}})"
+        "EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {{}}
+             AND c.{column} <= {{}} AND c.{column} > (SELECT coalesce(max(v.number), -1) FROM repository_version v
+                 WHERE v.repository_id = {{}} AND v.number < {{}}))"
     );
     Ok(Clause::new(sql, [repository.into(), number.into(), repository.into(), number.into()]))
 }
