@@ -1,0 +1,26 @@
+//! All tasks, by the keys under which they wait in the queue.
+
+use super::{change_version, configured, create_content, publish_task, sync_task};
+use crate::tasks::{PURGE, TaskKind};
+
+/// What this program can do as a task. A key, once released, keeps its meaning: tasks wait across upgrades.
+pub fn task_kinds() -> Vec<TaskKind> {
+    let short = |key, run| TaskKind::Short { key, run };
+    let long = |key, run| TaskKind::Long { key, run };
+    vec![
+        short("general_create", configured::run_create),
+        short("general_update", configured::run_update),
+        short("general_delete", configured::run_delete),
+        short("modify", change_version::run_modify),
+        long("modify_and_publish", change_version::run_modify_and_publish),
+        short("delete_version", change_version::run_delete),
+        short("content_create", create_content::run),
+        long("content_create_and_publish", create_content::run_long),
+        long("content_from_upload", create_content::run_long),
+        long("content_from_url", create_content::run_long),
+        long("upload_commit", create_content::run_commit),
+        long("sync", sync_task::run),
+        long("publish", publish_task::run),
+        PURGE,
+    ]
+}

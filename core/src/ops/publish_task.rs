@@ -1,0 +1,136 @@
+//! The tasks that publish: asked for, or following a new version of a repository that publishes by itself.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::publish::{PublishRequest, autopublish, publish};
+use super::{Stores, distributions, versions};
+use crate::app::{App, Shared};
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::params;
+use crate::plugin::{self, Plugin};
+use crate::resource::Kind;
+use crate::tasks::{self, TaskContext};
+
+#[derive(Debug, Deserialize)]
+struct Job {
+    /// `file.file`
+    r#type: String,
+    repository: Id,
+    /// None: the newest when the task begins.
+    version: Option<Id>,
+    details: Json,
+    checkpoint: bool,
+}
+
+/// Whether a repository's details ask for a publication of every new version.
+pub fn is_automatic(details: &Json) -> bool {
+    details.get("autopublish").and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// The parts that verbs on content work with.
+pub fn stores(app: &App) -> Result<Stores> {
+    Ok(Stores { db: app.db.clone(), storage: app.storage.clone(), domain: app.domain, digests: app.digests()? })
+}
+
+/// The format that owns a type.
+pub fn format<'a>(app: &'a App, pulp_type: &str) -> Result<&'a Arc<dyn Plugin>> {
+    app.registry.plugin(pulp_type).ok_or_else(|| Error::internal(format!("no format for `{pulp_type}`")))
+}
+
+/// The task that a client asked for.
+pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
+        let version = match job.version {
+            Some(version) => version,
+            None => newest(&app, job.repository).await?,
+        };
+        let request = PublishRequest {
+            repository_version: version,
+            pulp_type: job.r#type.clone(),
+            details: job.details,
+            checkpoint: job.checkpoint,
+        };
+        let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
+        let publication = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request).await?;
+        announce(&app, &context, publication).await
+    })
+}
+
+async fn newest(app: &Shared, repository: Id) -> Result<Id> {
+    let sql = "SELECT id FROM repository_version WHERE repository_id = $1 ORDER BY number DESC LIMIT 1";
+    app.db.read(move |conn| conn.query_one(sql, params![repository])?.get(0)).await
+}
+
+/// Publishes a new version where its repository asks for that.
+pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id) -> Result<()> {
+    let sql = "SELECT r.pulp_type FROM repository r JOIN repository_version v ON v.repository_id = r.id WHERE v.id = $1";
+    let row = app.db.read(move |conn| conn.query_opt(sql, params![version])).await?;
+    let Some(row) = row else { return Ok(()) };
+    let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
+    let made = autopublish(&stores(app)?, &task, &**format(app, &row.get::<String>(0)?)?, version).await?;
+    if let Some(publication) = made {
+        announce(app, context, publication).await?;
+    }
+    Ok(())
+}
+
+/// Names a new publication to the task and notes what distributions serve from now on. Returns the
+/// publication as clients see it.
+pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> Result<Json> {
+    let shared = app.clone();
+    let (prn, path, shown) = app.db.write(move |conn| describe(&shared, conn, publication)).await?;
+    context.created(prn, path);
+    app.delivery.distributions_changed();
+    Ok(shown)
+}
+
+fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<(String, String, Json)> {
+    let row = conn.query_one(
+        "SELECT p.pulp_type, v.repository_id FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
+         WHERE p.id = $1",
+        params![publication],
+    )?;
+    let resource = app.registry.typed(Kind::Publication, &row.get::<String>(0)?);
+    let resource = resource.ok_or_else(|| Error::internal("a publication of an unknown type"))?;
+    let repository = row.get(1)?;
+    versions::retain_checkpoints(conn, repository)?;
+    distributions::note_repository(app, conn, repository)?;
+    let content = app.content_base(None);
+    let shown = resource.load(&app.scope(&content), conn, publication)?.unwrap_or_default();
+    Ok((resource.prn(publication), format!("{}{publication}/", resource.path), shown))
+}
+
+impl plugin::Task for TaskContext {
+    fn progress(&self, message: &str, code: &str, total: Option<i64>) -> Arc<dyn plugin::Progress> {
+        Arc::new(TaskContext::progress(self, message, code, total))
+    }
+
+    fn check(&self) -> Result<()> {
+        TaskContext::check(self)
+    }
+
+    fn fence(&self, conn: &mut Conn) -> Result<()> {
+        TaskContext::fence(self, conn)
+    }
+}
+
+impl plugin::Progress for tasks::Progress {
+    fn add(&self, count: i64) {
+        tasks::Progress::add(self, count);
+    }
+
+    fn set_total(&self, total: i64) {
+        tasks::Progress::set_total(self, total);
+    }
+
+    fn finish(&self) {
+        tasks::Progress::finish(self);
+    }
+}

@@ -1,0 +1,68 @@
+//! The task that synchronizes a repository with a remote.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+use super::publish_task::{announce, format, stores};
+use super::sync::{SyncRequest, synchronize};
+use super::{change_version, remote};
+use crate::app::Shared;
+use crate::db::remotes;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::params;
+use crate::plugin::{self, SyncOptions};
+use crate::tasks::TaskContext;
+
+#[derive(Debug, Deserialize)]
+struct Job {
+    repository: Id,
+    remote: Id,
+    options: Map<String, Json>,
+}
+
+impl Job {
+    fn is_set(&self, option: &str, default: bool) -> bool {
+        self.options.get(option).and_then(Json::as_bool).unwrap_or(default)
+    }
+}
+
+/// Makes a new version of what upstream has; the result is the version as clients see it.
+pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
+        let (repository, id) = (job.repository, job.remote);
+        let (pulp_type, remote) = app
+            .db
+            .read(move |conn| {
+                let row = conn.query_opt("SELECT pulp_type FROM repository WHERE id = $1", params![repository])?;
+                let pulp_type: String = row.ok_or_else(|| Error::not_found("Repository"))?.get(0)?;
+                Ok((pulp_type, remotes::by_id(conn, id)?.ok_or_else(|| Error::not_found("Remote"))?))
+            })
+            .await?;
+        let request = SyncRequest {
+            repository,
+            downloader: remote::downloader(&remote, &app.secrets, &app.config.allowed_import_paths)?,
+            remote,
+            options: SyncOptions { mirror: job.is_set("mirror", false), optimize: job.is_set("optimize", true) },
+            publishes: app.registry.publishes(&pulp_type),
+        };
+        let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
+        let made = synchronize(&stores(&app)?, &task, &**format(&app, &pulp_type)?, request).await?;
+        let mut shown = Json::Null;
+        if let Some(version) = made.version {
+            let shared = app.clone();
+            let described = app.db.read(move |conn| change_version::describe(&shared, conn, version.id)).await?;
+            context.created(described.0.0, described.0.1);
+            shown = described.1;
+        }
+        if let Some(publication) = made.publication {
+            announce(&app, &context, publication).await?;
+        }
+        app.delivery.distributions_changed();
+        Ok(shown)
+    })
+}
