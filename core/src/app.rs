@@ -10,7 +10,7 @@ use crate::config::{Config, DatabaseAddress, StartError};
 use crate::db::{self, Address, Conn, Db};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
-use crate::ops;
+use crate::ops::{self, KnownFormats};
 use crate::params;
 use crate::plugin::Plugin;
 use crate::resource::{Registry, Scope};
@@ -59,7 +59,8 @@ impl App {
         check_secret_key(&db, &secrets).await?;
         ensure_administrator(&db, &config).await?;
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
-        let delivery = Delivery::new(&config, db.clone(), storage.clone(), ops::formats(&registry))?;
+        let formats = Arc::new(KnownFormats::default());
+        let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats.clone())?;
         let queue = Queue::new(QueueParts {
             db: db.clone(),
             address,
@@ -70,7 +71,7 @@ impl App {
             workers: config.workers,
             grace: config.task_grace_interval,
         });
-        Ok(Arc::new(Self {
+        let app = Arc::new(Self {
             routes: Routes::new(&registry),
             credentials: CredentialCache::new(std::thread::available_parallelism().map_or(2, usize::from))?,
             api: format!("{}api/v3/", config.api_root),
@@ -82,7 +83,9 @@ impl App {
             domain,
             queue,
             delivery,
-        }))
+        });
+        formats.bind(&app);
+        Ok(app)
     }
 
     /// What showing and resolving need; `content` is [`App::content_base`].

@@ -1,0 +1,143 @@
+//! Running the server: its roles, its upkeep, its end. And the verbs of the command line beside `serve`.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::{App as WebApp, HttpServer, web};
+use tokio::runtime::Runtime;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Plugins, Shared, open_database, storage_config};
+use crate::auth::password;
+use crate::config::{Config, Role, StartError};
+use crate::db::users;
+use crate::db::workers::AppType;
+use crate::download::install_tls_provider;
+use crate::error::{Error, Result};
+use crate::ops;
+use crate::storage::Storage;
+use crate::tasks::{self, Presence};
+use crate::{rest, serve as delivery};
+
+/// How often what is left over is looked for.
+const UPKEEP: Duration = Duration::from_secs(60);
+
+/// Serves until a signal asks to stop: running requests end, tasks hand over.
+pub fn serve(config: Config, plugins: Plugins) -> Result<(), StartError> {
+    install_tls_provider();
+    let runtime = runtime()?;
+    runtime.block_on(run(config, plugins))
+}
+
+fn runtime() -> Result<Runtime, StartError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().build().map_err(Error::internal)?)
+}
+
+async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
+    let listener = TcpListener::bind(&config.listen).map_err(|cause| config.listen_error(&cause))?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    let app = App::open(config, plugins).await?;
+    tasks::recover(&app).await?;
+    let stop = CancellationToken::new();
+    let mut background = tokio::task::JoinSet::new();
+    if app.config.has_role(Role::Worker) {
+        let (app, stop) = (app.clone(), stop.clone());
+        background.spawn(async move {
+            if let Err(error) = tasks::run_workers(app.clone(), stop.cancelled_owned()).await {
+                tracing::error!(%error, "the worker ended");
+            }
+        });
+        background.spawn(stop_aware(stop.clone(), upkeep(app.clone())));
+    }
+    let presences = announce(&app).await?;
+    let server = http(&app, listener)?;
+    println!("listening on http://{address}");
+    tracing::info!(%address, roles = ?app.config.roles, "serving");
+    server.await.map_err(Error::internal)?;
+    stop.cancel();
+    while background.join_next().await.is_some() {}
+    for presence in presences {
+        presence.end().await?;
+    }
+    Ok(())
+}
+
+async fn stop_aware(stop: CancellationToken, work: impl Future<Output = ()>) {
+    stop.run_until_cancelled(work).await;
+}
+
+async fn announce(app: &Shared) -> Result<Vec<Presence>> {
+    let mut presences = Vec::new();
+    for (role, app_type) in [(Role::Api, AppType::Api), (Role::Content, AppType::Content)] {
+        if app.config.has_role(role) {
+            presences.push(Presence::begin(app, app_type).await?);
+        }
+    }
+    Ok(presences)
+}
+
+fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
+    let shared = app.clone();
+    let server = HttpServer::new(move || {
+        let app = shared.clone();
+        WebApp::new().configure(move |services| {
+            if app.config.has_role(Role::Content) {
+                delivery::routes(services, &app.delivery);
+            }
+            if app.config.has_role(Role::Api) {
+                services.app_data(web::Data::new(app.clone()));
+                services.default_service(web::route().to(rest::handle));
+            }
+        })
+    });
+    let server = server.shutdown_timeout(30).keep_alive(Duration::from_secs(75)).listen(listener);
+    Ok(server.map_err(Error::internal)?.run())
+}
+
+/// Removes what time has made superfluous.
+async fn upkeep(app: Shared) {
+    let mut ticks = interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ops::keep_house(&app).await {
+            tracing::warn!(%error, "upkeep failed and is tried again");
+        }
+    }
+}
+
+/// Brings the database's schema up to date.
+pub fn migrate(config: &Config, plugins: &Plugins) -> Result<(), StartError> {
+    config.prepare_data_dir()?;
+    runtime()?.block_on(async { Ok(open_database(config, plugins).await.map(drop)?) })
+}
+
+/// The description of the API, as text.
+pub fn openapi(config: Config, plugins: Plugins) -> Result<String, StartError> {
+    let _ = config;
+    Ok(rest::openapi_text(plugins))
+}
+
+/// Compares the database with the store and reports what does not fit; changes nothing.
+pub fn check(config: &Config, plugins: &Plugins) -> Result<String, StartError> {
+    install_tls_provider();
+    runtime()?.block_on(async {
+        let db = open_database(config, plugins).await?;
+        let storage = Storage::open(&storage_config(config)?).await?;
+        Ok(ops::check::check(&db, &storage).await?.to_string())
+    })
+}
+
+/// Gives a user a new password.
+pub fn set_password(config: &Config, plugins: &Plugins, name: &str, password: &str) -> Result<(), StartError> {
+    runtime()?.block_on(async {
+        let db = open_database(config, plugins).await?;
+        let (name, hash) = (name.to_owned(), password::hash(password)?);
+        if !db.write(move |conn| users::set_password(conn, &name, &hash)).await? {
+            return Err(Error::not_found("User").into());
+        }
+        Ok(())
+    })
+}
