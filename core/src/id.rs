@@ -102,6 +102,12 @@ impl<'de> Deserialize<'de> for Sha256 {
 #[serde(transparent)]
 pub struct RelativePath(String);
 
+impl<'de> Deserialize<'de> for RelativePath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The longest relative path or base path, in bytes.
 const LONGEST_PATH: usize = 1024;
 

@@ -4,13 +4,18 @@
 //! returns. On SQLite one thread writes and groups what waits into one commit; on PostgreSQL every write is
 //! a transaction of its own on a pooled connection. Nothing here knows HTTP or roles.
 
+pub mod artifacts;
 mod conn;
+pub mod content;
 mod dialect;
 pub mod listen;
 mod migrate;
 mod postgres;
+pub mod publications;
 pub mod queue;
+pub mod remotes;
 mod sqlite;
+pub mod sync;
 pub mod tasks;
 pub mod uploads;
 pub mod users;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::id::{Id, Instant, Sha256};
 
 /// One SQL parameter or column. Lists are parameters only, for `= ANY($n)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub enum Value {
     Null,
     Bool(bool),

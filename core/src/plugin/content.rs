@@ -1,25 +1,15 @@
 //! What a unit of content is.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::db::Value;
+pub use crate::db::content::DetailTable;
 use crate::error::Result;
 use crate::id::{RelativePath, Sha256};
 use crate::resource::Resource;
 use crate::storage::Digests;
-
-/// The table in which a content type keeps its own columns, beside core's `content`.
-#[derive(Clone, Copy, Debug)]
-pub struct DetailTable {
-    /// Has `content_id` as primary key and a `domain_id`.
-    pub name: &'static str,
-    /// The columns a [`Unit`] gives values for, in that order.
-    pub columns: &'static [&'static str],
-    /// Positions in `columns` that identify a unit within a domain; the most selective first.
-    /// The table has a unique key over them.
-    pub natural_key: &'static [usize],
-}
 
 /// One kind of content unit.
 #[async_trait]
@@ -52,7 +42,7 @@ pub struct Inspection {
 }
 
 /// One unit, not yet in the database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unit {
     /// Values for [`DetailTable::columns`].
     pub columns: Vec<Value>,
@@ -62,7 +52,8 @@ pub struct Unit {
     pub files: Vec<UnitFile>,
 }
 
-#[derive(Clone, Debug)]
+/// One file of a unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitFile {
     pub relative_path: RelativePath,
     /// The artifact, where its digest is known.

@@ -2,13 +2,27 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod publish;
+mod sync;
+mod task;
+mod version_files;
 
 use async_trait::async_trait;
+use serde_json::Value as Json;
 
 pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use publish::{PublicationWriter, VersionFile, VersionReader};
+pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
+pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
+pub use task::{Progress, Task};
+pub(crate) use version_files::Files;
 
-use crate::db::Migrations;
+pub use crate::auth::policy::{Owned, Verb};
+pub use crate::db::{Migrations, Value};
+pub use crate::download::resolve as resolve_url;
+use crate::error::{Error, Result};
 use crate::resource::Resource;
+pub use crate::storage::{Algorithm, Digests, StagingWriter};
 
 /// One format.
 #[async_trait]
@@ -37,6 +51,25 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// The unit that a file pulled through at `path` becomes; none when it is not kept.
     fn pulled_unit(&self, _path: &str, _file: &Inspection) -> Option<(&'static str, Unit)> {
+        None
+    }
+
+    /// Reads the upstream's metadata and declares the wanted units.
+    ///
+    /// # Errors
+    /// `Upstream` when what upstream says cannot be used; then nothing of the repository changes.
+    async fn sync(&self, _job: &SyncJob) -> Result<()> {
+        Err(Error::Conflict(format!("`{}` cannot be synchronized", self.name())))
+    }
+
+    /// Fills a publication of a version.
+    async fn publish(&self, _version: &mut VersionReader, _publication: &mut PublicationWriter) -> Result<()> {
+        Err(Error::Conflict(format!("`{}` has no publications", self.name())))
+    }
+
+    /// The details of the publication that a new version of a repository with these details gets by
+    /// itself; none when it gets none.
+    fn autopublication(&self, _repository: &Json) -> Option<Json> {
         None
     }
 }

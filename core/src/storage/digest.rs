@@ -102,7 +102,7 @@ impl Default for DigestSet {
 }
 
 /// The digests of some bytes in lower-case hexadecimal; those that were not asked for are `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Digests {
     pub md5: Option<String>,
     pub sha1: Option<String>,

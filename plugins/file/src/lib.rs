@@ -1,1 +1,88 @@
+//! Files of any kind: the simplest format, and the one to copy from. An upstream is a manifest that lists
+//! files ([`manifest`]); a unit is a file at a path; a publication serves the files of a version at their
+//! paths, beside a manifest of its own.
+//!
+//! A format implements [`Plugin`] and one [`ContentType`] per kind of unit, here:
+//! - `resources.rs`: the REST collections, as values;
+//! - `content.rs`: what a unit is and how a file becomes one;
+//! - `sync.rs`: reading an upstream;
+//! - `publish.rs`: making a publication;
+//! - `manifest.rs`: the wire format, knowing nothing of the rest.
+//!
+//! It never sees a request, a connection to the database or a key of the object store.
 
+mod content;
+pub mod manifest;
+mod publish;
+mod resources;
+mod sync;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pith_core::error::Result;
+use pith_core::plugin::{
+    ContentType, Inspection, Migrations, Plugin, PublicationWriter, SyncJob, Unit, UpstreamFile, VersionReader,
+};
+use pith_core::resource::Resource;
+use serde_json::Value as Json;
+
+pub use content::FileContent;
+
+/// The name of repositories, remotes, publications, distributions and content of this format.
+const PULP_TYPE: &str = "file.file";
+
+/// The format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FilePlugin;
+
+#[async_trait]
+impl Plugin for FilePlugin {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn version(&self) -> &'static str {
+        "3.115.0"
+    }
+
+    fn package(&self) -> (&'static str, &'static str) {
+        ("pulpcore", "pulp_file.app")
+    }
+
+    fn migrations(&self) -> Migrations {
+        Migrations {
+            component: "file",
+            steps: &[("0001_initial", include_str!("../../../migrations/file/0001_initial.sql"))],
+        }
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        resources::all()
+    }
+
+    fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
+        vec![Arc::new(FileContent)]
+    }
+
+    fn upstream_file(&self, remote_url: &str, path: &str) -> Option<UpstreamFile> {
+        sync::upstream_file(remote_url, path)
+    }
+
+    fn pulled_unit(&self, path: &str, file: &Inspection) -> Option<(&'static str, Unit)> {
+        let path = path.parse().ok()?;
+        Some((PULP_TYPE, content::unit(path, file.digests.sha256.clone())))
+    }
+
+    async fn sync(&self, job: &SyncJob) -> Result<()> {
+        sync::sync(job).await
+    }
+
+    async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
+        publish::publish(version, publication).await
+    }
+
+    fn autopublication(&self, repository: &Json) -> Option<Json> {
+        publish::autopublication(repository)
+    }
+}

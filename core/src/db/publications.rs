@@ -1,0 +1,149 @@
+//! Publications as rows, and what reading a repository version for one takes.
+
+use serde_json::Value as Json;
+
+use super::{Conn, Row, Value, remotes};
+use crate::error::Result;
+use crate::id::{Id, Sha256, now};
+use crate::params;
+
+/// A publication that is complete.
+#[derive(Clone, Debug)]
+pub struct NewPublication {
+    pub id: Id,
+    pub domain: Id,
+    pub pulp_type: String,
+    pub repository_version: Id,
+    pub pass_through: bool,
+    pub checkpoint: bool,
+    pub details: Json,
+}
+
+/// Inserts a publication with its metadata (path, artifact) and its own paths (path, content artifact).
+pub fn insert(
+    conn: &mut Conn,
+    publication: &NewPublication,
+    metadata: Vec<(String, Id)>,
+    artifacts: Vec<(String, Id)>,
+) -> Result<()> {
+    let NewPublication { id, domain, pulp_type, repository_version, pass_through, checkpoint, details } = publication;
+    conn.execute(
+        "INSERT INTO publication
+             (id, domain_id, created, updated, pulp_type, repository_version_id, pass_through, checkpoint, details)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)",
+        params![*id, *domain, now(), pulp_type, *repository_version, *pass_through, *checkpoint, details.clone()],
+    )?;
+    let rows = |paths: Vec<(String, Id)>| -> Vec<Vec<Value>> {
+        paths.into_iter().map(|(path, target)| vec![(*id).into(), path.into(), target.into()]).collect()
+    };
+    conn.insert_all("published_metadata", &["publication_id", "relative_path", "artifact_id"], &rows(metadata))?;
+    conn.insert_all(
+        "published_artifact",
+        &["publication_id", "relative_path", "content_artifact_id"],
+        &rows(artifacts),
+    )?;
+    Ok(())
+}
+
+/// A repository version as publishing needs it.
+#[derive(Clone, Debug)]
+pub struct VersionRow {
+    pub id: Id,
+    pub number: i64,
+    pub repository: Id,
+    pub pulp_type: String,
+    /// Of the repository.
+    pub details: Json,
+}
+
+pub fn version(conn: &mut Conn, id: Id) -> Result<Option<VersionRow>> {
+    let row = conn.query_opt(
+        "SELECT v.id, v.number, r.id, r.pulp_type, r.details
+         FROM repository_version v JOIN repository r ON r.id = v.repository_id WHERE v.id = $1",
+        params![id],
+    )?;
+    let version = |row: Row| {
+        Ok(VersionRow {
+            id: row.get(0)?,
+            number: row.get(1)?,
+            repository: row.get(2)?,
+            pulp_type: row.get(3)?,
+            details: row.get(4)?,
+        })
+    };
+    row.map(version).transpose()
+}
+
+/// A file of a version: what it is called, and what it is or must turn out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionFile {
+    /// Its content artifact.
+    pub id: Id,
+    pub content: Id,
+    pub relative_path: String,
+    pub sha256: Option<Sha256>,
+    pub size: Option<u64>,
+}
+
+/// The files of the next units of a version after the unit `after`, `limit` units at a time; none at the end.
+/// In the order of the units' ids, which the primary key of the membership gives at the cost of what is read.
+pub fn files_after(
+    conn: &mut Conn,
+    version: &VersionRow,
+    after: Option<Id>,
+    limit: i64,
+) -> Result<Option<(Id, Vec<VersionFile>)>> {
+    let units = units_after(conn, version, after, limit)?;
+    let Some(last) = units.last().copied() else { return Ok(None) };
+    let rows = conn.query(
+        "SELECT ca.id, ca.content_id, ca.relative_path, a.sha256, a.size
+         FROM content_artifact ca LEFT JOIN artifact a ON a.id = ca.artifact_id WHERE ca.content_id = ANY($1)",
+        params![units],
+    )?;
+    let mut files = rows.iter().map(file).collect::<Result<Vec<_>>>()?;
+    let distant: Vec<Id> = files.iter().filter(|file| file.sha256.is_none()).map(|file| file.id).collect();
+    if !distant.is_empty() {
+        let expected = remotes::expectations(conn, distant)?;
+        for file in files.iter_mut().filter(|file| file.sha256.is_none()) {
+            let Some((size, digests)) = expected.get(&file.id) else { continue };
+            file.size = size.and_then(|size| size.try_into().ok());
+            file.sha256 = digests.get("sha256").and_then(Json::as_str).and_then(|text| text.parse().ok());
+        }
+    }
+    Ok(Some((last, files)))
+}
+
+fn file(row: &Row) -> Result<VersionFile> {
+    Ok(VersionFile {
+        id: row.get(0)?,
+        content: row.get(1)?,
+        relative_path: row.get(2)?,
+        sha256: row.get(3)?,
+        size: row.get::<Option<i64>>(4)?.and_then(|size| size.try_into().ok()),
+    })
+}
+
+/// The next units of a version after `after`, in the order of their ids.
+pub fn units_after(conn: &mut Conn, version: &VersionRow, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+    let after = after.unwrap_or(Id(uuid::Uuid::nil()));
+    let rows = conn.query(
+        "SELECT content_id FROM repository_content
+         WHERE repository_id = $1 AND content_id > $2 AND version_added <= $3
+           AND (version_removed IS NULL OR version_removed > $3)
+         ORDER BY content_id LIMIT $4",
+        params![version.repository, after, version.number, limit],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The first of these paths at which the version has a file.
+pub fn taken_path(conn: &mut Conn, version: &VersionRow, paths: Vec<String>) -> Result<Option<String>> {
+    let row = conn.query_opt(
+        "SELECT ca.relative_path FROM content_artifact ca JOIN repository_content c ON c.content_id = ca.content_id
+         WHERE ca.relative_path = ANY($1) AND c.repository_id = $2 AND c.version_added <= $3
+           AND (c.version_removed IS NULL OR c.version_removed > $3)
+         ORDER BY ca.relative_path LIMIT 1",
+        params![paths, version.repository, version.number],
+    )?;
+    row.map(|row| row.get(0)).transpose()
+}

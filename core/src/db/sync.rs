@@ -1,0 +1,70 @@
+//! What a synchronization reads of its repository and leaves in it, beside content and versions.
+
+use serde_json::Value as Json;
+
+use super::Conn;
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::params;
+
+/// A repository that is synchronized.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub pulp_type: String,
+    pub latest_version: Id,
+    pub latest_number: i64,
+    pub details: Json,
+    /// Its newest version holds files that only an upstream has.
+    pub lacks_files: bool,
+}
+
+pub fn target(conn: &mut Conn, repository: Id) -> Result<Target> {
+    let row = conn.query_opt(
+        "SELECT r.pulp_type, v.id, v.number, r.details
+         FROM repository r JOIN repository_version v ON v.repository_id = r.id
+         WHERE r.id = $1 ORDER BY v.number DESC LIMIT 1",
+        params![repository],
+    )?;
+    let row = row.ok_or_else(|| Error::not_found("Repository"))?;
+    let lacking = conn.query_opt(
+        "SELECT 1 FROM repository_content c JOIN content_artifact ca ON ca.content_id = c.content_id
+         WHERE c.repository_id = $1 AND c.version_removed IS NULL AND ca.artifact_id IS NULL LIMIT 1",
+        params![repository],
+    )?;
+    Ok(Target {
+        pulp_type: row.get(0)?,
+        latest_version: row.get(1)?,
+        latest_number: row.get(2)?,
+        details: row.get(3)?,
+        lacks_files: lacking.is_some(),
+    })
+}
+
+/// Sets one detail of a repository.
+pub fn set_detail(conn: &mut Conn, repository: Id, name: &str, value: Json) -> Result<()> {
+    let row = conn.query_opt("SELECT details FROM repository WHERE id = $1", params![repository])?;
+    let mut details: Json = row.ok_or_else(|| Error::not_found("Repository"))?.get(0)?;
+    if let Some(details) = details.as_object_mut() {
+        details.insert(name.to_owned(), value);
+    }
+    conn.execute(
+        "UPDATE repository SET details = $1, updated = $2 WHERE id = $3",
+        params![details, now(), repository],
+    )?;
+    Ok(())
+}
+
+/// How many units a version added and removed.
+pub fn changes(conn: &mut Conn, version: Id) -> Result<(i64, i64)> {
+    let rows =
+        conn.query("SELECT count_type, count FROM repository_version_count WHERE version_id = $1", params![version])?;
+    let mut changes = (0, 0);
+    for row in rows {
+        match row.get::<String>(0)?.as_str() {
+            "added" => changes.0 += row.get::<i64>(1)?,
+            "removed" => changes.1 += row.get::<i64>(1)?,
+            _ => {}
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,113 @@
+//! Publications: a format fills one, core makes it visible in one transaction.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::Stores;
+use crate::db::publications::{self, NewPublication, VersionRow};
+use crate::db::{Conn, artifacts};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::plugin::{Files, Plugin, PublicationWriter, Task, VersionReader};
+
+/// What to publish and how.
+#[derive(Clone, Debug)]
+pub struct PublishRequest {
+    pub repository_version: Id,
+    /// Of the publication.
+    pub pulp_type: String,
+    pub details: Json,
+    pub checkpoint: bool,
+}
+
+/// Publishes a version: the publication appears complete or not at all.
+///
+/// # Errors
+/// `NotFound` when the version is gone; `Conflict` when the format cannot publish it, for instance because
+/// a unit lies where metadata must.
+pub async fn publish(
+    stores: &Stores,
+    task: &Arc<dyn Task>,
+    plugin: &dyn Plugin,
+    request: PublishRequest,
+) -> Result<Id> {
+    let id = request.repository_version;
+    let version = stores.db.read(move |conn| publications::version(conn, id)).await?;
+    let version = version.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
+    let Stores { db, storage, domain, digests } = stores.clone();
+    let mut files = VersionReader::new(Files::new(db.clone(), storage.clone(), version.clone()));
+    let mut writer = PublicationWriter::new(request.details.clone(), db, storage, domain, digests);
+    plugin.publish(&mut files, &mut writer).await?;
+    task.check()?;
+    let task = task.clone();
+    stores.db.write(move |conn| complete(conn, domain, task.as_ref(), &version, request, writer)).await
+}
+
+/// Publishes a new version by itself where its repository asks for that; see [`Plugin::autopublication`].
+pub async fn autopublish(
+    stores: &Stores,
+    task: &Arc<dyn Task>,
+    plugin: &dyn Plugin,
+    repository_version: Id,
+) -> Result<Option<Id>> {
+    let version = stores.db.read(move |conn| publications::version(conn, repository_version)).await?;
+    // A version that retention took away at once needs no publication.
+    let Some(version) = version else { return Ok(None) };
+    let Some(details) = plugin.autopublication(&version.details) else { return Ok(None) };
+    let request = PublishRequest { repository_version, pulp_type: version.pulp_type, details, checkpoint: false };
+    publish(stores, task, plugin, request).await.map(Some)
+}
+
+fn complete(
+    conn: &mut Conn,
+    domain: Id,
+    task: &dyn Task,
+    version: &VersionRow,
+    request: PublishRequest,
+    writer: PublicationWriter,
+) -> Result<Id> {
+    task.fence(conn)?;
+    let sha256: Vec<_> = writer.metadata.iter().map(|(_, sha256)| sha256.clone()).collect();
+    let known = artifacts::by_sha256(conn, domain, &sha256)?;
+    let artifact = |sha256| known.get(sha256).map(|known| known.id);
+    let metadata = writer.metadata.iter().map(|(path, sha256)| {
+        let id =
+            artifact(sha256).ok_or_else(|| Error::Conflict("published metadata was cleaned up meanwhile".into()))?;
+        Ok((path.as_str().to_owned(), id))
+    });
+    let metadata = metadata.collect::<Result<Vec<_>>>()?;
+    let artifacts: Vec<_> = writer.artifacts.into_iter().map(|(path, file)| (path.into_string(), file)).collect();
+    refuse_clash(conn, version, writer.pass_through, &metadata, &artifacts)?;
+    let publication = NewPublication {
+        id: Id::new(),
+        domain,
+        pulp_type: request.pulp_type,
+        repository_version: version.id,
+        pass_through: writer.pass_through,
+        checkpoint: request.checkpoint,
+        details: writer.details,
+    };
+    publications::insert(conn, &publication, metadata, artifacts)?;
+    Ok(publication.id)
+}
+
+/// One path leads to one file.
+fn refuse_clash(
+    conn: &mut Conn,
+    version: &VersionRow,
+    pass_through: bool,
+    metadata: &[(String, Id)],
+    artifacts: &[(String, Id)],
+) -> Result<()> {
+    let own: std::collections::HashSet<&str> = metadata.iter().map(|(path, _)| path.as_str()).collect();
+    let mut clash = artifacts.iter().map(|(path, _)| path).find(|path| own.contains(path.as_str())).cloned();
+    if clash.is_none() && pass_through && !own.is_empty() {
+        let paths = metadata.iter().map(|(path, _)| path.clone()).collect();
+        clash = publications::taken_path(conn, version, paths)?;
+    }
+    match clash {
+        Some(path) => Err(Error::Conflict(format!("the published `{path}` would hide a unit of that path"))),
+        None => Ok(()),
+    }
+}

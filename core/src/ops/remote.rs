@@ -1,0 +1,65 @@
+//! Reading from the upstream that a remote describes.
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use crate::auth::Secrets;
+use crate::db::remotes::RemoteRow;
+use crate::download::{Downloader, RemoteSettings};
+use crate::error::Result;
+
+/// A downloader with the settings of the remote.
+///
+/// # Errors
+/// `Invalid` naming the field that cannot work.
+pub fn downloader(remote: &RemoteRow, secrets: &Secrets, allowed_import_paths: &[PathBuf]) -> Result<Downloader> {
+    Downloader::new(&settings(remote, secrets)?, allowed_import_paths)
+}
+
+fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
+    let opened = remote.secrets.as_deref().map(|sealed| secrets.open(sealed)).transpose()?.unwrap_or_default();
+    let secret = |name: &str| opened.get(name).and_then(Json::as_str).map(str::to_owned);
+    // A negative number was never a limit.
+    let count = |number: Option<i64>| number.map(|number| u32::try_from(number.max(0)).unwrap_or(u32::MAX));
+    Ok(RemoteSettings {
+        url: remote.url.clone(),
+        ca_cert: remote.ca_cert.clone(),
+        client_cert: remote.client_cert.clone(),
+        client_key: secret("client_key"),
+        tls_validation: remote.tls_validation,
+        proxy_url: remote.proxy_url.clone(),
+        proxy_username: secret("proxy_username"),
+        proxy_password: secret("proxy_password"),
+        username: secret("username"),
+        password: secret("password"),
+        headers: headers(remote.headers.as_ref()),
+        download_concurrency: count(remote.download_concurrency),
+        max_retries: count(remote.max_retries),
+        rate_limit: count(remote.rate_limit),
+        total_timeout: remote.total_timeout,
+        connect_timeout: remote.connect_timeout,
+        sock_connect_timeout: remote.sock_connect_timeout,
+        sock_read_timeout: remote.sock_read_timeout,
+    })
+}
+
+fn headers(list: Option<&Json>) -> Vec<(String, String)> {
+    let maps = list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object);
+    maps.flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_a_list_of_maps() {
+        let list = json!([{"a": "1", "b": "2"}, 5, {"c": "3"}]);
+        let names: Vec<_> = headers(Some(&list)).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert!(headers(None).is_empty());
+    }
+}
