@@ -9,6 +9,7 @@ pub mod error;
 pub mod id;
 pub mod plugin;
 pub mod resource;
+pub mod serve;
 pub mod storage;
 
 pub use error::{Error, Result};

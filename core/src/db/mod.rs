@@ -5,8 +5,11 @@
 //! a transaction of its own on a pooled connection. Nothing here knows HTTP or roles.
 
 mod conn;
+pub mod delivery;
 mod dialect;
+pub mod lazy;
 pub mod listen;
+pub mod listing;
 mod migrate;
 mod postgres;
 pub mod queue;
