@@ -1,6 +1,7 @@
 //! The core of Pith: artifacts, content, repositories, versions, publications, distributions, tasks and
 //! users, knowing no format. Formats come in through [`plugin`]; see `docs/ARCHITECTURE.md`.
 
+pub mod app;
 pub mod auth;
 pub mod config;
 pub mod db;
@@ -10,6 +11,10 @@ pub mod id;
 pub mod ops;
 pub mod plugin;
 pub mod resource;
+pub mod rest;
+pub mod serve;
+pub mod server;
 pub mod storage;
+pub mod tasks;
 
 pub use error::{Error, Result};

@@ -1,4 +1,5 @@
 -- Core's tables, in PostgreSQL's words; `db/dialect.rs` turns the column types into SQLite's.
+-- Paths are compared byte by byte on both databases, so that an index answers "everything below this folder".
 -- Every table that a tenant owns carries `domain_id`; there is one domain, `default`, for now.
 
 CREATE TABLE domain (
@@ -191,7 +192,7 @@ CREATE INDEX publication_version ON publication (repository_version_id);
 
 CREATE TABLE published_artifact (
     publication_id uuid NOT NULL REFERENCES publication (id) ON DELETE CASCADE,
-    relative_path text NOT NULL,
+    relative_path text COLLATE "C" NOT NULL,
     content_artifact_id uuid NOT NULL REFERENCES content_artifact (id),
     PRIMARY KEY (publication_id, relative_path)
 );
@@ -199,7 +200,7 @@ CREATE INDEX published_artifact_content ON published_artifact (content_artifact_
 
 CREATE TABLE published_metadata (
     publication_id uuid NOT NULL REFERENCES publication (id) ON DELETE CASCADE,
-    relative_path text NOT NULL,
+    relative_path text COLLATE "C" NOT NULL,
     artifact_id uuid NOT NULL REFERENCES artifact (id),
     PRIMARY KEY (publication_id, relative_path)
 );
@@ -213,7 +214,7 @@ CREATE TABLE distribution (
     pulp_type text NOT NULL,
     name text NOT NULL,
     labels jsonb NOT NULL,
-    base_path text NOT NULL,
+    base_path text COLLATE "C" NOT NULL,
     hidden boolean NOT NULL,
     checkpoint boolean NOT NULL,
     publication_id uuid REFERENCES publication (id) ON DELETE SET NULL,
@@ -224,6 +225,7 @@ CREATE TABLE distribution (
     UNIQUE (domain_id, name),
     UNIQUE (domain_id, base_path)
 );
+CREATE INDEX distribution_base_path ON distribution (base_path);
 CREATE INDEX distribution_publication ON distribution (publication_id);
 CREATE INDEX distribution_repository ON distribution (repository_id);
 CREATE INDEX distribution_version ON distribution (repository_version_id);

@@ -3,16 +3,18 @@
 
 /// Turns a statement into SQLite's words:
 /// `$1` → `?1`, `= ANY($1)` → `IN rarray(?1)`, `<> ALL($1)` → `NOT IN rarray(?1)`, and `~` → `REGEXP`,
-/// which calls a function that the connection defines (`db/sqlite.rs`). Case is folded by `lower()` or `(?i)`.
+/// which calls a function that the connection defines (`db/sqlite.rs`); `strpos` is its `instr`. Case is folded by `lower()` or `(?i)`.
 pub(super) fn sqlite(sql: &str) -> String {
     sql.replace("= ANY($", "IN rarray($")
         .replace("<> ALL($", "NOT IN rarray($")
         .replace(" ~ ", " REGEXP ")
         .replace(" FOR UPDATE SKIP LOCKED", "")
+        .replace("strpos(", "instr(")
         .replace('$', "?")
 }
 
-/// Turns a migration into SQLite's words: only column types differ.
+/// Turns a migration into SQLite's words: only column types differ. Bytes are the order
+/// it compares texts in anyway.
 pub(super) fn sqlite_schema(sql: &str) -> String {
     [
         (" bigserial PRIMARY KEY", " INTEGER PRIMARY KEY AUTOINCREMENT"),

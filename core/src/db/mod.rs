@@ -7,8 +7,11 @@
 pub mod artifacts;
 mod conn;
 pub mod content;
+pub mod delivery;
 mod dialect;
+pub mod lazy;
 pub mod listen;
+pub mod listing;
 mod migrate;
 mod postgres;
 pub mod publications;

@@ -1,14 +1,25 @@
 //! The verbs of core: what is done to repositories, versions, content and bytes. Verbs know neither status
 //! codes nor addresses, and no format.
 
+pub mod change_version;
+pub mod configured;
 pub mod content;
+pub mod create_content;
+pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod formats;
+mod kinds;
 pub mod modify;
 pub mod publish;
+pub mod publish_task;
 pub mod remote;
+pub mod remotes;
 mod stores;
 pub mod sync;
+mod sync_task;
 pub mod versions;
 
+pub use formats::KnownFormats;
+pub use kinds::task_kinds;
 pub use stores::Stores;

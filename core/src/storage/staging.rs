@@ -81,7 +81,7 @@ pub(super) struct Place {
 
 /// Where blocks go.
 enum Sink {
-    Temp { temp: Arc<TempFile>, file: Option<File> },
+    Temp { temp: Arc<TempFile>, file: Option<Arc<File>> },
     Place(Place),
 }
 
@@ -91,7 +91,7 @@ impl Sink {
             Self::Temp { temp, file } => {
                 let file = match file {
                     Some(file) => file,
-                    None => file.insert(temp.create()?),
+                    None => file.insert(Arc::new(temp.create()?)),
                 };
                 file.write_all_at(block, position)?;
                 let written = position + block.len() as u64;
@@ -128,6 +128,7 @@ pub struct StagingWriter {
     buffer: BytesMut,
     idle: Option<(Sink, Lanes)>,
     flight: Option<Flight>,
+    readable: Option<(Arc<File>, u64)>,
 }
 
 impl StagingWriter {
@@ -142,11 +143,17 @@ impl StagingWriter {
 
     fn new(sink: Sink, limit: Option<u64>, digests: DigestSet) -> Self {
         let idle = Some((sink, digest::lanes(digests)));
-        Self { size: 0, written: 0, limit, buffer: BytesMut::new(), idle, flight: None }
+        Self { size: 0, written: 0, limit, buffer: BytesMut::new(), idle, flight: None, readable: None }
     }
 
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The file as it grows and how much of it can be read by now; none while all is in memory. It stays
+    /// readable after `finish`, to its end, also when it is kept or removed meanwhile.
+    pub fn readable(&self) -> Option<(Arc<File>, u64)> {
+        self.readable.clone()
     }
 
     /// Appends. Returns when the bytes are taken over, not when they are on the disk; an error of the
@@ -196,6 +203,9 @@ impl StagingWriter {
     async fn send(&mut self, block: Bytes) -> Result<()> {
         let (mut sink, [mut first, mut second]) = self.landed().await?;
         let position = self.written;
+        if let Sink::Temp { file: Some(file), .. } = &sink {
+            self.readable = Some((file.clone(), position));
+        }
         self.written += block.len() as u64;
         let shared = block.clone();
         self.flight = Some(Flight {

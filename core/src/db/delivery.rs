@@ -1,0 +1,232 @@
+//! What the content face asks of the database: which source a path belongs to, which file it names there,
+//! what lies in a folder, where an absent file can be had. Every statement but the listing is answered
+//! from indexes at a cost that does not depend on the size of a repository.
+
+use super::{Conn, Row};
+use crate::error::{Error, Result};
+use crate::id::{Id, Instant, Sha256};
+use crate::params;
+
+/// So many superseded publications are looked through for a file that the present one lacks.
+const GRACE: usize = 32;
+
+/// A distribution as delivery sees it.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    pub id: Id,
+    pub pulp_type: String,
+    pub base_path: String,
+    pub checkpoint: bool,
+    pub publication: Option<Id>,
+    pub repository: Option<Id>,
+    pub version: Option<Id>,
+    pub remote: Option<Id>,
+}
+
+impl Distribution {
+    /// Whether it was ever told what to serve.
+    pub fn is_pointing(&self) -> bool {
+        self.publication.is_some() || self.repository.is_some() || self.version.is_some() || self.remote.is_some()
+    }
+}
+
+/// Something immutable that paths are looked up in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tree {
+    /// The newest one that has the path answers.
+    Publications(Vec<Id>),
+    /// A repository version without a publication.
+    Version(Id),
+}
+
+/// A file found at a path.
+#[derive(Clone, Debug)]
+pub enum FoundFile {
+    Stored(StoredFile),
+    /// Only an upstream has the bytes.
+    Lazy {
+        content_artifact: Id,
+    },
+}
+
+/// An artifact, as much of it as an answer needs.
+#[derive(Clone, Debug)]
+pub struct StoredFile {
+    pub sha256: Sha256,
+    pub size: u64,
+    pub created: Instant,
+}
+
+/// One line of a listing; the name of a folder ends with `/`.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub name: String,
+    pub created: Option<Instant>,
+    pub size: Option<u64>,
+}
+
+/// The distribution whose base path is one of `prefixes`; the longest, should there be several.
+pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Distribution>> {
+    let row = conn.query_opt(
+        "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id
+         FROM distribution WHERE base_path = ANY($1) ORDER BY length(base_path) DESC LIMIT 1",
+        params![prefixes],
+    )?;
+    row.map(|row| {
+        Ok(Distribution {
+            id: row.get(0)?,
+            pulp_type: row.get(1)?,
+            base_path: row.get(2)?,
+            checkpoint: row.get(3)?,
+            publication: row.get(4)?,
+            repository: row.get(5)?,
+            version: row.get(6)?,
+            remote: row.get(7)?,
+        })
+    })
+    .transpose()
+}
+
+/// What a distribution of a type that publishes serves: its publication, else the newest of its version,
+/// else the newest of its repository, by version and then by creation.
+pub fn publication(conn: &mut Conn, distribution: &Distribution) -> Result<Option<Id>> {
+    let row = match (distribution.publication, distribution.version, distribution.repository) {
+        (Some(publication), ..) => return Ok(Some(publication)),
+        (_, Some(version), _) => conn.query_opt(
+            "SELECT id FROM publication WHERE repository_version_id = $1 ORDER BY created DESC, id DESC LIMIT 1",
+            params![version],
+        )?,
+        (_, _, Some(repository)) => conn.query_opt(
+            "SELECT p.id FROM repository_version v JOIN publication p ON p.repository_version_id = v.id
+             WHERE v.repository_id = $1 ORDER BY v.number DESC, p.created DESC, p.id DESC LIMIT 1",
+            params![repository],
+        )?,
+        _ => None,
+    };
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// What a distribution of a type without publications serves.
+pub fn version(conn: &mut Conn, distribution: &Distribution) -> Result<Option<Id>> {
+    let row = match (distribution.version, distribution.repository) {
+        (Some(version), _) => return Ok(Some(version)),
+        (_, Some(repository)) => conn.query_opt(
+            "SELECT id FROM repository_version WHERE repository_id = $1 ORDER BY number DESC LIMIT 1",
+            params![repository],
+        )?,
+        _ => None,
+    };
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The publications that were served before and are still answered, newest first, with their ends.
+pub fn grace(conn: &mut Conn, distribution: Id, now: Instant) -> Result<Vec<(Id, Instant)>> {
+    let rows = conn.query(
+        &format!(
+            "SELECT publication_id, expires_at FROM distributed_publication
+             WHERE distribution_id = $1 AND expires_at > $2 ORDER BY created DESC LIMIT {GRACE}"
+        ),
+        params![distribution, now],
+    )?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// The newest checkpoint of a repository made before `end`.
+pub fn checkpoint(conn: &mut Conn, repository: Id, end: Instant) -> Result<Option<(Id, Instant)>> {
+    let row = conn.query_opt(
+        "SELECT p.id, p.created FROM repository_version v JOIN publication p ON p.repository_version_id = v.id
+         WHERE v.repository_id = $1 AND p.checkpoint AND p.created < $2 ORDER BY p.created DESC LIMIT 1",
+        params![repository, end],
+    )?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// When the checkpoints of a repository were made, oldest first.
+pub fn checkpoints(conn: &mut Conn, repository: Id) -> Result<Vec<Instant>> {
+    let rows = conn.query(
+        "SELECT p.created FROM repository_version v JOIN publication p ON p.repository_version_id = v.id
+         WHERE v.repository_id = $1 AND p.checkpoint ORDER BY p.created",
+        params![repository],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The unit of `rc` is in the version `v`.
+pub(super) const IN_VERSION: &str = "rc.repository_id = v.repository_id AND rc.version_added <= v.number
+    AND (rc.version_removed IS NULL OR rc.version_removed > v.number)";
+
+/// The file at `path`.
+pub fn file(conn: &mut Conn, tree: &Tree, path: &str) -> Result<Option<FoundFile>> {
+    let row = match tree {
+        Tree::Publications(ids) if ids.is_empty() => None,
+        Tree::Publications(ids) => conn.query_opt(&published_file(), params![ids.clone(), path])?,
+        Tree::Version(id) => conn.query_opt(
+            &format!(
+                "SELECT ca.id, a.sha256, a.size, a.created FROM repository_version v
+                 JOIN content_artifact ca ON ca.relative_path = $2
+                 JOIN repository_content rc ON rc.content_id = ca.content_id AND {IN_VERSION}
+                 LEFT JOIN artifact a ON a.id = ca.artifact_id WHERE v.id = $1 LIMIT 1"
+            ),
+            params![*id, path],
+        )?,
+    };
+    row.as_ref().map(found).transpose()
+}
+
+fn published_file() -> String {
+    format!(
+        "SELECT NULL AS content_artifact, a.sha256, a.size, a.created, m.publication_id AS publication, 0 AS kind
+         FROM published_metadata m JOIN artifact a ON a.id = m.artifact_id
+         WHERE m.publication_id = ANY($1) AND m.relative_path = $2
+         UNION ALL
+         SELECT ca.id, a.sha256, a.size, a.created, p.publication_id, 1
+         FROM published_artifact p JOIN content_artifact ca ON ca.id = p.content_artifact_id
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE p.publication_id = ANY($1) AND p.relative_path = $2
+         UNION ALL
+         SELECT ca.id, a.sha256, a.size, a.created, p.id, 2
+         FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
+         JOIN content_artifact ca ON ca.relative_path = $2
+         JOIN repository_content rc ON rc.content_id = ca.content_id AND {IN_VERSION}
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE p.id = ANY($1) AND p.pass_through
+         ORDER BY 5 DESC, 6 LIMIT 1"
+    )
+}
+
+/// Columns: content_artifact, sha256, size, created.
+fn found(row: &Row) -> Result<FoundFile> {
+    match row.get::<Option<Sha256>>(1)? {
+        Some(sha256) => Ok(FoundFile::Stored(StoredFile { sha256, size: size(row, 2)?, created: row.get(3)? })),
+        None => Ok(FoundFile::Lazy { content_artifact: row.get(0)? }),
+    }
+}
+
+fn size(row: &Row, at: usize) -> Result<u64> {
+    u64::try_from(row.get::<i64>(at)?).map_err(Error::internal)
+}
+
+/// What a remote was already asked for at `path`: the unit that a pull-through left.
+pub fn pulled_file(conn: &mut Conn, remote: Id, path: &str) -> Result<Option<FoundFile>> {
+    let row = conn.query_opt(
+        "SELECT ca.id, a.sha256, a.size, a.created FROM content_artifact ca
+         JOIN remote_artifact r ON r.content_artifact_id = ca.id AND r.remote_id = $1
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE ca.relative_path = $2 ORDER BY ca.id DESC LIMIT 1",
+        params![remote, path],
+    )?;
+    row.as_ref().map(found).transpose()
+}
+
+/// An artifact by its content artifact, once it is stored.
+pub fn stored(conn: &mut Conn, content_artifact: Id) -> Result<Option<StoredFile>> {
+    let row = conn.query_opt(
+        "SELECT ca.id, a.sha256, a.size, a.created FROM content_artifact ca
+         JOIN artifact a ON a.id = ca.artifact_id WHERE ca.id = $1",
+        params![content_artifact],
+    )?;
+    match row.as_ref().map(found).transpose()? {
+        Some(FoundFile::Stored(file)) => Ok(Some(file)),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,163 @@
+//! Folders of the content face: whether one exists, and what lies in it, page by page. Names are cut to
+//! the next segment by the database, so a page is as long as its lines, whatever lies below them.
+
+use super::delivery::{Entry, IN_VERSION, Tree};
+use super::{Conn, Row, Value};
+use crate::error::{Error, Result};
+use crate::params;
+
+/// Lines per statement of a listing.
+pub const PAGE: usize = 10_000;
+
+/// So many paths below a folder are probed one by one before the version itself is read instead.
+const PROBES: i64 = 1_000;
+
+/// The paths below a folder, as a range of their byte order: `a/` up to `a0`, the character after `/`.
+/// The root's range has no end.
+fn range(folder: &str) -> (String, String) {
+    match folder.strip_suffix('/') {
+        Some(name) => (folder.to_owned(), format!("{name}0")),
+        // No path is as great as this: it is the greatest character there is.
+        None => (String::new(), char::MAX.to_string()),
+    }
+}
+
+/// Whether anything lies below `folder`, which is empty for the root and else ends with `/`.
+pub fn is_folder(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
+    let (start, end) = range(folder);
+    let versions = match tree {
+        Tree::Publications(ids) => {
+            let listed = conn.query_opt(
+                "SELECT 1 FROM published_metadata WHERE publication_id = ANY($1)
+                   AND relative_path >= $2 AND relative_path < $3
+                 UNION ALL
+                 SELECT 1 FROM published_artifact WHERE publication_id = ANY($1)
+                   AND relative_path >= $2 AND relative_path < $3 LIMIT 1",
+                params![ids.clone(), start.clone(), end.clone()],
+            )?;
+            if listed.is_some() {
+                return Ok(true);
+            }
+            "SELECT v.repository_id, v.number FROM publication p
+             JOIN repository_version v ON v.id = p.repository_version_id WHERE p.id = ANY($1) AND p.pass_through"
+        }
+        Tree::Version(_) => "SELECT v.repository_id, v.number FROM repository_version v WHERE v.id = ANY($1)",
+    };
+    let ids = match tree {
+        Tree::Publications(ids) => ids.clone(),
+        Tree::Version(id) => vec![*id],
+    };
+    for version in conn.query(versions, params![ids])? {
+        if version_has(conn, &version, &start, &end)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Other repositories may hold any number of paths below the folder, and this one may be large too: a few
+/// paths are probed, and only when that decides nothing the version is read.
+fn version_has(conn: &mut Conn, version: &Row, start: &str, end: &str) -> Result<bool> {
+    let of_version = [version.get::<Value>(0)?, version.get::<Value>(1)?, start.into(), end.into()];
+    let inside = "rc.repository_id = $1 AND rc.version_added <= $2
+        AND (rc.version_removed IS NULL OR rc.version_removed > $2)";
+    if !start.is_empty() {
+        let probed = conn.query_one(
+            &format!(
+                "SELECT count(*), count(CASE WHEN inside THEN 1 END) FROM (
+                     SELECT EXISTS (SELECT 1 FROM repository_content rc
+                         WHERE rc.content_id = ca.content_id AND {inside}) AS inside
+                     FROM content_artifact ca
+                     WHERE ca.relative_path >= $3 AND ca.relative_path < $4 LIMIT {PROBES}) probe"
+            ),
+            &of_version,
+        )?;
+        let (seen, hits) = (probed.get::<i64>(0)?, probed.get::<i64>(1)?);
+        if hits > 0 || seen < PROBES {
+            return Ok(hits > 0);
+        }
+    }
+    let row = conn.query_opt(
+        &format!(
+            "SELECT 1 FROM repository_content rc JOIN content_artifact ca ON ca.content_id = rc.content_id
+             WHERE {inside} AND ca.relative_path >= $3 AND ca.relative_path < $4 LIMIT 1"
+        ),
+        &of_version,
+    )?;
+    Ok(row.is_some())
+}
+
+/// The lines of a folder whose names are greater than `after`, in byte order, at most [`PAGE`].
+pub fn entries(conn: &mut Conn, tree: &Tree, folder: &str, after: &str) -> Result<Vec<Entry>> {
+    let (start, end) = range(folder);
+    let (ids, files) = match tree {
+        Tree::Publications(ids) => (ids.clone(), published_paths()),
+        Tree::Version(id) => (vec![*id], version_paths("repository_version v", "v.id = ANY($1)")),
+    };
+    let sql = grouped(&files, folder, "max(created), max(size)", "$4");
+    let rows = conn.query(&sql, params![ids, start, end, after])?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &Row) -> Result<Entry> {
+    let size = row.get::<Option<i64>>(2)?.map(u64::try_from).transpose().map_err(Error::internal)?;
+    let name: String = row.get(0)?;
+    let size = size.filter(|_| !name.ends_with('/'));
+    Ok(Entry { name, created: row.get(1)?, size })
+}
+
+/// The next segments of base paths below `folder` which are not hidden.
+pub fn base_paths(conn: &mut Conn, folder: &str, after: &str) -> Result<Vec<Entry>> {
+    let (start, end) = range(folder);
+    let paths = "SELECT base_path || '/' AS path FROM distribution
+        WHERE NOT hidden AND base_path >= $1 AND base_path < $2";
+    let rows = conn.query(&grouped(paths, folder, "1", "$3"), params![start, end, after])?;
+    rows.iter().map(|row| Ok(Entry { name: row.get(0)?, created: None, size: None })).collect()
+}
+
+/// Cuts `paths` to the segment below `folder`, the slash of a subfolder included, and leaves out those up
+/// to the parameter `after`.
+fn grouped(paths: &str, folder: &str, columns: &str, after: &str) -> String {
+    let from = folder.chars().count() + 1;
+    format!(
+        "SELECT name, {columns} FROM (
+             SELECT CASE WHEN strpos(substr(path, {from}), '/') > 0
+                 THEN substr(path, {from}, strpos(substr(path, {from}), '/')) ELSE substr(path, {from}) END AS name,
+                 files.* FROM ({paths}) files) named
+         WHERE name > {after} GROUP BY name ORDER BY name LIMIT {PAGE}"
+    )
+}
+
+fn published_paths() -> String {
+    let passed = version_paths(
+        "publication p JOIN repository_version v ON v.id = p.repository_version_id",
+        "p.id = ANY($1) AND p.pass_through",
+    );
+    format!(
+        "SELECT m.relative_path AS path, a.created AS created, a.size AS size
+         FROM published_metadata m JOIN artifact a ON a.id = m.artifact_id
+         WHERE m.publication_id = ANY($1) AND m.relative_path >= $2 AND m.relative_path < $3
+         UNION ALL
+         SELECT p.relative_path, c.created, {SIZE}
+         FROM published_artifact p JOIN content_artifact ca ON ca.id = p.content_artifact_id
+         JOIN content c ON c.id = ca.content_id LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE p.publication_id = ANY($1) AND p.relative_path >= $2 AND p.relative_path < $3
+         UNION ALL {passed}"
+    )
+}
+
+/// A unit's date is that of the version that brought it, where that still exists.
+fn version_paths(from: &str, condition: &str) -> String {
+    format!(
+        "SELECT ca.relative_path AS path, coalesce(added.created, c.created) AS created, {SIZE} AS size
+         FROM {from} JOIN repository_content rc ON {IN_VERSION}
+         JOIN content_artifact ca ON ca.content_id = rc.content_id
+         JOIN content c ON c.id = rc.content_id
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         LEFT JOIN repository_version added
+             ON added.repository_id = rc.repository_id AND added.number = rc.version_added
+         WHERE {condition} AND ca.relative_path >= $2 AND ca.relative_path < $3"
+    )
+}
+
+const SIZE: &str = "coalesce(a.size, (SELECT max(r.size) FROM remote_artifact r WHERE r.content_artifact_id = ca.id))";

@@ -1,0 +1,345 @@
+//! One upstream request for any number of clients: the first to ask for a lazy file starts its flight,
+//! whoever comes while it lasts joins it. What flies is hashed into a staged file that all of them read;
+//! the last block is only shown when the digests are right, so nobody gets a complete wrong file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::header;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use moka::sync::Cache;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::{Inner, Pulled};
+use crate::db::delivery::{self, StoredFile};
+use crate::db::lazy::{self, Remote, Source};
+use crate::download::{Downloader, Streamed};
+use crate::error::{Error, Result};
+use crate::id::{Id, Instant, now};
+use crate::storage::{Staged, StagingWriter};
+
+/// A file of up to this size is verified before any of it is sent.
+pub const SMALL: u64 = 1 << 20;
+/// For so long nobody asks again for what an upstream could not give.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// For so long a file that has arrived is known to those who looked for it before it did.
+const LANDED_FOR: Duration = Duration::from_secs(10);
+const REMEMBERED: u64 = 10_000;
+
+/// What is fetched.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The file of a content artifact.
+    Content(Id),
+    /// A path of a distribution with a remote.
+    Pulled(Id, String),
+}
+
+/// A flight to be started.
+#[derive(Clone)]
+pub struct Order {
+    pub key: Key,
+    pub sources: Vec<Source>,
+    /// The repository and type a pulled file is for.
+    pub pulled: Option<PulledFor>,
+}
+
+#[derive(Clone)]
+pub struct PulledFor {
+    pub pulp_type: String,
+    pub distribution: Id,
+    pub repository: Option<Id>,
+    pub path: String,
+}
+
+/// How far a flight is.
+#[derive(Clone, Default)]
+pub struct Progress {
+    /// The size of the whole, where it is known.
+    pub size: Option<u64>,
+    /// The growing file, once it is no small one, and how much of it may be read.
+    pub file: Option<Arc<File>>,
+    pub readable: u64,
+    pub end: Option<End>,
+}
+
+#[derive(Clone)]
+pub enum End {
+    /// The file is an artifact now.
+    Kept(StoredFile),
+    /// The file is right and is not kept.
+    Passed(StoredFile, Passed),
+    Failed(Failure),
+}
+
+/// The bytes of a file that goes with those who read it.
+#[derive(Clone)]
+pub enum Passed {
+    Memory(Bytes),
+    File(Arc<File>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The upstream sent something else than it should.
+    Mismatch,
+    /// The upstream does not have it.
+    Absent,
+    /// The upstream does not answer as it should.
+    Unreachable,
+    /// The fault is on this side.
+    Internal,
+}
+
+pub struct Flights {
+    running: Mutex<HashMap<Key, watch::Receiver<Progress>>>,
+    landed: Cache<Key, StoredFile>,
+    refused: Cache<(Id, String), Failure>,
+    downloaders: Cache<(Id, Instant), Downloader>,
+}
+
+impl Flights {
+    pub fn new() -> Self {
+        let remembered = || Cache::builder().max_capacity(REMEMBERED);
+        Self {
+            running: Mutex::default(),
+            landed: remembered().time_to_live(LANDED_FOR).build(),
+            refused: Cache::builder().max_capacity(REMEMBERED).time_to_live(REFUSED_FOR).build(),
+            downloaders: Cache::new(1_000),
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Progress>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Joins the flight of a file, which starts when there is none.
+pub fn join(inner: &Arc<Inner>, order: Order) -> watch::Receiver<Progress> {
+    let mut running = inner.flights.running();
+    if let Some(progress) = running.get(&order.key) {
+        return progress.clone();
+    }
+    let landed = inner.flights.landed.get(&order.key).map(End::Kept);
+    let has_landed = landed.is_some();
+    let (sender, receiver) = watch::channel(Progress { end: landed, ..Progress::default() });
+    if !has_landed {
+        running.insert(order.key.clone(), receiver.clone());
+        tokio::spawn(fly(inner.clone(), order, sender));
+    }
+    receiver
+}
+
+/// What `landed` said is not so any more.
+pub fn forget(inner: &Inner, key: &Key) {
+    inner.flights.landed.invalidate(key);
+}
+
+/// Takes a flight off the list, however it ends.
+struct Landing {
+    inner: Arc<Inner>,
+    key: Key,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.inner.flights.running().remove(&self.key);
+    }
+}
+
+async fn fly(inner: Arc<Inner>, order: Order, progress: watch::Sender<Progress>) {
+    let landing = Landing { inner: inner.clone(), key: order.key.clone() };
+    let mut end = End::Failed(Failure::Absent);
+    for source in &order.sources {
+        end = match inner.flights.refused.get(&(source.remote.id, source.url.clone())) {
+            Some(failure) => End::Failed(failure),
+            None => attempt(&inner, &order, source, &progress).await,
+        };
+        // Once bytes were shown, another source cannot take over.
+        if !matches!(end, End::Failed(_)) || progress.borrow().file.is_some() {
+            break;
+        }
+    }
+    if let End::Kept(stored) = &end {
+        inner.flights.landed.insert(order.key.clone(), stored.clone());
+    }
+    progress.send_modify(|progress| progress.end = Some(end));
+    drop(landing);
+}
+
+async fn attempt(inner: &Arc<Inner>, order: &Order, source: &Source, progress: &watch::Sender<Progress>) -> End {
+    let failure = match fetch(inner, source, progress).await {
+        Ok(staged) => match finish(inner, order, source, staged, progress).await {
+            Ok(end) => return end,
+            Err(error) => {
+                tracing::error!(%error, url = source.url, "a fetched file could not be stored");
+                Failure::Internal
+            }
+        },
+        Err(failure) => failure,
+    };
+    let key = (source.remote.id, source.url.clone());
+    match (failure, source.remote_artifact) {
+        (Failure::Mismatch, Some(id)) => {
+            if let Err(error) = inner.db.write(move |conn| lazy::mark_failed(conn, id)).await {
+                tracing::error!(%error, "a failed source could not be marked");
+            }
+        }
+        (Failure::Internal, _) => {}
+        _ => inner.flights.refused.insert(key, failure),
+    }
+    End::Failed(failure)
+}
+
+/// Fetches, hashes and compares.
+async fn fetch(inner: &Inner, source: &Source, progress: &watch::Sender<Progress>) -> Result<Staged, Failure> {
+    let downloader = downloader(inner, &source.remote).await.map_err(|error| internal(&error, source))?;
+    let answer = downloader.stream(&source.url, None).await.map_err(|error| unreachable(&error, source))?;
+    match answer.status {
+        200 => {}
+        401 | 403 | 404 | 410 => return Err(Failure::Absent),
+        _ => return Err(Failure::Unreachable),
+    }
+    let announced =
+        answer.headers.get(header::CONTENT_LENGTH.as_str()).and_then(|value| value.to_str().ok()?.parse().ok());
+    let size = source.size.or(announced);
+    if size != announced.or(size) {
+        return Err(Failure::Mismatch);
+    }
+    progress.send_modify(|progress| progress.size = size);
+    let wanted = source.digests.iter().filter_map(|(name, _)| name.parse().ok());
+    let digests = wanted.fold(inner.settings.digests, |set, algorithm| set.with(algorithm));
+    let mut writer = inner.storage.stage(digests).map_err(|error| internal(&error, source))?;
+    receive(answer, &mut writer, source, size, progress).await?;
+    let staged = writer.finish().await.map_err(|error| internal(&error, source))?;
+    match is_right(&staged, source) {
+        true => Ok(staged),
+        false => Err(Failure::Mismatch),
+    }
+}
+
+async fn receive(
+    mut answer: Streamed,
+    writer: &mut StagingWriter,
+    source: &Source,
+    size: Option<u64>,
+    progress: &watch::Sender<Progress>,
+) -> Result<(), Failure> {
+    while let Some(bytes) = answer.body.next().await {
+        let bytes = bytes.map_err(|error| unreachable(&error, source))?;
+        if size.is_some_and(|size| writer.size() + bytes.len() as u64 > size) {
+            return Err(Failure::Mismatch);
+        }
+        writer.write(bytes).await.map_err(|error| internal(&error, source))?;
+        // One receiver is the list's own.
+        if !source.remote.keeps() && progress.receiver_count() <= 1 {
+            return Err(Failure::Unreachable);
+        }
+        if writer.size().max(size.unwrap_or(0)) > SMALL
+            && let Some((file, readable)) = writer.readable().filter(|(_, end)| *end > progress.borrow().readable)
+        {
+            progress.send_modify(|progress| {
+                progress.file = Some(file);
+                progress.readable = readable;
+            });
+        }
+    }
+    Ok(())
+}
+
+fn is_right(staged: &Staged, source: &Source) -> bool {
+    let right = |(name, expected): &(String, String)| {
+        let found = name.parse().ok().and_then(|algorithm| staged.digests.get(algorithm));
+        // A digest nobody can compute says nothing.
+        found.is_none_or(|found| found.eq_ignore_ascii_case(expected))
+    };
+    source.size.is_none_or(|size| size == staged.size) && source.digests.iter().all(right)
+}
+
+/// Puts a right file where it belongs.
+async fn finish(
+    inner: &Arc<Inner>,
+    order: &Order,
+    source: &Source,
+    staged: Staged,
+    progress: &watch::Sender<Progress>,
+) -> Result<End> {
+    if !source.remote.keeps() {
+        let stored = StoredFile { sha256: staged.digests.sha256.clone(), size: staged.size, created: now() };
+        let growing = progress.borrow().file.clone();
+        let passed = match growing {
+            Some(file) => Passed::File(file),
+            None => Passed::Memory(into_memory(staged).await?),
+        };
+        return Ok(End::Passed(stored, passed));
+    }
+    match (&order.key, &order.pulled) {
+        (Key::Content(content_artifact), _) => keep(inner, *content_artifact, staged).await,
+        (Key::Pulled(remote, _), Some(pulled)) => keep_pulled(inner, *remote, pulled, source, staged).await,
+        (Key::Pulled(..), None) => Err(Error::internal("a pulled file belongs to no distribution")),
+    }
+    .map(End::Kept)
+}
+
+/// A file that was never shown while it grew is a small one.
+async fn into_memory(staged: Staged) -> Result<Bytes> {
+    if let Some(bytes) = staged.in_memory() {
+        return Ok(bytes.clone());
+    }
+    let read = move || {
+        let mut bytes = Vec::new();
+        staged.reader()?.read_to_end(&mut bytes).map_err(Error::internal)?;
+        Ok(bytes.into())
+    };
+    spawn_blocking(read).await.map_err(Error::internal)?
+}
+
+/// The bytes first, then the rows that point at them.
+async fn keep(inner: &Inner, content_artifact: Id, staged: Staged) -> Result<StoredFile> {
+    let (size, digests) = (staged.size, staged.digests.clone());
+    inner.storage.keep(staged).await?;
+    inner
+        .db
+        .write(move |conn| {
+            lazy::attach(conn, content_artifact, size, &digests)?;
+            delivery::stored(conn, content_artifact)?.ok_or_else(|| Error::internal("the content is gone"))
+        })
+        .await
+}
+
+async fn keep_pulled(
+    inner: &Inner,
+    remote: Id,
+    pulled: &PulledFor,
+    source: &Source,
+    staged: Staged,
+) -> Result<StoredFile> {
+    let PulledFor { pulp_type, distribution, repository, path } = pulled.clone();
+    let url = source.url.clone();
+    inner.formats.keep_pulled(Pulled { pulp_type, distribution, repository, remote, path, url, staged }).await
+}
+
+async fn downloader(inner: &Inner, remote: &Remote) -> Result<Downloader> {
+    let key = (remote.id, remote.updated);
+    if let Some(downloader) = inner.flights.downloaders.get(&key) {
+        return Ok(downloader);
+    }
+    let downloader = inner.formats.downloader(remote.id).await?;
+    inner.flights.downloaders.insert(key, downloader.clone());
+    Ok(downloader)
+}
+
+fn unreachable(error: &Error, source: &Source) -> Failure {
+    tracing::warn!(%error, remote = %source.remote.id, "a lazy file could not be fetched");
+    Failure::Unreachable
+}
+
+fn internal(error: &Error, source: &Source) -> Failure {
+    tracing::error!(%error, remote = %source.remote.id, "a lazy file could not be stored");
+    Failure::Internal
+}

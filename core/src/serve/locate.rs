@@ -1,0 +1,115 @@
+//! From a path inside a distribution to what is there.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::file::File;
+use super::pointer::Pointer;
+use crate::db::delivery::{self, FoundFile, Tree};
+use crate::db::{Conn, listing};
+use crate::error::Result;
+use crate::id::Id;
+
+/// A scope and a path in it.
+pub type Key = (u128, Box<str>);
+
+/// What a path leads to for as long as its scope lives.
+#[derive(Clone)]
+pub enum Found {
+    File(Arc<File>),
+    /// A folder, asked for without its slash.
+    Folder,
+    /// A folder without an index of its own.
+    Listing,
+    Nothing,
+}
+
+/// Whether an answer came from memory; shown to clients, who watch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Hit,
+    Miss,
+    /// Not said: nothing that could be remembered took part.
+    Absent,
+}
+
+pub enum Located {
+    Found(Found, Mark),
+    /// The unit is known, its bytes are not here yet.
+    Lazy(Id),
+    /// Nothing is known, and there is a remote to ask.
+    Unknown,
+}
+
+/// Names and versions that a search needs, on their way to a blocking thread.
+struct Search {
+    tree: Option<Tree>,
+    grace: Option<Tree>,
+    remote: Option<Id>,
+    path: String,
+}
+
+pub fn key(pointer: &Pointer, path: &str) -> Key {
+    (pointer.scope, path.into())
+}
+
+/// Looks `path` up; an empty one is the distribution's own folder.
+pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result<Located> {
+    let key = key(pointer, path);
+    if let Some(found) = inner.paths.get(&key) {
+        return Ok(Located::Found(found, Mark::Hit));
+    }
+    let search = Search {
+        tree: pointer.tree.clone(),
+        grace: pointer.grace.clone(),
+        remote: pointer.distribution.remote,
+        path: path.to_owned(),
+    };
+    let located = inner.db.read(move |conn| search.run(conn)).await?;
+    if let Located::Found(found, Mark::Miss) = &located {
+        inner.paths.insert(key, found.clone());
+    }
+    Ok(located)
+}
+
+impl Search {
+    fn run(&self, conn: &mut Conn) -> Result<Located> {
+        if self.path.is_empty() || self.path.ends_with('/') {
+            return self.folder(conn);
+        }
+        for tree in [&self.tree, &self.grace].into_iter().flatten() {
+            if let Some(file) = delivery::file(conn, tree, &self.path)? {
+                return Ok(located(file, &self.path, Mark::Miss));
+            }
+        }
+        if self.has_folder(conn, &format!("{}/", self.path))? {
+            return Ok(Located::Found(Found::Folder, Mark::Miss));
+        }
+        let Some(remote) = self.remote else { return Ok(Located::Found(Found::Nothing, Mark::Miss)) };
+        match delivery::pulled_file(conn, remote, &self.path)? {
+            Some(file) => Ok(located(file, &self.path, Mark::Absent)),
+            None => Ok(Located::Unknown),
+        }
+    }
+
+    fn folder(&self, conn: &mut Conn) -> Result<Located> {
+        let index = format!("{}index.html", self.path);
+        let file = self.tree.as_ref().map(|tree| delivery::file(conn, tree, &index)).transpose()?;
+        if let Some(file) = file.flatten() {
+            return Ok(located(file, &index, Mark::Miss));
+        }
+        let found = if self.has_folder(conn, &self.path)? { Found::Listing } else { Found::Nothing };
+        Ok(Located::Found(found, Mark::Miss))
+    }
+
+    fn has_folder(&self, conn: &mut Conn, folder: &str) -> Result<bool> {
+        self.tree.as_ref().map_or(Ok(false), |tree| listing::is_folder(conn, tree, folder))
+    }
+}
+
+fn located(file: FoundFile, path: &str, mark: Mark) -> Located {
+    match file {
+        FoundFile::Stored(stored) => Located::Found(Found::File(Arc::new(File::new(&stored, path))), mark),
+        FoundFile::Lazy { content_artifact } => Located::Lazy(content_artifact),
+    }
+}

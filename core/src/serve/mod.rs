@@ -1,0 +1,161 @@
+//! The content face: `GET` and `HEAD` of `{content_path_prefix}<base_path>/<path>`, the way from a path to
+//! its distribution, to what that serves, to the bytes.
+//!
+//! Versions and publications never change, so what a path of one leads to is remembered without limit in
+//! time, absence included; only where a distribution points moves. Who moves it calls
+//! [`Delivery::distributions_changed`]; other hosts of the installation notice within [`STALE`].
+
+mod answer;
+mod blocks;
+mod checkpoint;
+mod conditional;
+mod content_type;
+mod file;
+mod flight;
+mod folder;
+mod html;
+mod lazy;
+mod locate;
+mod path;
+mod pointer;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::web::{self, ServiceConfig};
+use async_trait::async_trait;
+use bytes::Bytes;
+use moka::sync::Cache;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::db::Db;
+pub use crate::db::delivery::StoredFile;
+pub use crate::db::lazy::Remote;
+use crate::download::Downloader;
+use crate::error::Result;
+use crate::id::{Id, Sha256};
+use crate::plugin::UpstreamFile;
+use crate::storage::{DigestSet, Staged, Storage};
+
+/// How long another host may take to notice that a distribution points elsewhere.
+const STALE: Duration = Duration::from_secs(1);
+/// Distributions remembered; more are looked up again.
+const POINTERS: u64 = 10_000;
+/// Listings made at the same time; each may read a whole version.
+const LISTINGS: usize = 2;
+
+/// What delivery must be told about formats and remotes.
+#[async_trait]
+pub trait Formats: Send + Sync + 'static {
+    /// Whether distributions of this type serve publications rather than versions.
+    fn publishes(&self, pulp_type: &str) -> bool;
+
+    /// Where the upstream of a distribution of this type keeps the file at `path`.
+    fn upstream_file(&self, pulp_type: &str, remote_url: &str, path: &str) -> Option<UpstreamFile>;
+
+    /// A downloader with the settings of the remote; delivery keeps it until the remote is changed.
+    async fn downloader(&self, remote: Id) -> Result<Downloader>;
+
+    /// Stores a file that was pulled through, and what it means to its format. When the same path is asked
+    /// for again, a unit is found whose content artifact has that path and a source at that remote.
+    async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile>;
+}
+
+/// A file that was fetched because a client asked a distribution for it; its digests are verified as far
+/// as the upstream told any.
+pub struct Pulled {
+    pub pulp_type: String,
+    pub distribution: Id,
+    /// The repository that shall get it, when the distribution has one too.
+    pub repository: Option<Id>,
+    pub remote: Id,
+    pub path: String,
+    pub url: String,
+    pub staged: Staged,
+}
+
+/// The content face of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Delivery(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    storage: Storage,
+    formats: Arc<dyn Formats>,
+    settings: Settings,
+    /// Grows with each change of a distribution.
+    generation: AtomicU64,
+    pointers: Cache<String, Arc<pointer::Pointer>>,
+    paths: Cache<locate::Key, locate::Found>,
+    bodies: Cache<Sha256, Bytes>,
+    pages: Cache<locate::Key, Bytes>,
+    listings: Semaphore,
+    flights: flight::Flights,
+}
+
+/// What the administrator decided about delivery.
+struct Settings {
+    /// Starts and ends with `/`.
+    prefix: String,
+    redirects: bool,
+    cooldown: Duration,
+    digests: DigestSet,
+}
+
+impl Delivery {
+    /// # Errors
+    /// `Malformed` when the configuration names an unknown digest.
+    pub fn new(config: &Config, db: Db, storage: Storage, formats: Arc<dyn Formats>) -> Result<Self> {
+        let settings = Settings {
+            prefix: config.content_path_prefix.clone(),
+            redirects: config.redirect_to_object_storage,
+            cooldown: config.remote_content_fetch_failure_cooldown,
+            digests: DigestSet::parse(&config.allowed_content_checksums)?,
+        };
+        Ok(Self(Arc::new(Inner {
+            db,
+            storage,
+            formats,
+            settings,
+            generation: AtomicU64::new(0),
+            pointers: Cache::new(POINTERS),
+            paths: Cache::new(config.path_cache_entries),
+            bodies: weighed(config.body_cache_bytes / 4 * 3),
+            pages: weighed(config.body_cache_bytes / 4),
+            listings: Semaphore::new(LISTINGS),
+            flights: flight::Flights::new(),
+        })))
+    }
+
+    /// To be called after each transaction that touched distributions, publications or versions: from then
+    /// on no answer follows the old state. Without a wait.
+    pub fn distributions_changed(&self) {
+        self.0.generation.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Inner {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+/// A cache of bodies that takes so many bytes, what surrounds them included.
+fn weighed<K: std::hash::Hash + Eq + Send + Sync + 'static>(capacity: u64) -> Cache<K, Bytes> {
+    let weight = |_: &K, bytes: &Bytes| u32::try_from(bytes.len() + 256).unwrap_or(u32::MAX);
+    Cache::builder().max_capacity(capacity).weigher(weight).build()
+}
+
+/// Adds the content face to a server.
+pub fn routes(config: &mut ServiceConfig, delivery: &Delivery) {
+    let prefix = delivery.0.settings.prefix.clone();
+    let without_slash = prefix.trim_end_matches('/').to_owned();
+    let delivery = delivery.clone();
+    let resource = web::resource([without_slash, format!("{prefix}{{path:.*}}")])
+        .route(web::route().to(move |request| answer::answer(delivery.clone(), request)));
+    config.service(resource);
+}
