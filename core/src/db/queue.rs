@@ -219,10 +219,12 @@ pub struct Claimed {
     pub payload: String,
 }
 
-/// Takes the oldest task that may run; it is running then, and `worker`'s.
+/// Takes the oldest task that may run; it is running then, and `worker`'s. It starts no earlier than it was let
+/// go, whatever this host's clock and the delay of the statement say.
 pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed>> {
     let row = conn.query_opt(
-        "UPDATE task SET state = 'running', started_at = $1, updated = $1, worker_id = $2 WHERE state = 'waiting' \
+        "UPDATE task SET state = 'running', updated = $1, worker_id = $2, \
+         started_at = CASE WHEN unblocked_at > $1 THEN unblocked_at ELSE $1 END WHERE state = 'waiting' \
          AND seq = (SELECT seq FROM task WHERE finished_at IS NULL AND state = 'waiting' \
          AND unblocked_at IS NOT NULL ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED) \
          RETURNING seq, id, logging_cid, created_by, task_group_id, payload",
