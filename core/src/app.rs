@@ -22,6 +22,9 @@ use crate::tasks::{Queue, QueueParts, Sealing};
 /// The version of the reference whose interface is spoken; clients ask for it.
 pub const PULP_VERSION: &str = "3.123.1";
 
+/// How long running tasks may go on when the process is to end.
+const SHUTDOWN_GRACE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// The process's parts; shared by its roles.
 pub struct App {
     pub config: Config,
@@ -70,6 +73,8 @@ impl App {
             versions: versions(&registry),
             workers: config.workers,
             grace: config.task_grace_interval,
+            shutdown_grace: SHUTDOWN_GRACE,
+            worker_ttl: config.worker_ttl,
         });
         let app = Arc::new(Self {
             routes: Routes::new(&registry),

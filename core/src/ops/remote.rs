@@ -44,7 +44,8 @@ fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
     })
 }
 
-fn headers(list: Option<&Json>) -> Vec<(String, String)> {
+/// The headers of a list of maps, as remotes keep them.
+pub fn headers(list: Option<&Json>) -> Vec<(String, String)> {
     let maps = list.and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object);
     maps.flatten().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

@@ -1,15 +1,16 @@
 //! The rules of remotes, and what a download needs of one.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::configured::Change;
 use crate::app::App;
 use crate::db::Conn;
 use crate::download;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
 use crate::resource::{Draft, Errors};
+use crate::download::RemoteSettings;
 
 /// Checks addresses, certificates and the proxy's credentials; certificates are stored without what stands around them.
 pub fn check(
@@ -82,4 +83,37 @@ fn stored(app: &App, conn: &mut Conn, id: Id) -> Result<Proxy> {
         username: has("proxy_username"),
         password: has("proxy_password"),
     })
+}
+
+/// The settings that a client gives for one download, of the names that remotes have.
+///
+/// # Errors
+/// `Invalid` under `downloader_config`, naming what is no such setting.
+pub fn read_network_settings(given: &Map<String, Json>, settings: &mut RemoteSettings) -> Result<()> {
+    for (name, value) in given {
+        let text = || value.as_str().map(str::to_owned);
+        let number = || value.as_f64().filter(|number| *number >= 0.0);
+        let count = || value.as_u64().and_then(|number| u32::try_from(number).ok());
+        match name.as_str() {
+            "ca_cert" => settings.ca_cert = text(),
+            "client_cert" => settings.client_cert = text(),
+            "client_key" => settings.client_key = text(),
+            "tls_validation" => settings.tls_validation = value.as_bool().unwrap_or(true),
+            "proxy_url" => settings.proxy_url = text(),
+            "proxy_username" => settings.proxy_username = text(),
+            "proxy_password" => settings.proxy_password = text(),
+            "username" => settings.username = text(),
+            "password" => settings.password = text(),
+            "max_retries" => settings.max_retries = count(),
+            "rate_limit" => settings.rate_limit = count(),
+            "download_concurrency" => settings.download_concurrency = count(),
+            "total_timeout" => settings.total_timeout = number(),
+            "connect_timeout" => settings.connect_timeout = number(),
+            "sock_connect_timeout" => settings.sock_connect_timeout = number(),
+            "sock_read_timeout" => settings.sock_read_timeout = number(),
+            "headers" => settings.headers = super::remote::headers(Some(value)),
+            other => return Err(Error::field("downloader_config", format!("`{other}` is no setting of a download"))),
+        }
+    }
+    Ok(())
 }

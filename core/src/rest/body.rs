@@ -1,7 +1,6 @@
 //! Bodies: JSON, forms and multipart forms with a file, read within bounds.
 
 use actix_multipart::Multipart;
-use actix_web::web;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde_json::{Map, Value as Json, json};
@@ -106,7 +105,7 @@ impl Request {
     }
 
     async fn multipart(&mut self) -> Result<Input> {
-        let payload: web::Payload = std::mem::replace(&mut self.payload, web::Payload(actix_web::dev::Payload::None));
+        let payload = std::mem::replace(&mut self.payload, actix_web::dev::Payload::None);
         let mut form = Multipart::new(&self.headers, payload);
         let mut input = Input::default();
         let mut room = self.app.config.json_body_limit;

@@ -1,6 +1,7 @@
 //! One request, matched and authenticated.
 
 use actix_web::http::header::HeaderMap;
+use actix_web::dev::Payload;
 use actix_web::{HttpRequest, web};
 
 use super::CORRELATION_ID;
@@ -21,7 +22,7 @@ pub struct Request {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
-    pub payload: web::Payload,
+    pub payload: Payload,
     /// The segments of the path that are ids or numbers.
     parameters: Vec<String>,
     resource: Option<usize>,
@@ -45,7 +46,7 @@ impl Request {
             path: request.path().to_owned(),
             query: url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect(),
             headers: request.headers().clone(),
-            payload,
+            payload: payload.into_inner(),
             parameters: matched.parameters,
             resource,
             app,

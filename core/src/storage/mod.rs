@@ -91,6 +91,11 @@ enum Kind {
 /// So many files of a bulk are kept at the same time.
 const TOGETHER: usize = 16;
 
+/// The key under which a store keeps an artifact.
+pub fn artifact_key(sha256: &Sha256) -> String {
+    paths::Keys::new("").artifact(sha256)
+}
+
 impl Storage {
     /// Creates the folders of a local store; asks the bucket with one request whether it can be used.
     pub async fn open(config: &StorageConfig) -> Result<Self> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryChunksError, TryStreamExt};
 
 use super::pipeline::Pipeline;
@@ -33,9 +34,10 @@ impl Pipeline<'_> {
     /// Fetches what the batch lacks; units learn the digests that upstream did not tell.
     pub(super) async fn download(&self, batch: &mut [Declared]) -> Result<()> {
         let missing = self.missing(batch).await?;
-        let fetched = stream::iter(missing).map(|missing| self.fetch(missing)).buffer_unordered(self.concurrency);
-        let kept = fetched.try_chunks(TOGETHER).map(|bulk| self.keep(bulk)).buffered(BULKS);
-        let found: Vec<(usize, usize, Sha256)> = kept.try_concat().await?;
+        let fetched = stream::iter(missing).map(|missing| self.fetch(missing).boxed()).buffer_unordered(self.concurrency);
+        let kept = fetched.try_chunks(TOGETHER).map(|bulk| self.keep(bulk).boxed()).buffered(BULKS);
+        // Boxed, here and in the pipeline: the compiler does not see through closures of closures that it is Send.
+        let found: Vec<(usize, usize, Sha256)> = kept.try_concat().boxed().await?;
         for (unit, file, sha256) in found {
             if let Some(file) = batch.get_mut(unit).and_then(|(_, wanted)| wanted.unit.files.get_mut(file)) {
                 file.sha256 = Some(sha256);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
@@ -86,7 +87,7 @@ impl<'a> Pipeline<'a> {
             let batch = gather(&mut receiver).await;
             (!batch.is_empty()).then_some((batch, receiver))
         });
-        batches.map(|batch| self.take(batch)).buffered(BATCHES).try_collect().await
+        batches.map(|batch| self.take(batch).boxed()).buffered(BATCHES).try_collect::<()>().boxed().await
     }
 
     pub fn finish(self) -> Finished {
@@ -111,7 +112,7 @@ impl<'a> Pipeline<'a> {
         self.task.check()?;
         self.reports();
         if self.immediate {
-            self.download(&mut batch).await?;
+            self.download(&mut batch).boxed().await?;
         }
         let ids = self.write(batch).await?;
         if let Some(wanted) = &self.wanted {

@@ -153,7 +153,7 @@ async fn create(mut request: Request) -> Result<Answer> {
         .db
         .write(move |conn| {
             let sha256 = &digests.sha256;
-            if artifacts::by_sha256(conn, app.domain, sha256)?.is_some() {
+            if !artifacts::by_sha256(conn, app.domain, std::slice::from_ref(sha256))?.is_empty() {
                 return Err(Error::non_field(format!("Artifact with sha256 checksum of '{sha256}' already exists.")));
             }
             let id = artifacts::insert(conn, app.domain, size, &digests)?;

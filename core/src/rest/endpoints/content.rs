@@ -12,7 +12,6 @@ use crate::auth::policy::Verb;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::{configured, create_content};
-use crate::params;
 use crate::plugin::Inspection;
 use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Target};
 use crate::storage::Algorithm;
@@ -170,7 +169,7 @@ async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map
     match origin {
         Origin::File(file) => {
             let inspection = Inspection {
-                path: Some(file.staged.path().to_owned()),
+                path: None,
                 file_name: file.name,
                 size: file.staged.size,
                 digests: file.staged.digests.clone(),
