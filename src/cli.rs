@@ -1,18 +1,125 @@
 //! The command line: options and verbs, nothing else. An option that sets a configuration key has its name.
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
-/// A server for software repositories that speaks Pulp's API.
+use clap::{Args, Parser, Subcommand};
+use pith_core::config::Overrides;
+
+/// A server for software repositories that speaks Pulp's API. Without a verb it serves.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    #[command(flatten)]
+    serve: ServeOptions,
     #[command(subcommand)]
-    pub verb: Verb,
+    verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
+/// What every verb understands.
+#[derive(Args, Debug)]
+pub struct GlobalOptions {
+    /// Configuration file, instead of `pith.toml` in the data folder
+    #[arg(long, global = true, value_name = "FILE", env = "PITH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the installation
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// `sqlite:FILE` or `postgres://USER:PASSWORD@HOST/NAME`
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// Folder of the files, or `s3://BUCKET/PREFIX`
+    #[arg(long, global = true, value_name = "URL")]
+    storage: Option<String>,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeOptions {
+    /// Address and port to answer on
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// What this process does: api, content, worker
+    #[arg(long, value_name = "ROLE,…", value_delimiter = ',')]
+    roles: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
+    /// Answer requests and run tasks until told to stop
+    Serve(ServeOptions),
+    /// Bring the database to this version's form
+    Migrate,
+    /// Write the OpenAPI document to standard output
+    Openapi,
+    /// Manage users
+    #[command(subcommand)]
+    User(UserVerb),
+    /// Compare the database with the store and report, changing nothing
+    Check,
     /// Write the documentation of all configuration keys (docs/configuration.md) to standard output
     #[command(hide = true)]
     ConfigReference,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum UserVerb {
+    /// Give a user a new password
+    SetPassword {
+        /// The user's name
+        name: String,
+        /// Read the password from standard input, one line
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+impl Cli {
+    /// The verb; `serve` when none is named.
+    pub fn verb(&self) -> Verb {
+        self.verb.clone().unwrap_or_else(|| Verb::Serve(self.serve.clone()))
+    }
+
+    /// The configuration keys that were set. Options of `serve` may stand before or behind the verb.
+    pub fn overrides(&self) -> Overrides {
+        let behind = match &self.verb {
+            Some(Verb::Serve(options)) => options.clone(),
+            _ => ServeOptions::default(),
+        };
+        Overrides {
+            data_dir: self.global.data_dir.clone(),
+            database: self.global.database.clone(),
+            storage: self.global.storage.clone(),
+            listen: behind.listen.or_else(|| self.serve.listen.clone()),
+            roles: behind.roles.or_else(|| self.serve.roles.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_meant_when_no_verb_is_named() {
+        for line in [
+            &["pith", "--listen", "a:1", "--roles", "api,worker", "--data-dir", "d"][..],
+            &["pith", "--data-dir", "d", "serve", "--listen", "a:1", "--roles", "api,worker"],
+            &["pith", "serve", "--listen", "a:1", "--roles", "api,worker", "--data-dir", "d"],
+        ] {
+            let cli = Cli::parse_from(line);
+            assert!(matches!(cli.verb(), Verb::Serve(_)));
+            let overrides = cli.overrides();
+            assert_eq!(overrides.listen.as_deref(), Some("a:1"));
+            assert_eq!(overrides.roles.unwrap(), ["api", "worker"]);
+            assert_eq!(overrides.data_dir.as_deref(), Some("d"));
+        }
+    }
 }

@@ -1,25 +1,62 @@
 //! The program: reads the command line and the environment, then hands over to core.
+//!
+//! It ends with 0, with 2 when the configuration must be mended, else with 1.
 
 mod cli;
+mod logging;
+mod plugins;
+mod prompt;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use cli::{Cli, Verb};
+use cli::{Cli, UserVerb, Verb};
+use pith_core::config::{self, Config, StartError};
+use pith_core::error::Error;
+use pith_core::server;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().verb {
-        Verb::ConfigReference => io::stdout().write_all(pith_core::config::reference().as_bytes()),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("pith: {cause}");
-            ExitCode::FAILURE
+    let Err(error) = run(&Cli::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("pith: {error}");
+    match error {
+        StartError::Configuration(_) => ExitCode::from(2),
+        StartError::Failed(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), StartError> {
+    let verb = cli.verb();
+    if let Verb::ConfigReference = verb {
+        return write(&config::reference());
+    }
+    let config = Config::load(&cli.overrides(), environment(), cli.global.config.as_deref())?;
+    logging::start(&config)?;
+    match verb {
+        Verb::Serve(_) => server::serve(config, plugins::plugins()),
+        Verb::Migrate => server::migrate(&config, &plugins::plugins()),
+        Verb::User(UserVerb::SetPassword { name, password_stdin }) => {
+            let password = if password_stdin { prompt::password_from_input() } else { prompt::password_for(&name) };
+            server::set_password(&config, &plugins::plugins(), &name, &password.map_err(|cause| Error::Malformed(cause.to_string()))?)
         }
+        Verb::Openapi | Verb::Check => Ok(()),
+        Verb::ConfigReference => Ok(()),
+    }
+}
+
+/// A variable that is not text cannot be a value of ours, but may well be somebody else's.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
+/// Standard output that was closed early (`pith openapi | head`) is no failure.
+fn write(text: &str) -> Result<(), StartError> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Error::internal(cause).into()),
+        _ => Ok(()),
     }
 }
