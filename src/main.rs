@@ -40,7 +40,12 @@ fn run(cli: &Cli) -> Result<(), StartError> {
         Verb::Migrate => server::migrate(&config, &plugins::plugins()),
         Verb::User(UserVerb::SetPassword { name, password_stdin }) => {
             let password = if password_stdin { prompt::password_from_input() } else { prompt::password_for(&name) };
-            server::set_password(&config, &plugins::plugins(), &name, &password.map_err(|cause| Error::Malformed(cause.to_string()))?)
+            server::set_password(
+                &config,
+                &plugins::plugins(),
+                &name,
+                &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
+            )
         }
         Verb::Openapi | Verb::Check => Ok(()),
         Verb::ConfigReference => Ok(()),

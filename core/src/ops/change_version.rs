@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::modify::{Modification, Remove, modify};
-use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
 use super::publish_task;
+use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
 use crate::app::{App, Shared};
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -50,7 +50,13 @@ pub fn change(app: &App, conn: &mut Conn, change: &Modification) -> Result<Optio
 
 /// A modification that only adds.
 pub fn adding(repository: Id, add: Vec<Id>, overwrite: bool) -> Modification {
-    Modification { repository, base_version: None, remove: Remove::Units(vec![]), add, overwrite: overwriting(overwrite) }
+    Modification {
+        repository,
+        base_version: None,
+        remove: Remove::Units(vec![]),
+        add,
+        overwrite: overwriting(overwrite),
+    }
 }
 
 fn overwriting(allowed: bool) -> Overwrite {

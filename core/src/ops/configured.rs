@@ -318,7 +318,9 @@ pub fn content_units(
     let mut wanted = Vec::with_capacity(hrefs.len());
     for href in hrefs {
         match scope.registry.parse(scope.api, href) {
-            Some(Reference::Object(at, id)) if scope.registry.resources[at].kind == Kind::Content => wanted.push(Some(id)),
+            Some(Reference::Object(at, id)) if scope.registry.resources[at].kind == Kind::Content => {
+                wanted.push(Some(id))
+            }
             Some(_) => wanted.push(None),
             None => {
                 errors.add(field, format!("URI not valid: {href}"));

@@ -79,10 +79,8 @@ pub fn repository_prn(app: &App, conn: &mut Conn, repository: Id) -> Result<Stri
 
 /// An artifact's size and digests.
 pub fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
-    let row = conn.query_one(
-        "SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1",
-        params![id],
-    )?;
+    let row = conn
+        .query_one("SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1", params![id])?;
     let digests = Digests {
         md5: row.get(1)?,
         sha1: row.get(2)?,
@@ -96,7 +94,12 @@ pub fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
 
 /// Stores the unit and makes a version with it if a repository is named. The version comes first among
 /// what was created. Also returns the version and the unit as clients see it.
-fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<(Vec<change_version::Created>, Option<Id>, Json)> {
+fn create(
+    app: &App,
+    conn: &mut Conn,
+    job: &Job,
+    new: &NewUnit,
+) -> Result<(Vec<change_version::Created>, Option<Id>, Json)> {
     let unit = store(app, conn, &job.r#type, new, job.labels.as_ref())?;
     let mut created = Vec::new();
     let mut version = None;

@@ -70,7 +70,8 @@ async fn newest(app: &Shared, repository: Id) -> Result<Id> {
 
 /// Publishes a new version where its repository asks for that.
 pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id) -> Result<()> {
-    let sql = "SELECT r.pulp_type FROM repository r JOIN repository_version v ON v.repository_id = r.id WHERE v.id = $1";
+    let sql =
+        "SELECT r.pulp_type FROM repository r JOIN repository_version v ON v.repository_id = r.id WHERE v.id = $1";
     let row = app.db.read(move |conn| conn.query_opt(sql, params![version])).await?;
     let Some(row) = row else { return Ok(()) };
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());

@@ -6,11 +6,11 @@ use super::configured::Change;
 use crate::app::App;
 use crate::db::Conn;
 use crate::download;
+use crate::download::RemoteSettings;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
 use crate::resource::{Draft, Errors};
-use crate::download::RemoteSettings;
 
 /// Checks addresses, certificates and the proxy's credentials; certificates are stored without what stands around them.
 pub fn check(
@@ -30,7 +30,9 @@ pub fn check(
         if let (true, crate::db::Value::Text(pem)) = (name == "ca_cert" || name == "client_cert", &*value) {
             match download::clean_certificates(pem) {
                 Ok(clean) => *value = clean.into(),
-                Err(message) => errors.add(name, message.replace("certificate specified", &format!("{name} specified"))),
+                Err(message) => {
+                    errors.add(name, message.replace("certificate specified", &format!("{name} specified")))
+                }
             }
         }
     }

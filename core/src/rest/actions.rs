@@ -112,7 +112,13 @@ async fn modify(mut request: Request) -> Result<Answer> {
                 let list = draft.get(name).and_then(Json::as_array).cloned().unwrap_or_default();
                 list.iter().filter_map(Json::as_str).map(str::to_owned).collect::<Vec<_>>()
             };
-            let add = configured::content_units(&scope, conn, "add_content_units", &listed("add_content_units"), &mut errors)?;
+            let add = configured::content_units(
+                &scope,
+                conn,
+                "add_content_units",
+                &listed("add_content_units"),
+                &mut errors,
+            )?;
             let gone = listed("remove_content_units");
             let all = gone.iter().any(|text| text == "*");
             let mut remove = vec![];

@@ -31,7 +31,8 @@ pub async fn actor(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>>
 fn basic(request: &HttpRequest) -> Result<Option<(String, String)>> {
     let Some(header) = request.headers().get("Authorization") else { return Ok(None) };
     let invalid = |text: &str| Error::Unauthenticated(text.into());
-    let text = header.to_str().map_err(|_| invalid("Invalid basic header. Credentials not correctly base64 encoded."))?;
+    let text =
+        header.to_str().map_err(|_| invalid("Invalid basic header. Credentials not correctly base64 encoded."))?;
     let Some((scheme, encoded)) = text.split_once(' ') else { return Ok(None) };
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);

@@ -112,7 +112,8 @@ impl Request {
         while let Some(part) = form.next().await {
             let mut part = part.map_err(|error| malformed(format!("Multipart form parse error - {error}")))?;
             let name = part.name().unwrap_or_default().to_owned();
-            let file_name = part.content_disposition().and_then(|disposition| disposition.get_filename().map(str::to_owned));
+            let file_name =
+                part.content_disposition().and_then(|disposition| disposition.get_filename().map(str::to_owned));
             if let Some(file_name) = file_name
                 && name == "file"
             {

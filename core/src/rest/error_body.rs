@@ -15,7 +15,9 @@ pub fn answer(error: &Error, cid: &str) -> Answer {
             Answer::json(400, json!({field: ["This field must be unique."]}))
         }
         Error::Malformed(text) => Answer::detail(400, text),
-        Error::Unauthenticated(text) => Answer::detail(401, text).with_header("WWW-Authenticate", "Basic realm=\"api\""),
+        Error::Unauthenticated(text) => {
+            Answer::detail(401, text).with_header("WWW-Authenticate", "Basic realm=\"api\"")
+        }
         Error::Forbidden => Answer::detail(403, &error.public_text()),
         Error::NotFound(_) => Answer::detail(404, &error.public_text()),
         Error::Conflict(_) | Error::Referenced | Error::Canceled => Answer::detail(409, &error.public_text()),

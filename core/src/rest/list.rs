@@ -95,12 +95,7 @@ fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Qu
     Ok(clauses)
 }
 
-fn select(
-    conn: &mut Conn,
-    resource: &Resource,
-    page: &Query,
-    clauses: Vec<Clause>,
-) -> Result<(i64, Vec<Record>)> {
+fn select(conn: &mut Conn, resource: &Resource, page: &Query, clauses: Vec<Clause>) -> Result<(i64, Vec<Record>)> {
     let condition = if clauses.is_empty() { Clause::always() } else { Clause::joined(clauses, " AND ") };
     let condition_sql = condition.numbered(0);
     let from = &resource.from;

@@ -1,7 +1,7 @@
 //! One request, matched and authenticated.
 
-use actix_web::http::header::HeaderMap;
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, web};
 
 use super::CORRELATION_ID;
@@ -111,7 +111,8 @@ impl Viewpoint {
 /// What the client sent, if it is fit for a log, or a new one.
 pub fn correlation_id(request: &HttpRequest) -> String {
     let sent = request.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
-    sent.filter(|cid| !cid.is_empty() && cid.len() <= 256).map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+    sent.filter(|cid| !cid.is_empty() && cid.len() <= 256)
+        .map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
 /// Whether the client takes JSON, or a page, in place of which it gets JSON too.
@@ -120,8 +121,14 @@ pub fn accepts_json(request: &HttpRequest) -> bool {
     let fits = |range: &str| {
         matches!(
             range.split(';').next().unwrap_or_default().trim(),
-            "" | "*/*" | "application/*" | "application/json" | "text/html" | "application/vnd.oai.openapi"
-                | "application/vnd.oai.openapi+json" | "application/yaml" | "text/*"
+            "" | "*/*"
+                | "application/*"
+                | "application/json"
+                | "text/html"
+                | "application/vnd.oai.openapi"
+                | "application/vnd.oai.openapi+json"
+                | "application/yaml"
+                | "text/*"
         )
     };
     accept.split(',').any(fits)

@@ -69,10 +69,19 @@ pub enum Content {
     Task,
     /// `{"task_group": href}`
     TaskGroup,
-    Object { schema: String, fields: Vec<Field> },
-    Page { schema: String, fields: Vec<Field> },
+    Object {
+        schema: String,
+        fields: Vec<Field>,
+    },
+    Page {
+        schema: String,
+        fields: Vec<Field>,
+    },
     /// A schema written by hand.
-    Other { schema: String, json: Json },
+    Other {
+        schema: String,
+        json: Json,
+    },
 }
 
 /// All operations, found by path.
@@ -103,12 +112,15 @@ impl Miss {
     pub fn answer(self, request: &HttpRequest, path: &str) -> Answer {
         match self {
             Self::Slash => {
-                let query = if request.query_string().is_empty() { String::new() } else { format!("?{}", request.query_string()) };
+                let query = if request.query_string().is_empty() {
+                    String::new()
+                } else {
+                    format!("?{}", request.query_string())
+                };
                 Answer::empty(301).with_header("Location", format!("{}/{query}", request.path()))
             }
-            Self::Method(allow) => {
-                Answer::detail(405, &format!("Method \"{}\" not allowed.", request.method())).with_header("Allow", allow)
-            }
+            Self::Method(allow) => Answer::detail(405, &format!("Method \"{}\" not allowed.", request.method()))
+                .with_header("Allow", allow),
             Self::Id => Answer::detail(404, "Not found."),
             Self::Path => {
                 tracing::debug!(path, "no such path");
@@ -218,17 +230,63 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
     let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content);
     let noun = resource.noun;
     let (name, method, verb, run, text, request, answers): (_, _, _, Run, _, _, _) = match operation {
-        Operation::List => ("list", Method::GET, Verb::List, |r| Box::pin(list::list(r)), format!("List every {noun} that matches the filters, newest first."), None, vec![(200, page())]),
-        Operation::Read => ("read", Method::GET, Verb::Read, |r| Box::pin(list::read(r)), format!("Show one {noun}."), None, vec![(200, object())]),
+        Operation::List => (
+            "list",
+            Method::GET,
+            Verb::List,
+            |r| Box::pin(list::list(r)),
+            format!("List every {noun} that matches the filters, newest first."),
+            None,
+            vec![(200, page())],
+        ),
+        Operation::Read => (
+            "read",
+            Method::GET,
+            Verb::Read,
+            |r| Box::pin(list::read(r)),
+            format!("Show one {noun}."),
+            None,
+            vec![(200, object())],
+        ),
         Operation::Create => (
-            "create", Method::POST, Verb::Create, write::creator(resource.kind), format!("Create a {noun}."), body(""),
+            "create",
+            Method::POST,
+            Verb::Create,
+            write::creator(resource.kind),
+            format!("Create a {noun}."),
+            body(""),
             vec![if is_task { (202, Content::Task) } else { (201, object()) }],
         ),
-        Operation::Update => ("update", Method::PUT, Verb::Update, |r| Box::pin(write::replace(r)), format!("Replace the settings of a {noun}. A change runs as a task; without one the object is answered."), body(""), vec![(200, object()), (202, Content::Task)]),
-        Operation::PartialUpdate => ("partial_update", Method::PATCH, Verb::Update, |r| Box::pin(write::change(r)), format!("Change some settings of a {noun}. A change runs as a task; without one the object is answered."), body("Patched"), vec![(200, object()), (202, Content::Task)]),
+        Operation::Update => (
+            "update",
+            Method::PUT,
+            Verb::Update,
+            |r| Box::pin(write::replace(r)),
+            format!("Replace the settings of a {noun}. A change runs as a task; without one the object is answered."),
+            body(""),
+            vec![(200, object()), (202, Content::Task)],
+        ),
+        Operation::PartialUpdate => (
+            "partial_update",
+            Method::PATCH,
+            Verb::Update,
+            |r| Box::pin(write::change(r)),
+            format!("Change some settings of a {noun}. A change runs as a task; without one the object is answered."),
+            body("Patched"),
+            vec![(200, object()), (202, Content::Task)],
+        ),
         Operation::Delete => (
-            "delete", Method::DELETE, Verb::Delete, write::deleter(resource.kind), format!("Delete a {noun}."), None,
-            vec![if resource.kind == Kind::Publication || resource.kind == Kind::Upload { (204, Content::Empty) } else { (202, Content::Task) }],
+            "delete",
+            Method::DELETE,
+            Verb::Delete,
+            write::deleter(resource.kind),
+            format!("Delete a {noun}."),
+            None,
+            vec![if resource.kind == Kind::Publication || resource.kind == Kind::Upload {
+                (204, Content::Empty)
+            } else {
+                (202, Content::Task)
+            }],
         ),
     };
     let on_collection = matches!(operation, Operation::List | Operation::Create);
@@ -247,7 +305,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             body: request,
             answers,
             filters: if operation == Operation::List { resource.filters.clone() } else { vec![] },
-            ordering: if operation == Operation::List { resource.ordering.iter().map(|(name, _)| *name).collect() } else { vec![] },
+            ordering: if operation == Operation::List {
+                resource.ordering.iter().map(|(name, _)| *name).collect()
+            } else {
+                vec![]
+            },
             selects: matches!(operation, Operation::List | Operation::Read),
             href_parameter: (!on_collection).then_some(resource.href_parameter),
             headers: vec![],

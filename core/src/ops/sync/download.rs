@@ -34,7 +34,8 @@ impl Pipeline<'_> {
     /// Fetches what the batch lacks; units learn the digests that upstream did not tell.
     pub(super) async fn download(&self, batch: &mut [Declared]) -> Result<()> {
         let missing = self.missing(batch).await?;
-        let fetched = stream::iter(missing).map(|missing| self.fetch(missing).boxed()).buffer_unordered(self.concurrency);
+        let fetched =
+            stream::iter(missing).map(|missing| self.fetch(missing).boxed()).buffer_unordered(self.concurrency);
         let kept = fetched.try_chunks(TOGETHER).map(|bulk| self.keep(bulk).boxed()).buffered(BULKS);
         // Boxed, here and in the pipeline: the compiler does not see through closures of closures that it is Send.
         let found: Vec<(usize, usize, Sha256)> = kept.try_concat().boxed().await?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 
-use super::super::{Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target};
+use super::super::{Access, Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target};
 use super::repository::Names;
 use super::{base_fields, identity_filters, label_filter, ordering, type_filters};
 use crate::auth::policy::Policy;
@@ -29,15 +29,7 @@ impl Resource {
     /// Units made of one file each, in the plugin's `table`, called `u`.
     pub fn file_content(names: Names, table: &str, repository: &'static str) -> Self {
         let mut fields = fields();
-        let artifact = "/pulp/api/v3/artifacts/01a1fe65-416a-70c5-90a6-de34fa5d5db0/";
-        fields.push(
-            Field::href("artifact", Target::Kind(Kind::Artifact), "The file, once it is here.", artifact)
-                .nullable()
-                .shown(&["ca.artifact_id"], |scope, _, record| {
-                    let path = |id: Id| format!("{}artifacts/{id}/", scope.api);
-                    json!(record.get::<Id>("ca.artifact_id").map(path))
-                }),
-        );
+        fields.extend(origin_fields());
         Self {
             kind: Kind::Content,
             from: format!(
@@ -86,6 +78,37 @@ fn fields() -> Vec<Field> {
             .shown(&[], |_, _, _| Json::Null),
     );
     fields
+}
+
+/// Where the bytes of a new unit come from, and where the unit goes.
+fn origin_fields() -> Vec<Field> {
+    let artifact = "/pulp/api/v3/artifacts/01a1fe65-416a-70c5-90a6-de34fa5d5db0/";
+    let upload = "/pulp/api/v3/uploads/01a1fe66-624f-739c-9836-772484277785/";
+    let repository = "/pulp/api/v3/repositories/file/file/01a1fe65-ed86-7239-9e42-33410d1bb681/";
+    let shown = Field::href("artifact", Target::Kind(Kind::Artifact), "The file, once it is here.", artifact)
+        .nullable()
+        .shown(&["ca.artifact_id"], |scope, _, record| {
+            let path = |id: Id| format!("{}artifacts/{id}/", scope.api);
+            json!(record.get::<Id>("ca.artifact_id").map(path))
+        });
+    vec![
+        Field { access: Access::ReadWrite, ..shown },
+        Field::file("A file to make the unit of."),
+        Field::href("upload", Target::Kind(Kind::Upload), "A chunked upload to make the unit of.", upload).input(),
+        Field::text("file_url", "An address to fetch the file from.", "http://localhost/1.iso").input(),
+        Field::any(
+            "downloader_config",
+            "RemoteNetworkConfig",
+            "How to fetch it: what a remote says of certificates, credentials, proxy, timeouts and retries.",
+            json!({"total_timeout": 60.0}),
+        )
+        .input(),
+        Field::href("repository", Target::Kind(Kind::Repository), "A repository to add the unit to.", repository)
+            .input(),
+        Field::boolean("overwrite", "Whether the unit may replace one of the same name in the repository.", true)
+            .default(json!(true))
+            .input(),
+    ]
 }
 
 /// The digests of a unit's one file.

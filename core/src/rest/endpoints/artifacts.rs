@@ -12,7 +12,9 @@ use crate::db::artifacts;
 use crate::error::{Error, Result};
 use crate::id::Sha256;
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters, orphaned_for};
-use crate::resource::{Access, Clause, Errors, Field, Filter, Input, Kind, Lookup, Mode, Operation, Registry, Resource};
+use crate::resource::{
+    Access, Clause, Errors, Field, Filter, Input, Kind, Lookup, Mode, Operation, Registry, Resource,
+};
 
 const PATH: &str = "artifacts/";
 
@@ -26,7 +28,9 @@ pub fn resource() -> Resource {
     let mut fields = base_fields();
     fields.push(
         Field::text("file", "The key under which the store keeps the file.", "artifact/dc/3e0ddb9a…")
-            .shown(&["sha256"], |_, _, record| json!(record.get::<Sha256>("t.sha256").map(|sha256| crate::storage::artifact_key(&sha256)))),
+            .shown(&["sha256"], |_, _, record| {
+                json!(record.get::<Sha256>("t.sha256").map(|sha256| crate::storage::artifact_key(&sha256)))
+            }),
     );
     fields.push(Field::integer("size", None, "The size in bytes.", 1024));
     let digest = |name| Field::text(name, "A digest; given with an upload it is checked.", "dc3e0ddb…").nullable();

@@ -163,7 +163,12 @@ pub async fn create(mut request: Request) -> Result<Answer> {
 }
 
 /// Keeps the file, if there is one, and makes a unit of it.
-async fn unit_of(request: &Request, pulp_type: &str, origin: Origin, given: &Map<String, Json>) -> Result<create_content::NewUnit> {
+async fn unit_of(
+    request: &Request,
+    pulp_type: &str,
+    origin: Origin,
+    given: &Map<String, Json>,
+) -> Result<create_content::NewUnit> {
     let app = &request.app;
     let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
     match origin {
@@ -226,10 +231,11 @@ pub fn check_stated(given: &Draft, size: u64, digests: &crate::storage::Digests)
             Some(_) => return Err(Error::non_field(format!("The {} checksum did not match.", algorithm.name()))),
             None => {
                 let name = algorithm.name();
-                return Err(Error::non_field(format!("Checksum algorithms ['{name}'] forbidden for this Pulp instance.")));
+                return Err(Error::non_field(format!(
+                    "Checksum algorithms ['{name}'] forbidden for this Pulp instance."
+                )));
             }
         }
     }
     Ok(())
 }
-

@@ -3,8 +3,8 @@
 pub mod artifacts;
 pub mod content;
 pub mod publications;
-pub mod uploads;
 pub mod upkeep;
+pub mod uploads;
 pub mod versions;
 
 use super::routes::Endpoint;

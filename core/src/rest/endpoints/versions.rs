@@ -46,21 +46,48 @@ pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
     };
     vec![
         endpoint(
-            "list", Method::GET, "", Verb::List, |request| Box::pin(list_versions(request)),
-            "List the versions of a repository, newest first.", None, vec![(200, page)], versions.filters.clone(),
+            "list",
+            Method::GET,
+            "",
+            Verb::List,
+            |request| Box::pin(list_versions(request)),
+            "List the versions of a repository, newest first.",
+            None,
+            vec![(200, page)],
+            versions.filters.clone(),
         ),
         endpoint(
-            "read", Method::GET, "{}/", Verb::Read, |request| Box::pin(read(request)),
-            "Show one version.", None, vec![(200, object)], vec![],
+            "read",
+            Method::GET,
+            "{}/",
+            Verb::Read,
+            |request| Box::pin(read(request)),
+            "Show one version.",
+            None,
+            vec![(200, object)],
+            vec![],
         ),
         endpoint(
-            "delete", Method::DELETE, "{}/", Verb::Delete, |request| Box::pin(delete(request)),
-            "Delete a version. Its changes become part of the next one.", None, vec![(202, Content::Task)], vec![],
+            "delete",
+            Method::DELETE,
+            "{}/",
+            Verb::Delete,
+            |request| Box::pin(delete(request)),
+            "Delete a version. Its changes become part of the next one.",
+            None,
+            vec![(202, Content::Task)],
+            vec![],
         ),
         endpoint(
-            "repair", Method::POST, "{}/repair/", Verb::Action("repair"), |request| Box::pin(repair(request)),
+            "repair",
+            Method::POST,
+            "{}/repair/",
+            Verb::Action("repair"),
+            |request| Box::pin(repair(request)),
             "Look for files of a version that are lost or spoilt and fetch them again.",
-            Some(BodyDoc { schema: "Repair".into(), fields: repair_fields() }), vec![(202, Content::Task)], vec![],
+            Some(BodyDoc { schema: "Repair".into(), fields: repair_fields() }),
+            vec![(202, Content::Task)],
+            vec![],
         ),
     ]
 }
@@ -131,7 +158,9 @@ async fn delete(request: Request) -> Result<Answer> {
         return Err(Error::InvalidBody(json!([text])));
     }
     let holds = Holds::exclusive(request.resource()?.prn(request.id()?));
-    request.dispatch("pulpcore.app.tasks.repository.delete_version", "delete_version", json!({"version": id}), holds).await
+    request
+        .dispatch("pulpcore.app.tasks.repository.delete_version", "delete_version", json!({"version": id}), holds)
+        .await
 }
 
 async fn repair(mut request: Request) -> Result<Answer> {
