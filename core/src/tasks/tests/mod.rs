@@ -13,10 +13,17 @@ use serde_json::{Value as Json, json};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::auth::{CredentialCache, Secrets};
+use crate::config::{Config, Overrides};
 use crate::db::tasks::{self, State, TaskChildren, TaskRow};
 use crate::error::Error;
 use crate::id::now;
+use crate::ops::KnownFormats;
 use crate::params;
+use crate::resource::Registry;
+use crate::rest::Routes;
+use crate::serve::Delivery;
+use crate::storage::Storage;
 
 struct World {
     app: Shared,
@@ -24,12 +31,14 @@ struct World {
 }
 
 async fn world() -> World {
+    crate::download::install_tls_provider();
     let folder = tempfile::tempdir().unwrap();
-    let app = tokio::task::spawn_blocking({
-        let path = crate::db::sqlite_file(folder.path());
-        move || open(&address(path))
-    });
-    let app = app.await.unwrap();
+    let overrides = Overrides { data_dir: Some(folder.path().display().to_string()), ..Overrides::default() };
+    let config = Config::load(&overrides, std::iter::empty(), None).unwrap();
+    let address = address(crate::db::sqlite_file(folder.path()));
+    let opened = address.clone();
+    let (db, domain) = tokio::task::spawn_blocking(move || open(&opened)).await.unwrap();
+    let app = Arc::new(app(config, queue(db, address, domain)).await);
     // PostgreSQL's client blocks while it closes, which a thread of the runtime must not: it stays open.
     std::mem::forget(app.clone());
     World { app, _folder: folder }
@@ -42,7 +51,7 @@ fn address(path: std::path::PathBuf) -> Address {
     }
 }
 
-fn open(address: &Address) -> Shared {
+fn open(address: &Address) -> (Db, Id) {
     let db = Db::open(address, 12).unwrap();
     if matches!(address, Address::Postgres(_)) {
         for sql in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
@@ -53,9 +62,13 @@ fn open(address: &Address) -> Shared {
     let domain = Id::new();
     let add = "INSERT INTO domain (id, created, updated, name, labels) VALUES ($1, $2, $2, 'default', $3)";
     db.write_blocking(move |conn| conn.execute(add, params![domain, now(), json!({})])).unwrap();
-    let queue = Queue::new(QueueParts {
-        db: db.clone(),
-        address: address.clone(),
+    (db, domain)
+}
+
+fn queue(db: Db, address: Address, domain: Id) -> Queue {
+    Queue::new(QueueParts {
+        db,
+        address,
         domain,
         sealing: Sealing {
             seal: Box::new(|value| Ok(value.to_string())),
@@ -73,8 +86,29 @@ fn open(address: &Address) -> Shared {
         grace: Duration::from_millis(300),
         shutdown_grace: Duration::from_millis(200),
         worker_ttl: Duration::from_secs(30),
-    });
-    Arc::new(crate::app::App::for_tests(db, queue))
+    })
+}
+
+/// A process without formats around the queue.
+async fn app(config: Config, queue: Queue) -> App {
+    config.prepare_data_dir().unwrap();
+    let db = queue.parts.db.clone();
+    let storage = Storage::open(&crate::app::storage_config(&config).unwrap()).await.unwrap();
+    let registry = Arc::new(Registry::new(Vec::new(), crate::rest::core_resources));
+    let formats = Arc::new(KnownFormats::default());
+    App {
+        delivery: Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap(),
+        routes: Routes::new(&registry),
+        credentials: CredentialCache::new(1).unwrap(),
+        secrets: Arc::new(Secrets::load_or_create(&config.secret_key_file).unwrap()),
+        domain: queue.parts.domain,
+        api: format!("{}api/v3/", config.api_root),
+        config,
+        db,
+        storage,
+        registry,
+        queue,
+    }
 }
 
 /// Adds a domain of the given name; may then fail in several ways.
