@@ -40,6 +40,12 @@ impl Files {
         Self { db, storage, version, run: RUN, sorted: None }
     }
 
+    /// Sorts so many bytes in memory instead of [`RUN`].
+    #[cfg(test)]
+    pub fn sorting(self, run: usize) -> Self {
+        Self { run, ..self }
+    }
+
     /// The next files; none at the end.
     pub async fn next_page(&mut self) -> Result<Option<Vec<VersionFile>>> {
         let sorted = match self.sorted.take() {
@@ -207,7 +213,7 @@ mod tests {
         };
         let unknown = VersionFile { sha256: None, size: None, ..known.clone() };
         let mut bytes = Vec::new();
-        [&known, &unknown].map(|file| encode(file, &mut bytes));
+        [&known, &unknown].into_iter().for_each(|file| encode(file, &mut bytes));
         let mut from = bytes.as_slice();
         assert_eq!(decode(&mut from).unwrap(), Some(known));
         assert_eq!(decode(&mut from).unwrap(), Some(unknown));

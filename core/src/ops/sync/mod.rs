@@ -3,6 +3,8 @@
 
 mod download;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
