@@ -14,10 +14,10 @@ pub enum Conn {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lock {
     Migrations,
-    /// Base paths must not overlap.
-    BasePaths,
     /// A task's reservation.
     Resource(String),
+    /// Base paths must not overlap.
+    BasePaths,
     /// Who claims the next task.
     Queue,
 }
@@ -82,26 +82,20 @@ impl Conn {
         }
     }
 
-    /// Runs `work` so that its error undoes only its own changes.
+    /// Runs `work` so that its error, or its panic, undoes its own changes and no others.
     pub fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.plain("SAVEPOINT part")?;
-        match work(self) {
-            Ok(value) => {
-                self.plain("RELEASE SAVEPOINT part")?;
-                Ok(value)
-            }
-            Err(error) => {
-                self.plain("ROLLBACK TO SAVEPOINT part")?;
-                self.plain("RELEASE SAVEPOINT part")?;
-                Err(error)
-            }
-        }
+        let mut open = Open { conn: self, undo: "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part", done: false };
+        let value = work(open.conn)?;
+        open.conn.plain("RELEASE SAVEPOINT part")?;
+        open.done = true;
+        Ok(value)
     }
 
     /// Runs `work` in a transaction of its own.
     pub(super) fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.plain("BEGIN")?;
-        let mut open = Open { conn: self, done: false };
+        let mut open = Open { conn: self, undo: "ROLLBACK", done: false };
         let value = work(open.conn)?;
         open.conn.plain("COMMIT")?;
         open.done = true;
@@ -136,13 +130,14 @@ impl Conn {
 /// Rolls back when the work fails or panics.
 struct Open<'a> {
     conn: &'a mut Conn,
+    undo: &'static str,
     done: bool,
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if !self.done
-            && let Err(error) = self.conn.plain("ROLLBACK")
+            && let Err(error) = self.conn.plain(self.undo)
         {
             tracing::warn!(%error, "rolling back failed");
         }

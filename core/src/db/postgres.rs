@@ -1,6 +1,7 @@
 //! PostgreSQL by its wire protocol, without libpq.
 
 use std::num::NonZeroUsize;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 
 use postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
@@ -21,7 +22,7 @@ const STATEMENTS: NonZeroUsize = NonZeroUsize::new(256).expect("256 is not zero"
 /// A client and its prepared statements by their text. The texts are few: filters add conditions to
 /// fixed heads, and lists are one parameter.
 pub struct Session {
-    pub(super) client: Client,
+    pub(super) client: Closing,
     statements: lru::LruCache<String, Statement>,
 }
 
@@ -35,7 +36,31 @@ pub(super) fn connect(url: &str) -> Result<Session> {
         .connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))
         .map_err(|cause| Error::storage("cannot connect to PostgreSQL", full(&cause)))?;
     client.batch_execute("SET TIME ZONE 'UTC'").map_err(|cause| error(&cause))?;
-    Ok(Session { client, statements: lru::LruCache::new(STATEMENTS) })
+    Ok(Session { client: Closing(Some(client)), statements: lru::LruCache::new(STATEMENTS) })
+}
+
+/// A client that says goodbye on a thread of its own: it blocks, which a thread of a runtime must not.
+pub(super) struct Closing(Option<Client>);
+
+impl Deref for Closing {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0.as_ref().expect("only dropping takes the client")
+    }
+}
+
+impl DerefMut for Closing {
+    fn deref_mut(&mut self) -> &mut Client {
+        self.0.as_mut().expect("only dropping takes the client")
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        std::thread::spawn(move || drop(client));
+    }
 }
 
 #[derive(Debug)]

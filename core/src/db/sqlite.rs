@@ -94,9 +94,6 @@ impl Writer {
     ) -> Result<()> {
         let job: Job = Box::new(move |conn| {
             let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work))).unwrap_or_else(|panic| {
-                // The unwinding skipped the savepoint's end.
-                conn.plain("ROLLBACK TO SAVEPOINT part")?;
-                conn.plain("RELEASE SAVEPOINT part")?;
                 Err(Error::internal(panic_text(panic.as_ref())))
             });
             Box::new(move |failed: Option<&Error>| {
