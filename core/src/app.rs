@@ -104,6 +104,11 @@ impl App {
         format!("{origin}{}", self.config.content_path_prefix)
     }
 
+    /// To be called after a transaction that may have changed what a distribution serves.
+    pub fn served_content_changed(&self) {
+        self.delivery.distributions_changed();
+    }
+
     /// The digests that artifacts get.
     pub fn digests(&self) -> Result<DigestSet> {
         DigestSet::parse(&self.config.allowed_content_checksums)

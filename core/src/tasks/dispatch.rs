@@ -67,6 +67,7 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
 async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id> {
     let row = app.queue.row(&task);
     let id = row.id;
+    let changes_what_is_served = !task.exclusive.is_empty();
     let record = row.clone();
     let cid = task.cid.clone();
     let body_app = app.clone();
@@ -91,6 +92,9 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
         Ok(()) => {}
         Err(error) if in_body.load(Ordering::Relaxed) => record_failure(app, record, error, &cid).await?,
         Err(error) => return Err(error),
+    }
+    if changes_what_is_served {
+        app.served_content_changed();
     }
     Ok(id)
 }

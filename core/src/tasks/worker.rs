@@ -76,14 +76,16 @@ async fn turn(app: Shared, worker: Id, slot: OwnedSemaphorePermit, tell: oneshot
 }
 
 async fn run(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
-    match short::open_payload(app, &claimed.payload) {
+    let done = match short::open_payload(app, &claimed.payload) {
         Ok((TaskKind::Short { run, .. }, args)) => short::run_claimed(app, worker, claimed, run, args).await,
         Ok((TaskKind::Long { run, .. }, args)) => long::run_claimed(app, worker, claimed, run, args).await,
         Err(error) => {
             short::log_failure(claimed.id, &claimed.cid, &error);
             short::conclude(app, worker, &claimed, Outcome::Returned(Err(error)), Record::default()).await
         }
-    }
+    };
+    app.served_content_changed();
+    done
 }
 
 /// Waits for the turns under way, then asks their tasks to stop.
