@@ -95,7 +95,14 @@ impl App {
 
     /// What showing and resolving need; `content` is [`App::content_base`].
     pub fn scope<'a>(&'a self, content: &'a str) -> Scope<'a> {
-        Scope { registry: &self.registry, api: &self.api, secrets: &self.secrets, content, domain: self.domain }
+        Scope {
+            registry: &self.registry,
+            api: &self.api,
+            secrets: &self.secrets,
+            content,
+            domain: self.domain,
+            worker_ttl: self.config.worker_ttl,
+        }
     }
 
     /// The address of the content face: as configured, else by the origin of the request at hand.

@@ -36,6 +36,12 @@ pub fn insert(conn: &mut Conn, domain: Id, size: u64, digests: &Digests) -> Resu
     ids.get(&digests.sha256).copied().ok_or_else(|| Error::internal("an artifact vanished while it was made"))
 }
 
+/// The bytes of all artifacts together; takes long when there are many.
+pub fn total_size(conn: &mut Conn, domain: Id) -> Result<i64> {
+    let sql = "SELECT CAST(coalesce(sum(size), 0) AS bigint) FROM artifact WHERE domain_id = $1";
+    conn.query_one(sql, params![domain])?.get(0)
+}
+
 /// As [`insert`], for many at once.
 pub fn insert_all(conn: &mut Conn, domain: Id, artifacts: &[(u64, Digests)]) -> Result<HashMap<Sha256, Id>> {
     // Two transactions that insert the same ones must do so in one order, or each waits for the other.

@@ -163,10 +163,10 @@ pub fn by_ids(conn: &mut Conn, ids: &[Id]) -> Result<Vec<TaskRow>> {
     conn.query(&sql, params![ids.to_vec()])?.iter().map(TaskRow::read).collect()
 }
 
-/// What hangs off these tasks, by `seq`, in four statements however many they are.
-pub fn children(conn: &mut Conn, tasks: &[TaskRow]) -> Result<HashMap<i64, TaskChildren>> {
-    let mut all: HashMap<i64, TaskChildren> = tasks.iter().map(|task| (task.seq, TaskChildren::default())).collect();
-    let seqs: Vec<i64> = tasks.iter().map(|task| task.seq).collect();
+/// What hangs off the tasks with these `seq` and ids, by `seq`, in four statements however many they are.
+pub fn children(conn: &mut Conn, tasks: &[(i64, Id)]) -> Result<HashMap<i64, TaskChildren>> {
+    let mut all: HashMap<i64, TaskChildren> = tasks.iter().map(|(seq, _)| (*seq, TaskChildren::default())).collect();
+    let seqs: Vec<i64> = all.keys().copied().collect();
     each(conn, PROGRESS, &seqs, &mut all, |children, row| {
         children.progress_reports.push(progress(row)?);
         Ok(())
@@ -180,7 +180,7 @@ pub fn children(conn: &mut Conn, tasks: &[TaskRow]) -> Result<HashMap<i64, TaskC
         children.reserved_resources_record.push(if shared { format!("shared:{resource}") } else { resource });
         Ok(())
     })?;
-    let by_id: HashMap<Id, i64> = tasks.iter().map(|task| (task.id, task.seq)).collect();
+    let by_id: HashMap<Id, i64> = tasks.iter().map(|(seq, id)| (*id, *seq)).collect();
     let ids: Vec<Id> = by_id.keys().copied().collect();
     for row in conn.query(CHILD_TASKS, params![ids])? {
         if let Some(children) = by_id.get(&row.get(0)?).and_then(|seq| all.get_mut(seq)) {

@@ -10,8 +10,8 @@ mod registry;
 
 use crate::auth::policy::Policy;
 
-pub(crate) use field::type_name;
 pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
+pub(crate) use field::{parse_boolean, type_name};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
 pub use record::{Record, Scope, Show};
 pub use registry::{Reference, Registry, Unresolved};
@@ -139,7 +139,13 @@ impl Resource {
 
     /// The schema's name in the API's description: `file.FileRepository`; core's have no prefix.
     pub fn schema(&self) -> String {
-        if self.app == "core" { self.model.to_owned() } else { format!("{}.{}", self.app, self.model) }
+        match self.kind {
+            // Of all processes, which share a model, only workers are a collection.
+            Kind::Worker => "Worker".to_owned(),
+            Kind::User => self.model.to_owned(),
+            _ if self.app == "core" => self.model.to_owned(),
+            _ => format!("{}.{}", self.app, self.model),
+        }
     }
 
     pub fn field(&self, name: &str) -> Option<&Field> {

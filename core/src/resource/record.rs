@@ -21,6 +21,8 @@ pub struct Scope<'a> {
     /// `http://host/pulp/content/`
     pub content: &'a str,
     pub domain: Id,
+    /// How long after it was last heard of a worker counts as online.
+    pub worker_ttl: std::time::Duration,
 }
 
 impl Scope<'_> {

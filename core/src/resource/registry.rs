@@ -186,6 +186,10 @@ impl Registry {
         let row = match reference {
             Reference::Object(at, id) => {
                 let resource = &self.resources[*at];
+                if resource.kind == Kind::User {
+                    // Users are numbered; none has an id like other objects.
+                    return Ok(None);
+                }
                 let table = resource.kind.table();
                 match resource.pulp_type {
                     Some(name) => conn.query_opt(

@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::request::cookie;
 use crate::app::Shared;
 use crate::auth::policy::Actor;
 use crate::auth::session;
@@ -33,9 +34,12 @@ fn basic(request: &HttpRequest) -> Result<Option<(String, String)>> {
     let invalid = |text: &str| Error::Unauthenticated(text.into());
     let text =
         header.to_str().map_err(|_| invalid("Invalid basic header. Credentials not correctly base64 encoded."))?;
-    let Some((scheme, encoded)) = text.split_once(' ') else { return Ok(None) };
+    let (scheme, encoded) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
+    }
+    if encoded.is_empty() {
+        return Err(invalid("Invalid basic header. No credentials provided."));
     }
     let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
@@ -65,8 +69,8 @@ async fn by_password(app: &Shared, username: String, password: String) -> Result
 }
 
 async fn by_session(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>> {
-    let Some(cookie) = request.cookie(SESSION_COOKIE) else { return Ok(None) };
-    let Some(digest) = session::lookup_digest(cookie.value()) else { return Ok(None) };
+    let Some(cookie) = cookie(request.headers(), SESSION_COOKIE) else { return Ok(None) };
+    let Some(digest) = session::lookup_digest(cookie) else { return Ok(None) };
     let found = app.db.read(move |conn| users::by_session(conn, &digest)).await?;
     let Some((user, session)) = found else { return Ok(None) };
     if !user.is_active || !session.is_valid(&user.password, now()) {
@@ -75,7 +79,8 @@ async fn by_session(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>
     let is_safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
     let token = request.headers().get("X-CSRFToken").and_then(|value| value.to_str().ok());
     if !is_safe && !session.accepts_csrf(token) {
-        return Err(Error::Forbidden);
+        let wrong = if token.is_none() { "CSRF token missing." } else { "CSRF token incorrect." };
+        return Err(Error::CrossSite(wrong));
     }
     Ok(Some(user.into_actor()))
 }

@@ -7,7 +7,7 @@ use super::page::{Query, envelope};
 use super::request::Request;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
-use crate::resource::{Clause, FilterContext, Record, Resource, Scope, expression};
+use crate::resource::{Clause, FilterContext, Kind, Record, Resource, Scope, expression};
 
 pub async fn list(request: Request) -> Result<Answer> {
     list_within(request, None).await
@@ -36,10 +36,8 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
 }
 
 pub async fn read(request: Request) -> Result<Answer> {
-    let id: Value = match request.id() {
-        Ok(id) => id.into(),
-        Err(_) => request.number(0)?.into(),
-    };
+    let is_numbered = request.resource()?.kind == Kind::User;
+    let id: Value = if is_numbered { request.number(0)?.into() } else { request.id()?.into() };
     read_object(request, id).await
 }
 

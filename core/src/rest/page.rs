@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use super::endpoints::tasks::MINIMAL;
 use crate::error::{Error, Result};
-use crate::resource::{Field, Resource};
+use crate::resource::{Field, Kind, Resource};
 
 /// The page when the client does not say.
 const USUAL_LIMIT: i64 = 100;
@@ -19,6 +20,8 @@ pub struct Query {
     pub filters: Vec<(String, String)>,
     fields: Vec<String>,
     excluded: Vec<String>,
+    /// Tasks are asked for without their long fields.
+    minimal: bool,
 }
 
 impl Query {
@@ -26,19 +29,19 @@ impl Query {
     /// `InvalidBody` naming the orderings that do not exist.
     pub fn parse(resource: &Resource, query: &[(String, String)]) -> Result<Self> {
         let number = |name: &str| last(query, name).and_then(|text| text.parse::<i64>().ok());
-        let listed = |name: &str| {
-            let all = query.iter().filter(|(key, _)| key == name).flat_map(|(_, value)| value.split(','));
-            all.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-        };
-        let known = ["limit", "offset", "fields", "exclude_fields", "ordering", "format", "minimal"];
-        let filters = query.iter().filter(|(key, _)| !known.contains(&key.as_str())).cloned().collect();
+        let known = ["limit", "offset", "fields", "exclude_fields", "ordering", "format"];
+        let is_task = resource.kind == Kind::Task;
+        let is_filter = |key: &str| !known.contains(&key) && !(is_task && key == "minimal");
+        let filters = query.iter().filter(|(key, _)| is_filter(key)).cloned().collect();
+        let minimal = last(query, "minimal").is_some_and(|value| ["true", "1", "t", "yes"].contains(&value));
         Ok(Self {
             limit: number("limit").filter(|limit| *limit > 0).unwrap_or(USUAL_LIMIT).min(LARGEST_LIMIT),
             offset: number("offset").filter(|offset| *offset > 0).unwrap_or(0),
-            order: order(resource, &listed("ordering"))?,
+            order: order(resource, &listed(query, "ordering"))?,
             filters,
-            fields: listed("fields"),
-            excluded: listed("exclude_fields"),
+            fields: listed(query, "fields"),
+            excluded: listed(query, "exclude_fields"),
+            minimal: minimal && is_task,
         })
     }
 
@@ -49,8 +52,26 @@ impl Query {
             fields.retain(|field| self.fields.iter().any(|name| name == field.name));
         }
         fields.retain(|field| !self.excluded.iter().any(|name| name == field.name));
+        if self.minimal {
+            fields.retain(|field| MINIMAL.contains(&field.name));
+        }
         fields
     }
+}
+
+/// What `fields` and `exclude_fields` leave of an object that no resource describes.
+pub fn select(query: &[(String, String)], mut body: Json) -> Json {
+    let (fields, excluded) = (listed(query, "fields"), listed(query, "exclude_fields"));
+    if let Some(map) = body.as_object_mut() {
+        map.retain(|name, _| (fields.is_empty() || fields.contains(name)) && !excluded.contains(name));
+    }
+    body
+}
+
+/// The items of a parameter that may be repeated and may be a list.
+fn listed(query: &[(String, String)], name: &str) -> Vec<String> {
+    let all = query.iter().filter(|(key, _)| key == name).flat_map(|(_, value)| value.split(','));
+    all.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned).collect()
 }
 
 /// The value that counts when a parameter is given several times.

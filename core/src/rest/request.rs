@@ -72,7 +72,7 @@ impl Request {
 
     /// The id in the path.
     pub fn id(&self) -> Result<Id> {
-        self.parameter(0)?.parse().map_err(|_| Error::not_found("object"))
+        self.parameter(0)?.parse().map_err(|_| self.not_found())
     }
 
     pub fn parameter(&self, at: usize) -> Result<&str> {
@@ -80,7 +80,12 @@ impl Request {
     }
 
     pub fn number(&self, at: usize) -> Result<i64> {
-        self.parameter(at)?.parse().map_err(|_| Error::not_found("object"))
+        self.parameter(at)?.parse().map_err(|_| self.not_found())
+    }
+
+    /// That the object in the path does not exist.
+    pub fn not_found(&self) -> Error {
+        Error::not_found(self.resource().map_or("object", |resource| resource.model))
     }
 
     pub fn user_id(&self) -> Option<i64> {
@@ -89,6 +94,10 @@ impl Request {
 
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        cookie(&self.headers, name)
     }
 
     pub fn viewpoint(&self) -> Viewpoint {
@@ -106,6 +115,12 @@ impl Viewpoint {
     pub fn scope<'a>(&'a self, app: &'a crate::app::App) -> Scope<'a> {
         app.scope(&self.content)
     }
+}
+
+/// The value of a cookie; HTTP/2 may spread them over several headers.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let pairs = headers.get_all("Cookie").filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
+    pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// What the client sent, if it is fit for a log, or a new one.

@@ -76,6 +76,8 @@ pub enum Scope {
     All,
     /// Those for which the reader holds the view permission.
     Permitted,
+    /// Nothing but what is the reader's own: everybody who is logged in may do everything with it.
+    Own,
 }
 
 /// The rights of one resource. A verb that no rule names is for administrators.
@@ -88,13 +90,19 @@ pub struct Policy {
     pub scope: Scope,
 }
 
+impl Policy {
+    /// Whether nobody needs to say who they are for this.
+    pub fn is_open_for(&self, verb: Verb) -> bool {
+        self.rules.iter().any(|rule| rule.principal == Principal::Anyone && rule.verbs.contains(&verb))
+    }
+}
+
 /// Whether the actor may do this: the seam at which roles will be consulted. For now the administrator may do
-/// everything and others what is open to anyone.
+/// everything and others what is open to anyone or concerns themselves alone.
 pub fn permits(actor: Option<&Actor>, policy: &Policy, verb: Verb) -> Result<()> {
-    let open = policy.rules.iter().any(|rule| rule.principal == Principal::Anyone && rule.verbs.contains(&verb));
     match actor {
-        _ if open => Ok(()),
-        Some(actor) if actor.is_superuser => Ok(()),
+        _ if policy.is_open_for(verb) => Ok(()),
+        Some(actor) if actor.is_superuser || policy.scope == Scope::Own => Ok(()),
         Some(_) => Err(Error::Forbidden),
         None => Err(Error::Unauthenticated("Authentication credentials were not provided.".into())),
     }
@@ -170,5 +178,14 @@ mod tests {
         }
         assert!(permits(None, &open, Verb::Read).is_ok() && permits(None, &open, Verb::List).is_ok());
         assert!(permits(None, &open, Verb::Create).is_err());
+    }
+
+    #[test]
+    fn everybody_may_do_everything_with_their_own() {
+        let own = Policy::own();
+        for verb in [Verb::Read, Verb::Create, Verb::Update, Verb::Delete] {
+            assert!(permits(Some(&actor(false)), &own, verb).is_ok());
+            assert!(matches!(permits(None, &own, verb), Err(Error::Unauthenticated(_))));
+        }
     }
 }

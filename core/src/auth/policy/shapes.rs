@@ -13,6 +13,12 @@ impl Policy {
         Self::of(vec![])
     }
 
+    /// What concerns only the one who asks: the own account and session.
+    pub fn own() -> Self {
+        let verbs = [Verb::Read, Verb::Create, Verb::Update, Verb::Delete];
+        Self { scope: Scope::Own, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
+    }
+
     /// Readable by all who are logged in, changed by administrators: workers, access policies.
     pub fn readable() -> Self {
         Self::of(vec![Rule::new([Verb::List, Verb::Read], Principal::Authenticated, vec![])])

@@ -166,7 +166,12 @@ fn latest(instants: impl IntoIterator<Item = Option<Instant>>) -> Json {
 
 /// The condition of a foreign key filter: an href or PRN of the kind, `null`, or a collection's address,
 /// which stands for all of its objects.
-fn foreign_key(context: &mut FilterContext<'_>, text: &str, column: &str, kind: Kind) -> Result<Option<Clause>> {
+pub(crate) fn foreign_key(
+    context: &mut FilterContext<'_>,
+    text: &str,
+    column: &str,
+    kind: Kind,
+) -> Result<Option<Clause>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -182,7 +187,7 @@ fn foreign_key(context: &mut FilterContext<'_>, text: &str, column: &str, kind: 
         Object(at, id) if registry.resources[at].kind == kind => {
             Ok(Some(Clause::new(format!("{column} = {{}}"), [Value::Id(id)])))
         }
-        Collection(at) if registry.resources[at].kind == kind => Ok(Some(Clause::new(
+        Collection(at) if registry.resources[at].kind == kind && kind.is_typed() => Ok(Some(Clause::new(
             format!("{column} IN (SELECT id FROM {} WHERE pulp_type = {{}})", kind.table()),
             [registry.resources[at].pulp_type.into()],
         ))),

@@ -2,10 +2,16 @@
 
 pub mod artifacts;
 pub mod content;
+mod login;
 pub mod publications;
+mod status;
+mod task_groups;
+pub mod tasks;
 pub mod upkeep;
 pub mod uploads;
+mod users;
 pub mod versions;
+mod workers;
 
 use super::routes::Endpoint;
 use crate::resource::{Kind, Registry, Resource};
@@ -21,6 +27,10 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         Resource::contents(types(Kind::Content)),
         artifacts::resource(),
         uploads::resource(),
+        tasks::resource(),
+        task_groups::resource(),
+        workers::resource(),
+        users::resource(),
     ]
 }
 
@@ -30,6 +40,11 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(uploads::endpoints(registry));
     endpoints.extend(content::endpoints(registry));
     endpoints.extend(upkeep::endpoints());
+    endpoints.extend(tasks::endpoints(registry));
+    endpoints.extend(task_groups::endpoints(registry));
+    endpoints.extend(users::endpoints(registry));
+    endpoints.extend(login::endpoints(registry));
+    endpoints.extend(status::endpoints());
     endpoints
 }
 

@@ -183,7 +183,7 @@ impl World {
     async fn children(&self, id: Id) -> TaskChildren {
         let row = self.row(id).await;
         let seq = row.seq;
-        let load = move |conn: &mut Conn| tasks::children(conn, &[row]);
+        let load = move |conn: &mut Conn| tasks::children(conn, &[(seq, row.id)]);
         self.app.queue.parts.db.read(load).await.unwrap().remove(&seq).unwrap()
     }
 
