@@ -151,26 +151,28 @@ pub fn checkpoints(conn: &mut Conn, repository: Id) -> Result<Vec<Instant>> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// The unit of `rc` is in the version `v`.
-pub(super) const IN_VERSION: &str = "rc.repository_id = v.repository_id AND rc.version_added <= v.number
-    AND (rc.version_removed IS NULL OR rc.version_removed > v.number)";
+/// The path of `ca` is in the version `v`. CROSS JOIN keeps SQLite, which has no statistics, from reading
+/// the whole version in search of the path: it joins in the order written.
+const PATH_IN_VERSION: &str = "EXISTS (SELECT 1 FROM repository_content rc WHERE rc.content_id = ca.content_id
+    AND rc.repository_id = v.repository_id AND rc.version_added <= v.number
+    AND (rc.version_removed IS NULL OR rc.version_removed > v.number))";
 
 /// The file at `path`.
 pub fn file(conn: &mut Conn, tree: &Tree, path: &str) -> Result<Option<FoundFile>> {
     let row = match tree {
         Tree::Publications(ids) if ids.is_empty() => None,
         Tree::Publications(ids) => conn.query_opt(&published_file(), params![ids.clone(), path])?,
-        Tree::Version(id) => conn.query_opt(
-            &format!(
-                "SELECT ca.id, a.sha256, a.size, a.created FROM repository_version v
-                 JOIN content_artifact ca ON ca.relative_path = $2
-                 JOIN repository_content rc ON rc.content_id = ca.content_id AND {IN_VERSION}
-                 LEFT JOIN artifact a ON a.id = ca.artifact_id WHERE v.id = $1 LIMIT 1"
-            ),
-            params![*id, path],
-        )?,
+        Tree::Version(id) => conn.query_opt(&version_file(), params![*id, path])?,
     };
     row.as_ref().map(found).transpose()
+}
+
+fn version_file() -> String {
+    format!(
+        "SELECT ca.id, a.sha256, a.size, a.created FROM repository_version v CROSS JOIN content_artifact ca
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE v.id = $1 AND ca.relative_path = $2 AND {PATH_IN_VERSION} LIMIT 1"
+    )
 }
 
 fn published_file() -> String {
@@ -185,11 +187,10 @@ fn published_file() -> String {
          WHERE p.publication_id = ANY($1) AND p.relative_path = $2
          UNION ALL
          SELECT ca.id, a.sha256, a.size, a.created, p.id, 2
-         FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
-         JOIN content_artifact ca ON ca.relative_path = $2
-         JOIN repository_content rc ON rc.content_id = ca.content_id AND {IN_VERSION}
+         FROM publication p CROSS JOIN repository_version v CROSS JOIN content_artifact ca
          LEFT JOIN artifact a ON a.id = ca.artifact_id
-         WHERE p.id = ANY($1) AND p.pass_through
+         WHERE p.id = ANY($1) AND p.pass_through AND v.id = p.repository_version_id
+           AND ca.relative_path = $2 AND {PATH_IN_VERSION}
          ORDER BY 5 DESC, 6 LIMIT 1"
     )
 }
@@ -210,9 +211,8 @@ fn size(row: &Row, at: usize) -> Result<u64> {
 pub fn pulled_file(conn: &mut Conn, remote: Id, path: &str) -> Result<Option<FoundFile>> {
     let row = conn.query_opt(
         "SELECT ca.id, a.sha256, a.size, a.created FROM content_artifact ca
-         JOIN remote_artifact r ON r.content_artifact_id = ca.id AND r.remote_id = $1
-         LEFT JOIN artifact a ON a.id = ca.artifact_id
-         WHERE ca.relative_path = $2 ORDER BY ca.id DESC LIMIT 1",
+         CROSS JOIN remote_artifact r LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE ca.relative_path = $2 AND r.content_artifact_id = ca.id AND r.remote_id = $1 ORDER BY ca.id DESC LIMIT 1",
         params![remote, path],
     )?;
     row.as_ref().map(found).transpose()
@@ -228,5 +228,29 @@ pub fn stored(conn: &mut Conn, content_artifact: Id) -> Result<Option<StoredFile
     match row.as_ref().map(found).transpose()? {
         Some(FoundFile::Stored(file)) => Ok(Some(file)),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Address, Db, sqlite_file};
+
+    #[test]
+    fn a_path_is_found_without_reading_its_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Address::Sqlite(sqlite_file(folder.path())), 1).unwrap();
+        db.migrate_core().unwrap();
+        let explain = |sql: String| {
+            let explain = format!("EXPLAIN QUERY PLAN {sql}");
+            let rows = db.read_blocking(|conn| conn.query(&explain, params![Id::new(), "a"])).unwrap();
+            rows.iter().map(|row| row.get::<String>(3).unwrap() + "\n").collect::<String>()
+        };
+        for sql in [version_file(), published_file().replace("= ANY($1)", "= $1")] {
+            let plan = explain(sql);
+            assert!(plan.contains("content_artifact_path (relative_path=?)"), "{plan}");
+            assert!(plan.contains("(repository_id=? AND content_id=?"), "{plan}");
+            assert!(!plan.contains("SCAN"), "{plan}");
+        }
     }
 }

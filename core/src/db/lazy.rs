@@ -1,6 +1,6 @@
 //! Files whose bytes an upstream still has: where to get them, what became of the attempt.
 
-use super::Conn;
+use super::{Conn, artifacts};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::params;
@@ -80,30 +80,7 @@ pub fn attach(conn: &mut Conn, content_artifact: Id, size: u64, digests: &Digest
             params![content_artifact],
         )?
         .get(0)?;
-    let artifact = artifact(conn, domain, size, digests)?;
+    let artifact = artifacts::insert(conn, domain, size, digests)?;
     conn.execute("UPDATE content_artifact SET artifact_id = $2 WHERE id = $1", params![content_artifact, artifact])?;
     Ok(())
-}
-
-fn artifact(conn: &mut Conn, domain: Id, size: u64, digests: &Digests) -> Result<Id> {
-    let size = i64::try_from(size).map_err(Error::internal)?;
-    conn.execute(
-        "INSERT INTO artifact (id, domain_id, created, updated, size, md5, sha1, sha224, sha256, sha384, sha512,
-             timestamp_of_interest)
-         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $3) ON CONFLICT DO NOTHING",
-        params![
-            Id::new(),
-            domain,
-            now(),
-            size,
-            digests.md5.clone(),
-            digests.sha1.clone(),
-            digests.sha224.clone(),
-            &digests.sha256,
-            digests.sha384.clone(),
-            digests.sha512.clone(),
-        ],
-    )?;
-    let row = "SELECT id FROM artifact WHERE domain_id = $1 AND sha256 = $2";
-    conn.query_one(row, params![domain, &digests.sha256])?.get(0)
 }

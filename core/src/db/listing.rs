@@ -1,7 +1,7 @@
 //! Folders of the content face: whether one exists, and what lies in it, page by page. Names are cut to
 //! the next segment by the database, so a page is as long as its lines, whatever lies below them.
 
-use super::delivery::{Entry, IN_VERSION, Tree};
+use super::delivery::{Entry, Tree};
 use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
 use crate::params;
@@ -11,6 +11,8 @@ pub const PAGE: usize = 10_000;
 
 /// So many paths below a folder are probed one by one before the version itself is read instead.
 const PROBES: i64 = 1_000;
+/// As [`PROBES`], for a listing, which needs all of them.
+const LISTED_PROBES: i64 = 20_000;
 
 /// The paths below a folder, as a range of their byte order: `a/` up to `a0`, the character after `/`.
 /// The root's range has no end.
@@ -90,13 +92,30 @@ fn version_has(conn: &mut Conn, version: &Row, start: &str, end: &str) -> Result
 /// The lines of a folder whose names are greater than `after`, in byte order, at most [`PAGE`].
 pub fn entries(conn: &mut Conn, tree: &Tree, folder: &str, after: &str) -> Result<Vec<Entry>> {
     let (start, end) = range(folder);
+    let order = join_order(conn, &start, &end)?;
     let (ids, files) = match tree {
-        Tree::Publications(ids) => (ids.clone(), published_paths()),
-        Tree::Version(id) => (vec![*id], version_paths("repository_version v", "v.id = ANY($1)")),
+        Tree::Publications(ids) => (ids.clone(), published_paths(order)),
+        Tree::Version(id) => (vec![*id], version_paths("repository_version v", "v.id = ANY($1)", order)),
     };
     let sql = grouped(&files, folder, "max(created), max(size)", "$4");
     let rows = conn.query(&sql, params![ids, start, end, after])?;
     rows.iter().map(entry).collect()
+}
+
+/// Whether a folder's paths are looked up in the version or the version's units in the folder: what is
+/// fewer, as far as a bounded count tells.
+fn join_order(conn: &mut Conn, start: &str, end: &str) -> Result<&'static str> {
+    let below = conn.query_one(
+        &format!(
+            "SELECT count(*) FROM (SELECT 1 FROM content_artifact
+                 WHERE relative_path >= $1 AND relative_path < $2 LIMIT {LISTED_PROBES}) probe"
+        ),
+        params![start, end],
+    )?;
+    Ok(match below.get::<i64>(0)? < LISTED_PROBES {
+        true => "content_artifact ca CROSS JOIN repository_content rc",
+        false => "repository_content rc CROSS JOIN content_artifact ca",
+    })
 }
 
 fn entry(row: &Row) -> Result<Entry> {
@@ -128,10 +147,11 @@ fn grouped(paths: &str, folder: &str, columns: &str, after: &str) -> String {
     )
 }
 
-fn published_paths() -> String {
+fn published_paths(order: &str) -> String {
     let passed = version_paths(
-        "publication p JOIN repository_version v ON v.id = p.repository_version_id",
-        "p.id = ANY($1) AND p.pass_through",
+        "publication p CROSS JOIN repository_version v",
+        "p.id = ANY($1) AND p.pass_through AND v.id = p.repository_version_id",
+        order,
     );
     format!(
         "SELECT m.relative_path AS path, a.created AS created, a.size AS size
@@ -146,17 +166,19 @@ fn published_paths() -> String {
     )
 }
 
-/// A unit's date is that of the version that brought it, where that still exists.
-fn version_paths(from: &str, condition: &str) -> String {
+/// A unit's date is that of the version that brought it, where that still exists. SQLite joins in the order
+/// written.
+fn version_paths(from: &str, condition: &str, order: &str) -> String {
     format!(
         "SELECT ca.relative_path AS path, coalesce(added.created, c.created) AS created, {SIZE} AS size
-         FROM {from} JOIN repository_content rc ON {IN_VERSION}
-         JOIN content_artifact ca ON ca.content_id = rc.content_id
-         JOIN content c ON c.id = rc.content_id
+         FROM {from} CROSS JOIN {order} CROSS JOIN content c
          LEFT JOIN artifact a ON a.id = ca.artifact_id
          LEFT JOIN repository_version added
              ON added.repository_id = rc.repository_id AND added.number = rc.version_added
-         WHERE {condition} AND ca.relative_path >= $2 AND ca.relative_path < $3"
+         WHERE {condition} AND ca.relative_path >= $2 AND ca.relative_path < $3
+           AND ca.content_id = rc.content_id AND c.id = rc.content_id
+           AND rc.repository_id = v.repository_id AND rc.version_added <= v.number
+           AND (rc.version_removed IS NULL OR rc.version_removed > v.number)"
     )
 }
 

@@ -93,9 +93,8 @@ impl Writer {
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
         let job: Job = Box::new(move |conn| {
-            let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work))).unwrap_or_else(|panic| {
-                Err(Error::internal(panic_text(panic.as_ref())))
-            });
+            let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work)))
+                .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))));
             Box::new(move |failed: Option<&Error>| {
                 done(match failed {
                     Some(error) if result.is_ok() => Err(Error::storage("cannot write the database", error)),
