@@ -7,6 +7,7 @@ pub mod config;
 pub mod db;
 pub mod download;
 pub mod error;
+mod formats;
 pub mod id;
 pub mod ops;
 pub mod plugin;

@@ -1,3 +1,5 @@
+//! What the configuration takes and refuses.
+
 use super::keys::{KEYS, Key};
 use super::kind::Kind;
 use super::*;

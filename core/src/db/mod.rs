@@ -17,6 +17,7 @@ mod postgres;
 pub mod publications;
 pub mod queue;
 pub mod remotes;
+pub mod repositories;
 mod sqlite;
 pub mod sync;
 pub mod tasks;

@@ -8,10 +8,9 @@ use super::modify::{Modification, Remove, modify};
 use super::publish_task;
 use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
 use crate::app::{App, Shared};
-use crate::db::Conn;
+use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::params;
 use crate::resource::Kind;
 use crate::tasks::{ShortTask, TaskContext};
 
@@ -36,8 +35,7 @@ pub fn with_kind<T>(
     repository: Id,
     work: impl FnOnce(&mut Conn, &RepositoryKind<'_>) -> Result<T>,
 ) -> Result<T> {
-    let row = conn.query_opt("SELECT pulp_type FROM repository WHERE id = $1", params![repository])?;
-    let pulp_type: String = row.ok_or_else(|| Error::not_found("Repository"))?.get(0)?;
+    let pulp_type = repositories::settings(conn, repository)?.pulp_type;
     let content_types = app.registry.content_types_of(&pulp_type);
     let publishes = app.registry.publishes(&pulp_type);
     work(conn, &RepositoryKind { content_types: &content_types, publishes })
@@ -65,13 +63,8 @@ fn overwriting(allowed: bool) -> Overwrite {
 
 /// How a task names a new version, and the version as clients see it.
 pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Json)> {
-    let row = conn.query_one(
-        "SELECT r.id, r.pulp_type, v.number FROM repository_version v JOIN repository r ON r.id = v.repository_id
-         WHERE v.id = $1",
-        params![version],
-    )?;
-    let (repository, number): (Id, i64) = (row.get(0)?, row.get(2)?);
-    let resource = app.registry.typed(Kind::Repository, &row.get::<String>(1)?);
+    let (repository, pulp_type, number) = repositories::owner(conn, version)?;
+    let resource = app.registry.typed(Kind::Repository, &pulp_type);
     let resource = resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?;
     let path = format!("{}{repository}/versions/{number}/", resource.path);
     let versions = app.registry.resources.iter().find(|resource| resource.kind == Kind::RepositoryVersion);
@@ -125,8 +118,7 @@ pub fn run_modify_and_publish(app: Shared, args: Json, context: TaskContext) -> 
 /// The task that deletes a version.
 pub fn run_delete(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
     let version: Id = serde_json::from_value(args["version"].clone()).map_err(Error::internal)?;
-    let row = conn.query_opt("SELECT repository_id FROM repository_version WHERE id = $1", params![version])?;
-    let repository = row.ok_or_else(|| Error::not_found("RepositoryVersion"))?.get(0)?;
+    let (repository, ..) = repositories::owner(conn, version)?;
     let served = with_kind(app, conn, repository, |conn, kind| versions::is_protected(conn, version, kind))?;
     if served {
         return Err(Error::Conflict("the version is being distributed".into()));

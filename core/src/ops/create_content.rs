@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::content::{self, StoredUnit};
 use super::{change_version, publish_task};
 use crate::app::{App, Shared};
-use crate::db::{Conn, artifacts, uploads};
+use crate::db::{Conn, artifacts, repositories, uploads};
 use crate::download::{Downloader, RemoteSettings, Wanted};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
@@ -62,17 +62,16 @@ fn content_type<'a>(app: &'a App, pulp_type: &str) -> Result<&'a Arc<dyn Content
 /// # Errors
 /// Under `repository` when its format has no such units.
 pub fn check_repository(app: &App, conn: &mut Conn, repository: Id, pulp_type: &str) -> Result<bool> {
-    let row = conn.query_one("SELECT pulp_type, details FROM repository WHERE id = $1", params![repository])?;
-    if !app.registry.content_types_of(&row.get::<String>(0)?).contains(&pulp_type) {
+    let settings = repositories::settings(conn, repository)?;
+    if !app.registry.content_types_of(&settings.pulp_type).contains(&pulp_type) {
         return Err(Error::field("repository", "Invalid hyperlink - Incorrect URL match."));
     }
-    Ok(publish_task::is_automatic(&row.get::<Json>(1)?))
+    Ok(publish_task::is_automatic(&settings.details))
 }
 
 /// The PRN by which tasks reserve a repository.
 pub fn repository_prn(app: &App, conn: &mut Conn, repository: Id) -> Result<String> {
-    let pulp_type: String =
-        conn.query_one("SELECT pulp_type FROM repository WHERE id = $1", params![repository])?.get(0)?;
+    let pulp_type = repositories::settings(conn, repository)?.pulp_type;
     let resource = app.registry.typed(Kind::Repository, &pulp_type);
     Ok(resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?.prn(repository))
 }

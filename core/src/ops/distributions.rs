@@ -85,7 +85,9 @@ fn check_source(
         resource.field(name).is_some() && Option::<Id>::from_value(value).flatten().is_some()
     });
     let used: Vec<_> = used.map(|(name, _)| format!("'{name}'")).collect();
-    if used.len() > 1 {
+    if change.get::<bool>("checkpoint") == Some(true) && used.iter().any(|name| name != "'repository'") {
+        errors.non_field("The 'checkpoint' attribute may only be used with the 'repository' attribute.");
+    } else if used.len() > 1 {
         errors.non_field(format!("Only one of the attributes {} may be used simultaneously.", used.join(" and ")));
     }
     Ok(())

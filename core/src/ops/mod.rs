@@ -8,7 +8,6 @@ pub mod create_content;
 pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod formats;
 mod kinds;
 pub mod modify;
 pub mod publish;
@@ -20,6 +19,5 @@ pub mod sync;
 mod sync_task;
 pub mod versions;
 
-pub use formats::KnownFormats;
 pub use kinds::task_kinds;
 pub use stores::Stores;

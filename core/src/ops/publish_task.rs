@@ -9,10 +9,9 @@ use serde_json::Value as Json;
 use super::publish::{PublishRequest, autopublish, publish};
 use super::{Stores, distributions, versions};
 use crate::app::{App, Shared};
-use crate::db::Conn;
+use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::params;
 use crate::plugin::{self, Plugin};
 use crate::resource::Kind;
 use crate::tasks::{self, TaskContext};
@@ -49,7 +48,10 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
         let version = match job.version {
             Some(version) => version,
-            None => newest(&app, job.repository).await?,
+            None => {
+                let repository = job.repository;
+                app.db.read(move |conn| repositories::newest_version(conn, repository)).await?
+            }
         };
         let request = PublishRequest {
             repository_version: version,
@@ -63,19 +65,15 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
     })
 }
 
-async fn newest(app: &Shared, repository: Id) -> Result<Id> {
-    let sql = "SELECT id FROM repository_version WHERE repository_id = $1 ORDER BY number DESC LIMIT 1";
-    app.db.read(move |conn| conn.query_one(sql, params![repository])?.get(0)).await
-}
-
 /// Publishes a new version where its repository asks for that.
 pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id) -> Result<()> {
-    let sql =
-        "SELECT r.pulp_type FROM repository r JOIN repository_version v ON v.repository_id = r.id WHERE v.id = $1";
-    let row = app.db.read(move |conn| conn.query_opt(sql, params![version])).await?;
-    let Some(row) = row else { return Ok(()) };
+    let (_, pulp_type, _) = match app.db.read(move |conn| repositories::owner(conn, version)).await {
+        // Retention took it away at once.
+        Err(Error::NotFound(_)) => return Ok(()),
+        found => found?,
+    };
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-    let made = autopublish(&stores(app)?, &task, &**format(app, &row.get::<String>(0)?)?, version).await?;
+    let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version).await?;
     if let Some(publication) = made {
         announce(app, context, publication).await?;
     }
@@ -88,19 +86,14 @@ pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> R
     let shared = app.clone();
     let (prn, path, shown) = app.db.write(move |conn| describe(&shared, conn, publication)).await?;
     context.created(prn, path);
-    app.delivery.distributions_changed();
+    app.served_content_changed();
     Ok(shown)
 }
 
 fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<(String, String, Json)> {
-    let row = conn.query_one(
-        "SELECT p.pulp_type, v.repository_id FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
-         WHERE p.id = $1",
-        params![publication],
-    )?;
-    let resource = app.registry.typed(Kind::Publication, &row.get::<String>(0)?);
+    let (pulp_type, repository) = repositories::published(conn, publication)?;
+    let resource = app.registry.typed(Kind::Publication, &pulp_type);
     let resource = resource.ok_or_else(|| Error::internal("a publication of an unknown type"))?;
-    let repository = row.get(1)?;
     versions::retain_checkpoints(conn, repository)?;
     distributions::note_repository(app, conn, repository)?;
     let content = app.content_base(None);

@@ -30,9 +30,10 @@ pub fn check(
         if let (true, crate::db::Value::Text(pem)) = (name == "ca_cert" || name == "client_cert", &*value) {
             match download::clean_certificates(pem) {
                 Ok(clean) => *value = clean.into(),
-                Err(message) => {
-                    errors.add(name, message.replace("certificate specified", &format!("{name} specified")))
+                Err(_) if !pem.contains("-----BEGIN") => {
+                    errors.add(name, format!("No {name} specified in string {pem}"))
                 }
+                Err(message) => errors.add(name, format!("Invalid {name} specified, error '{message}'")),
             }
         }
     }

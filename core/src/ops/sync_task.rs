@@ -10,10 +10,9 @@ use super::publish_task::{announce, format, stores};
 use super::sync::{SyncRequest, synchronize};
 use super::{change_version, remote};
 use crate::app::Shared;
-use crate::db::remotes;
+use crate::db::{remotes, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::params;
 use crate::plugin::{self, SyncOptions};
 use crate::tasks::TaskContext;
 
@@ -38,8 +37,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let (pulp_type, remote) = app
             .db
             .read(move |conn| {
-                let row = conn.query_opt("SELECT pulp_type FROM repository WHERE id = $1", params![repository])?;
-                let pulp_type: String = row.ok_or_else(|| Error::not_found("Repository"))?.get(0)?;
+                let pulp_type = repositories::settings(conn, repository)?.pulp_type;
                 Ok((pulp_type, remotes::by_id(conn, id)?.ok_or_else(|| Error::not_found("Remote"))?))
             })
             .await?;
@@ -62,7 +60,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         if let Some(publication) = made.publication {
             announce(&app, &context, publication).await?;
         }
-        app.delivery.distributions_changed();
+        app.served_content_changed();
         Ok(shown)
     })
 }

@@ -22,6 +22,14 @@ pub trait ContentType: Send + Sync + 'static {
     /// Its collection: fields, filters, orderings.
     fn resource(&self) -> Resource;
 
+    /// Checks what the client said before its file is at hand.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field at fault.
+    fn check(&self, _given: &Map<String, Json>) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes a unit of an uploaded file and what the client said about it. Never touches the database.
     ///
     /// # Errors

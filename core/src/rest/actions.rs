@@ -7,10 +7,9 @@ use super::answer::Answer;
 use super::request::Request;
 use super::routes::{Content, Run};
 use super::write::{Holds, exists};
+use crate::db::repositories;
 use crate::error::{Error, Result};
-use crate::id::{Id, now};
-use crate::ops::configured;
-use crate::params;
+use crate::ops::{configured, publish_task};
 use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Target, check_label};
 
 pub fn runner(run: ActionRun) -> Run {
@@ -62,22 +61,21 @@ async fn sync(mut request: Request) -> Result<Answer> {
         .read(move |conn| {
             let resource = &app.registry.resources[at];
             exists(conn, resource, id)?;
-            let row = conn.query_one("SELECT remote_id, details FROM repository WHERE id = $1", params![id])?;
+            let settings = repositories::settings(conn, id)?;
             let remote = match asked.get("remote").and_then(Json::as_str) {
                 Some(text) => {
                     let target = Target::Typed(Kind::Remote, resource.pulp_type.unwrap_or_default());
                     configured::resolve(&viewpoint.scope(&app), conn, target, "remote", text, &mut errors)?
                 }
                 None => {
-                    let own = row.get::<Option<Id>>(0)?;
-                    if own.is_none() {
+                    if settings.remote.is_none() {
                         errors.add("remote", "This field is required since a remote is not set on the repository.");
                     }
-                    own
+                    settings.remote
                 }
             };
             let mirror = asked.get("mirror").and_then(Json::as_bool).unwrap_or(false);
-            let autopublish = row.get::<Json>(1)?.get("autopublish").and_then(Json::as_bool).unwrap_or(false);
+            let autopublish = publish_task::is_automatic(&settings.details);
             if errors.is_empty() && mirror && autopublish {
                 errors.non_field("Cannot use mirror mode with autopublished repository.");
             }
@@ -136,8 +134,7 @@ async fn modify(mut request: Request) -> Result<Answer> {
             };
             errors.into_result()?;
             let overwrite = draft.get("overwrite").and_then(Json::as_bool).unwrap_or(true);
-            let row = conn.query_one("SELECT details FROM repository WHERE id = $1", params![id])?;
-            let autopublish = row.get::<Json>(0)?.get("autopublish").and_then(Json::as_bool).unwrap_or(false);
+            let autopublish = publish_task::is_automatic(&repositories::settings(conn, id)?.details);
             let args = json!({
                 "repository": id, "add": add, "remove": remove, "remove_all": all,
                 "base_version": base, "overwrite": overwrite,
@@ -199,13 +196,9 @@ async fn change_labels<T: Send + 'static>(
             exists(conn, resource, id)?;
             let table = resource.kind.table();
             conn.lock(&crate::db::Lock::Resource(resource.prn(id)))?;
-            let row = conn.query_one(&format!("SELECT labels FROM {table} WHERE id = $1"), params![id])?;
-            let mut labels = row.get::<Json>(0)?.as_object().cloned().unwrap_or_default();
+            let mut labels = repositories::labels(conn, table, id)?;
             let result = change(&mut labels)?;
-            conn.execute(
-                &format!("UPDATE {table} SET labels = $2, updated = $3 WHERE id = $1"),
-                params![id, Json::Object(labels), now()],
-            )?;
+            repositories::set_labels(conn, table, id, labels)?;
             Ok(result)
         })
         .await

@@ -126,7 +126,7 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// What the client sent, if it is fit for a log, or a new one.
 pub fn correlation_id(request: &HttpRequest) -> String {
     let sent = request.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
-    sent.filter(|cid| !cid.is_empty() && cid.len() <= 256)
+    sent.filter(|cid| (1..=256).contains(&cid.len()) && cid.bytes().all(|byte| byte.is_ascii_graphic()))
         .map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 

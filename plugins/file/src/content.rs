@@ -29,13 +29,18 @@ impl ContentType for FileContent {
 
     /// Nothing is read from the file: the client says at which path it shall be.
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit> {
-        let path = given.get("relative_path").and_then(Json::as_str);
-        let path = path.ok_or_else(|| Error::field("relative_path", "This field is required."))?;
-        let parsed = path
-            .parse()
-            .map_err(|_| Error::field("relative_path", format!("Relative path is not in canonical form. {path}")))?;
-        Ok(unit(parsed, file.digests.sha256.clone()))
+        Ok(unit(relative_path(given)?, file.digests.sha256.clone()))
     }
+
+    fn check(&self, given: &Map<String, Json>) -> Result<()> {
+        relative_path(given).map(drop)
+    }
+}
+
+fn relative_path(given: &Map<String, Json>) -> Result<RelativePath> {
+    let path = given.get("relative_path").and_then(Json::as_str);
+    let path = path.ok_or_else(|| Error::field("relative_path", "This field is required."))?;
+    path.parse().map_err(|_| Error::field("relative_path", format!("Relative path is not in canonical form. {path}")))
 }
 
 /// The file with this digest at this path. In one version a path leads to one unit.

@@ -43,7 +43,7 @@ impl Plugin for FilePlugin {
     }
 
     fn version(&self) -> &'static str {
-        "3.115.0"
+        "3.123.1"
     }
 
     fn package(&self) -> (&'static str, &'static str) {

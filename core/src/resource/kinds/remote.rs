@@ -59,7 +59,7 @@ fn fields(policies: &'static [&'static str]) -> Vec<Field> {
     let mut fields = base_fields();
     fields.extend([
         Field::text("name", "A name, unique among all remotes.", "upstream").required(),
-        Field::text("url", "The address to read from.", "http://localhost/file/PULP_MANIFEST").required(),
+        Field::text("url", "The address to read from.", "http://localhost/upstream/").required(),
         Field::labels(),
         Field::choice(
             "policy",

@@ -98,6 +98,9 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
             let upload = find("upload", Target::Kind(Kind::Upload))?;
             let repository = find("repository", Target::Kind(Kind::Repository))?;
             errors.into_result()?;
+            if let Some(content_type) = app.registry.content_type(pulp_type) {
+                content_type.check(&draft)?;
+            }
             let autopublish = match repository {
                 None => false,
                 Some(id) => create_content::check_repository(&app, conn, id, pulp_type)?,

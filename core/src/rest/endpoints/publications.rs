@@ -5,10 +5,9 @@ use serde_json::{Value as Json, json};
 use super::super::answer::Answer;
 use super::super::request::Request;
 use super::super::write::{Holds, exists};
+use crate::db::repositories;
 use crate::error::{Error, Result};
-use crate::id::Id;
 use crate::ops::{configured, distributions};
-use crate::params;
 use crate::resource::{Errors, Kind, Mode, Source, Target};
 
 pub async fn create(mut request: Request) -> Result<Answer> {
@@ -45,7 +44,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             let version = find("repository_version", Target::Kind(Kind::RepositoryVersion), version)?;
             let owner = match (repository, version) {
                 (Some(repository), _) => Some((repository, pulp_type.to_owned())),
-                (None, Some(version)) => Some(owner(conn, version)?),
+                (None, Some(version)) => repositories::owner(conn, version).map(|(id, of, _)| Some((id, of)))?,
                 (None, None) => None,
             };
             if owner.as_ref().is_some_and(|(_, of)| of != pulp_type) {
@@ -69,15 +68,6 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     request.dispatch(&name, "publish", args, Holds::shared(prn.unwrap_or_default())).await
 }
 
-/// A version's repository and its type.
-fn owner(conn: &mut crate::db::Conn, version: Id) -> Result<(Id, String)> {
-    let row = conn.query_one(
-        "SELECT r.id, r.pulp_type FROM repository_version v JOIN repository r ON r.id = v.repository_id WHERE v.id = $1",
-        params![version],
-    )?;
-    Ok((row.get(0)?, row.get(1)?))
-}
-
 pub async fn delete(request: Request) -> Result<Answer> {
     let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
     request
@@ -85,15 +75,11 @@ pub async fn delete(request: Request) -> Result<Answer> {
         .db
         .write(move |conn| {
             exists(conn, &app.registry.resources[at], id)?;
-            let row = conn.query_one(
-                "SELECT v.repository_id FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
-                 WHERE p.id = $1",
-                params![id],
-            )?;
-            conn.execute("DELETE FROM publication WHERE id = $1", params![id])?;
-            distributions::note_repository(&app, conn, row.get(0)?)
+            let (_, repository) = repositories::published(conn, id)?;
+            repositories::delete_publication(conn, id)?;
+            distributions::note_repository(&app, conn, repository)
         })
         .await?;
-    request.app.delivery.distributions_changed();
+    request.app.served_content_changed();
     Ok(Answer::empty(204))
 }

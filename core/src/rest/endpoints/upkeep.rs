@@ -9,6 +9,7 @@ use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
 use super::super::write::Holds;
 use super::versions::repair_fields;
 use crate::auth::policy::{Policy, Verb};
+use crate::db::repositories;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::configured;
@@ -105,7 +106,7 @@ async fn clean_up(mut request: Request) -> Result<Answer> {
     if let Some(hrefs) = draft.get("content_hrefs") {
         let hrefs = texts(Some(hrefs));
         if hrefs.is_empty() {
-            errors.add("content_hrefs", "This list may not be empty.");
+            errors.add("content_hrefs", "Must not be [].");
         }
         let (app, viewpoint) = (request.app.clone(), request.viewpoint());
         let ids = request.app.db.read(move |conn| {
@@ -170,18 +171,13 @@ async fn reclaim(mut request: Request) -> Result<Answer> {
             }
             errors.into_result()?;
             let ids: Vec<Id> = named.into_iter().flatten().collect();
-            let rows = if all {
-                conn.query("SELECT id, pulp_type FROM repository WHERE domain_id = $1", &[scope.domain.into()])?
-            } else {
-                conn.query("SELECT id, pulp_type FROM repository WHERE id = ANY($1)", &[ids.into()])?
-            };
-            let prn = |row: &crate::db::Row| {
-                let resource = app.registry.typed(Kind::Repository, &row.get::<String>(1)?);
+            let types = repositories::types(conn, scope.domain, (!all).then_some(&ids))?;
+            let prn = |(id, pulp_type): (Id, String)| {
+                let resource = app.registry.typed(Kind::Repository, &pulp_type);
                 let resource = resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?;
-                let id: Id = row.get(0)?;
                 Ok((id, resource.prn(id)))
             };
-            let repositories = rows.iter().map(prn).collect::<Result<Vec<_>>>()?;
+            let repositories = types.into_iter().map(prn).collect::<Result<Vec<_>>>()?;
             Ok((repositories, keep.into_iter().flatten().collect::<Vec<Id>>()))
         })
         .await?;

@@ -9,11 +9,10 @@ use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::{Holds, exists};
 use crate::auth::policy::{Policy, Verb};
-use crate::db::Conn;
+use crate::db::repositories;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::{change_version, versions};
-use crate::params;
 use crate::resource::{Clause, Errors, Field, Kind, Mode, Resource};
 
 /// The operations on versions that a type of repositories has.
@@ -120,14 +119,6 @@ fn of_core(request: Request) -> Result<Request> {
 }
 
 /// The version that the path names.
-fn find(conn: &mut Conn, repository: Id, number: i64) -> Result<Id> {
-    let row = conn.query_opt(
-        "SELECT id FROM repository_version WHERE repository_id = $1 AND number = $2",
-        params![repository, number],
-    )?;
-    row.map(|row| row.get(0)).transpose()?.ok_or_else(|| Error::not_found("RepositoryVersion"))
-}
-
 async fn named(request: &Request) -> Result<Id> {
     let (app, at, id, number) = (request.app.clone(), request.resource_at()?, request.id()?, request.number(1)?);
     request
@@ -135,7 +126,7 @@ async fn named(request: &Request) -> Result<Id> {
         .db
         .read(move |conn| {
             exists(conn, &app.registry.resources[at], id)?;
-            find(conn, id, number)
+            repositories::version(conn, id, number)
         })
         .await
 }

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{content, create_content, remote};
 use crate::app::{App, Shared};
 use crate::db::delivery::StoredFile;
 use crate::db::{Conn, artifacts, remotes};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
+use crate::ops::{content, create_content, remote};
 use crate::params;
 use crate::plugin::{Inspection, Unit, UpstreamFile};
 use crate::serve::{Formats, Pulled};
