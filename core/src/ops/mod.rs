@@ -2,6 +2,7 @@
 //! codes nor addresses, and no format.
 
 pub mod change_version;
+pub mod check;
 pub mod configured;
 pub mod content;
 pub mod create_content;
@@ -9,15 +10,21 @@ pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod formats;
+pub mod housekeeping;
 mod kinds;
 pub mod modify;
+pub mod orphans;
 pub mod publish;
 pub mod publish_task;
+pub mod reclaim;
 pub mod remote;
 pub mod remotes;
+mod remove_bytes;
+pub mod repair;
 mod stores;
 pub mod sync;
 mod sync_task;
+pub mod upkeep;
 pub mod versions;
 
 pub use formats::KnownFormats;
