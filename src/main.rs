@@ -47,7 +47,8 @@ fn run(cli: &Cli) -> Result<(), StartError> {
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
-        Verb::Openapi | Verb::Check => Ok(()),
+        Verb::Check => write(&server::check(&config, &plugins::plugins())?),
+        Verb::Openapi => Ok(()),
         Verb::ConfigReference => Ok(()),
     }
 }

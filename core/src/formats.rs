@@ -7,11 +7,11 @@ use serde_json::json;
 
 use crate::app::{App, Shared};
 use crate::db::delivery::StoredFile;
-use crate::db::{Conn, artifacts, remotes};
+use crate::db::{Conn, artifacts};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
-use crate::ops::{content, create_content, remote};
+use crate::ops::{content, create_content, upkeep_tasks};
 use crate::params;
 use crate::plugin::{Inspection, Unit, UpstreamFile};
 use crate::serve::{Formats, Pulled};
@@ -45,9 +45,7 @@ impl Formats for KnownFormats {
 
     async fn downloader(&self, remote: Id) -> Result<Downloader> {
         let app = self.app()?;
-        let row = app.db.read(move |conn| remotes::by_id(conn, remote)).await?;
-        let row = row.ok_or_else(|| Error::not_found("Remote"))?;
-        remote::downloader(&row, &app.secrets, &app.config.allowed_import_paths)
+        upkeep_tasks::downloader(&app, remote).await
     }
 
     async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile> {
@@ -56,6 +54,7 @@ impl Formats for KnownFormats {
         let inspection = Inspection { path: None, file_name: None, size, digests: digests.clone() };
         let plugin = app.registry.plugin(&pulled.pulp_type);
         let unit = plugin.and_then(|plugin| plugin.pulled_unit(&pulled.path, &inspection));
+        let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         app.storage.keep(pulled.staged).await?;
         let shared = app.clone();
         let source = (pulled.remote, pulled.url);
@@ -106,6 +105,7 @@ async fn add_to_repository(app: &Shared, repository: Id, content: Id) -> Result<
     let task = NewTask {
         name: "pulpcore.app.tasks.repository.add_and_remove".into(),
         kind: "modify",
+        kind_if_blocked: None,
         args: json!({
             "repository": repository, "add": [content], "remove": [], "remove_all": false,
             "base_version": null, "overwrite": true,

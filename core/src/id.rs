@@ -26,6 +26,9 @@ pub fn format_instant(instant: Instant) -> String {
 pub struct Id(pub Uuid);
 
 impl Id {
+    /// No object has it, and it sorts before all that objects have.
+    pub const LEAST: Self = Self(Uuid::nil());
+
     #[expect(clippy::new_without_default, reason = "each call gives another value")]
     pub fn new() -> Self {
         Self(Uuid::now_v7())

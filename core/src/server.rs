@@ -50,6 +50,7 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
             }
         });
     }
+    background.spawn(stop_aware(stop.clone(), upkeep(app.clone())));
     let presences = announce(&app).await?;
     let server = http(&app, listener)?;
     println!("listening on http://{address}");
@@ -95,10 +96,32 @@ fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
     Ok(server.map_err(Error::internal)?.run())
 }
 
+/// Removes what time has made superfluous.
+async fn upkeep(app: Shared) {
+    let mut ticks = interval(UPKEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ops::keep_house(&app).await {
+            tracing::warn!(%error, "upkeep failed and is tried again");
+        }
+    }
+}
+
 /// Brings the database's schema up to date.
 pub fn migrate(config: &Config, plugins: &Plugins) -> Result<(), StartError> {
     config.prepare_data_dir()?;
     runtime()?.block_on(async { Ok(open_database(config, plugins).await.map(drop)?) })
+}
+
+/// Compares the database with the store and reports what does not fit; changes nothing.
+pub fn check(config: &Config, plugins: &Plugins) -> Result<String, StartError> {
+    install_tls_provider();
+    runtime()?.block_on(async {
+        let db = open_database(config, plugins).await?;
+        let storage = Storage::open(&storage_config(config)?).await?;
+        Ok(ops::check::check(&db, &storage).await?.to_string())
+    })
 }
 
 /// Gives a user a new password.

@@ -57,6 +57,20 @@ CREATE TABLE artifact (
 );
 CREATE INDEX artifact_created ON artifact (created);
 
+-- Bytes that are being put into the store, before there is a row for them; written where several processes
+-- share the store.
+CREATE TABLE artifact_arrival (
+    id uuid NOT NULL,
+    sha256 text NOT NULL,
+    expires timestamptz NOT NULL,
+    PRIMARY KEY (sha256, id)
+);
+
+-- Bytes whose artifact was deleted and which are to be removed from the store.
+CREATE TABLE artifact_removal (
+    sha256 text PRIMARY KEY
+);
+
 CREATE TABLE content (
     id uuid PRIMARY KEY,
     domain_id uuid NOT NULL REFERENCES domain (id),

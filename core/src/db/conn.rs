@@ -20,6 +20,8 @@ pub enum Lock {
     BasePaths,
     /// Who claims the next task.
     Queue,
+    /// Bytes are being announced (shared) or removed.
+    Arrivals,
 }
 
 impl Conn {

@@ -4,6 +4,8 @@
 //! returns. On SQLite one thread writes and groups what waits into one commit; on PostgreSQL every write is
 //! a transaction of its own on a pooled connection. Nothing here knows HTTP or roles.
 
+mod arrivals;
+pub mod artifact_bytes;
 pub mod artifacts;
 mod conn;
 pub mod content;
@@ -13,6 +15,7 @@ pub mod lazy;
 pub mod listen;
 pub mod listing;
 mod migrate;
+pub mod orphans;
 mod postgres;
 pub mod publications;
 pub mod queue;
@@ -31,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use arrivals::Announced;
 pub use conn::{Conn, Lock};
 pub use migrate::{CORE, Migrations};
 pub use value::{FromValue, Row, Value};
@@ -51,6 +55,7 @@ pub enum Address {
 pub struct Db {
     reads: r2d2::Pool<conn::Manager>,
     writer: Option<Arc<sqlite::Writer>>,
+    arrivals: Arc<arrivals::Arrivals>,
 }
 
 impl Db {
@@ -74,7 +79,7 @@ impl Db {
             }
         };
         let reads = reads.build(conn::Manager(address.clone())).map_err(|cause| cannot(&cause))?;
-        Ok(Self { reads, writer })
+        Ok(Self { reads, writer, arrivals: Arc::default() })
     }
 
     /// Brings the schema up to date; safe to call from several hosts at once.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::content::{self, StoredUnit};
 use super::{change_version, publish_task};
 use crate::app::{App, Shared};
-use crate::db::{Conn, artifacts, repositories, uploads};
+use crate::db::{Announced, Conn, artifacts, repositories, uploads};
 use crate::download::{Downloader, RemoteSettings, Wanted};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
@@ -130,8 +130,8 @@ pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Res
 pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let mut job: Job = serde_json::from_value(args).map_err(Error::internal)?;
-        let new = match (job.file.take(), job.upload, &job.url) {
-            (Some(file), ..) => file,
+        let (new, _announced) = match (job.file.take(), job.upload, &job.url) {
+            (Some(file), ..) => waited(&app, file).await?,
             (None, Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?).await?,
             (None, None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?).await?,
             (None, None, None) => return Err(Error::internal("a task without a file")),
@@ -192,12 +192,23 @@ async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
 }
 
 /// Inspects a staged file and keeps it.
-async fn unit_of(app: &Shared, job: &Job, staged: Staged) -> Result<NewUnit> {
+async fn unit_of(app: &Shared, job: &Job, staged: Staged) -> Result<(NewUnit, Announced)> {
     let (size, digests) = (staged.size, staged.digests.clone());
     let inspection = Inspection { path: None, file_name: None, size, digests: digests.clone() };
     let unit = content_type(app, &job.r#type)?.inspect(&inspection, &job.given).await?;
+    let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
     app.storage.keep(staged).await?;
-    Ok(NewUnit { unit, size, digests })
+    Ok((NewUnit { unit, size, digests }, announced))
+}
+
+/// A file that was kept by the request, whose task had to wait: nothing held its bytes meanwhile.
+async fn waited(app: &Shared, file: NewUnit) -> Result<(NewUnit, Announced)> {
+    let sha256 = &file.digests.sha256;
+    let announced = app.db.announce(std::slice::from_ref(sha256)).await?;
+    if app.storage.size(sha256).await? != Some(file.size) {
+        return Err(Error::Conflict(format!("the file {sha256} was cleaned up while the task waited")));
+    }
+    Ok((file, announced))
 }
 
 /// The task that makes an artifact of an upload.
@@ -215,6 +226,7 @@ pub fn run_commit(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'s
         if !known.is_empty() {
             return Err(Error::non_field(format!("Artifact with sha256 checksum of '{stated}' already exists.")));
         }
+        let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         app.storage.keep(staged).await?;
         let fence = context.clone();
         let artifact = app

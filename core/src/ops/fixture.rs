@@ -3,15 +3,10 @@
 
 use serde_json::json;
 
-use crate::db::{Address, Conn, Db, Migrations, sqlite_file};
+use crate::db::{Address, CORE, Conn, Db, sqlite_file};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
-
-const CORE: Migrations = Migrations {
-    component: "core",
-    steps: &[("0001_initial", include_str!("../../../migrations/core/0001_initial.sql"))],
-};
 
 pub(crate) struct Fixture {
     pub db: Db,
@@ -62,15 +57,8 @@ impl Fixture {
 
     /// A file repository without any version.
     pub fn repository(&self) -> Id {
-        let (id, domain) = (Id::new(), self.domain);
-        self.write(move |conn| {
-            conn.execute(
-                "INSERT INTO repository (id, domain_id, created, updated, pulp_type, name, labels, next_version,
-                     user_hidden, details) VALUES ($1, $2, $3, $3, 'file.file', $4, $5, 0, FALSE, $5)",
-                params![id, domain, now(), id.to_string(), json!({})],
-            )
-        });
-        id
+        let domain = self.domain;
+        self.write(move |conn| repository(conn, domain))
     }
 
     /// A unit of one file without bytes; its path is its unique key too.
@@ -124,7 +112,17 @@ impl Fixture {
     }
 }
 
-fn unit(conn: &mut Conn, domain: Id, content_type: &str, path: &str) -> Result<Id> {
+pub(crate) fn repository(conn: &mut Conn, domain: Id) -> Result<Id> {
+    let id = Id::new();
+    conn.execute(
+        "INSERT INTO repository (id, domain_id, created, updated, pulp_type, name, labels, next_version,
+             user_hidden, details) VALUES ($1, $2, $3, $3, 'file.file', $4, $5, 0, FALSE, $5)",
+        params![id, domain, now(), id.to_string(), json!({})],
+    )?;
+    Ok(id)
+}
+
+pub(crate) fn unit(conn: &mut Conn, domain: Id, content_type: &str, path: &str) -> Result<Id> {
     let id = Id::new();
     conn.execute(
         "INSERT INTO content (id, domain_id, created, updated, pulp_type, labels, timestamp_of_interest, repo_key)

@@ -2,22 +2,31 @@
 //! codes nor addresses, and no format.
 
 pub mod change_version;
+pub mod check;
 pub mod configured;
 pub mod content;
 pub mod create_content;
 pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod housekeeping;
 mod kinds;
 pub mod modify;
+pub mod orphans;
 pub mod publish;
 pub mod publish_task;
+pub mod reclaim;
 pub mod remote;
 pub mod remotes;
+mod remove_bytes;
+pub mod repair;
 mod stores;
 pub mod sync;
 mod sync_task;
+pub mod upkeep;
+pub mod upkeep_tasks;
 pub mod versions;
 
 pub use kinds::task_kinds;
 pub use stores::Stores;
+pub use upkeep_tasks::keep_house;

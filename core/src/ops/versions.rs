@@ -2,7 +2,7 @@
 //! caller's transaction; nobody else may change the repository meanwhile (its reservation sees to that).
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use crate::db::Conn;
 use crate::db::versions::{self as rows, BEFORE_FIRST, Clash, Draft, Version};

@@ -76,6 +76,7 @@ impl PublicationWriter {
             return Err(Error::Conflict(format!("the publication has two files at `{path}`")));
         }
         let (size, digests, domain) = (staged.size, staged.digests.clone(), self.domain);
+        let _announced = self.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         self.storage.keep(staged).await?;
         self.metadata.push((path, digests.sha256.clone()));
         self.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;

@@ -36,6 +36,7 @@ impl Request {
         let task = NewTask {
             name: name.to_owned(),
             kind,
+            kind_if_blocked: (kind == "content_create").then_some("content_create_and_publish"),
             args,
             exclusive: holds.exclusive,
             shared: holds.shared,

@@ -302,6 +302,7 @@ async fn into_memory(staged: Staged) -> Result<Bytes> {
 /// The bytes first, then the rows that point at them.
 async fn keep(inner: &Inner, content_artifact: Id, staged: Staged) -> Result<StoredFile> {
     let (size, digests) = (staged.size, staged.digests.clone());
+    let _announced = inner.db.announce(std::slice::from_ref(&digests.sha256)).await?;
     inner.storage.keep(staged).await?;
     inner
         .db

@@ -131,6 +131,13 @@ impl Delivery {
         })))
     }
 
+    /// To be called after artifacts were deleted whose content stays: what paths lead to is looked up anew.
+    pub fn files_left(&self) {
+        self.0.paths.invalidate_all();
+        self.0.bodies.invalidate_all();
+        self.distributions_changed();
+    }
+
     /// To be called after each transaction that touched distributions, publications or versions: from then
     /// on no answer follows the old state. Without a wait.
     pub fn distributions_changed(&self) {

@@ -45,14 +45,14 @@ impl Queue {
         }
     }
 
-    fn seal(&self, task: &NewTask) -> Result<String> {
-        (self.parts.sealing.seal)(&json!({ "kind": task.kind, "args": task.args }))
+    fn seal(&self, kind: &str, task: &NewTask) -> Result<String> {
+        (self.parts.sealing.seal)(&json!({ "kind": kind, "args": task.args }))
     }
 }
 
 async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     let row = app.queue.row(&task);
-    let (id, payload) = (row.id, app.queue.seal(&task)?);
+    let (id, payload) = (row.id, app.queue.seal(task.kind, &task)?);
     let add = move |conn: &mut Conn| {
         row.reservations.lock(conn)?;
         let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
@@ -78,7 +78,12 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
         row.reservations.lock(conn)?;
         if row.reservations.are_blocked(conn)? {
             // Whoever blocks it lets it go when it ends, and wakes the workers.
-            return queue::insert_waiting(conn, &row, body_app.queue.seal(&task)?, None);
+            return queue::insert_waiting(
+                conn,
+                &row,
+                body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?,
+                None,
+            );
         }
         let started = now();
         let mut short = ShortTask::new(row.id, &task.cid, task.created_by);

@@ -69,6 +69,8 @@ pub struct NewTask {
     pub name: String,
     /// Which [`TaskKind`].
     pub kind: &'static str,
+    /// The kind it becomes when it has to wait, where that makes a difference.
+    pub kind_if_blocked: Option<&'static str>,
     pub args: Json,
     /// What no other task may hold meanwhile.
     pub exclusive: Vec<String>,

@@ -97,6 +97,8 @@ impl Pipeline<'_> {
         };
         let rows: Vec<_> = bulk.iter().map(|(_, _, staged)| (staged.size, staged.digests.clone())).collect();
         let found = bulk.iter().map(|(unit, file, staged)| (*unit, *file, staged.digests.sha256.clone())).collect();
+        let digests: Vec<_> = rows.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+        let _announced = self.stores.db.announce(&digests).await?;
         self.stores.storage.keep_all(bulk.into_iter().map(|(_, _, staged)| staged).collect()).await?;
         let domain = self.stores.domain;
         self.stores.db.write(move |conn| artifacts::insert_all(conn, domain, &rows)).await?;

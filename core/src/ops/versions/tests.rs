@@ -10,7 +10,7 @@ use crate::ops::fixture::Fixture;
 use crate::ops::modify::{Modification, Remove, modify};
 use crate::params;
 
-pub(super) const FILES: RepositoryKind = RepositoryKind { content_types: &["file.file"], publishes: true };
+pub(crate) const FILES: RepositoryKind = RepositoryKind { content_types: &["file.file"], publishes: true };
 
 impl Fixture {
     fn repository_with_version(&self) -> Id {
@@ -54,7 +54,7 @@ impl Fixture {
     }
 }
 
-pub(super) fn change(repository: Id, remove: &[Id], add: &[Id]) -> Modification {
+pub(crate) fn change(repository: Id, remove: &[Id], add: &[Id]) -> Modification {
     let (remove, add) = (Remove::Units(remove.to_vec()), add.to_vec());
     Modification { repository, base_version: None, remove, add, overwrite: Overwrite::Allowed }
 }

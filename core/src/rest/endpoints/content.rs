@@ -9,6 +9,7 @@ use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::Holds;
 use crate::auth::policy::Verb;
+use crate::db::Announced;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::{configured, create_content};
@@ -144,6 +145,8 @@ pub async fn create(mut request: Request) -> Result<Answer> {
         let app = request.app.clone();
         holds.exclusive.push(request.app.db.read(move |conn| create_content::repository_prn(&app, conn, id)).await?);
     }
+    // Held until the task has made the rows, or waits.
+    let _announced;
     let kind = match wanted.origin {
         Origin::Upload(id) => {
             holds.exclusive.push(crate::id::prn("core", "upload", id));
@@ -158,20 +161,22 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             "content_from_url"
         }
         origin @ (Origin::File(_) | Origin::Artifact(_)) => {
-            args["file"] = json!(unit_of(&request, pulp_type, origin, &wanted.draft).await?);
+            let (unit, held) = unit_of(&request, pulp_type, origin, &wanted.draft).await?;
+            args["file"] = json!(unit);
+            _announced = held;
             if wanted.autopublish { "content_create_and_publish" } else { "content_create" }
         }
     };
     request.dispatch("pulpcore.app.tasks.base.general_create", kind, args, holds).await
 }
 
-/// Keeps the file, if there is one, and makes a unit of it.
+/// Keeps the file, if there is one, and makes a unit of it. The bytes stay while the announcement is held.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
     origin: Origin,
     given: &Map<String, Json>,
-) -> Result<create_content::NewUnit> {
+) -> Result<(create_content::NewUnit, Announced)> {
     let app = &request.app;
     let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
     match origin {
@@ -183,15 +188,19 @@ async fn unit_of(
                 digests: file.staged.digests.clone(),
             };
             let unit = content_type.inspect(&inspection, given).await?;
+            let announced = app.db.announce(std::slice::from_ref(&inspection.digests.sha256)).await?;
             app.storage.keep(file.staged).await?;
-            Ok(create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+            Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
         }
         Origin::Artifact(id) => {
             let (size, digests) = app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
+            let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+            // Between the look at the row and the announcement the artifact may have gone.
+            app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
             let path = app.storage.local_path(&digests.sha256);
             let inspection = Inspection { path, file_name: None, size, digests };
             let unit = content_type.inspect(&inspection, given).await?;
-            Ok(create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests })
+            Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
         }
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
@@ -205,7 +214,7 @@ async fn upload(mut request: Request) -> Result<Answer> {
     }
     let at = request.resource_at()?;
     let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
-    let new = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
+    let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
     let labels = wanted.draft.get("pulp_labels").cloned();
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request

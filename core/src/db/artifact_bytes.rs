@@ -1,0 +1,195 @@
+//! Artifacts as bytes: which nobody uses, which are on their way in or out, which can be fetched again.
+
+use super::{Conn, Row, Value};
+use crate::error::{Error, Result};
+use crate::id::{Id, Instant, Sha256};
+use crate::params;
+
+/// The part of an artifact that the store can be compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredArtifact {
+    pub id: Id,
+    pub sha256: Sha256,
+    pub size: u64,
+}
+
+/// Where the bytes of an artifact came from.
+#[derive(Clone, Debug)]
+pub struct SourceRow {
+    pub remote: Id,
+    pub url: String,
+}
+
+/// Nothing refers to artifact `a`.
+const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artifact_id = a.id)
+    AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)";
+
+/// Ids of unused artifacts that were last of interest no later than `before`, by id from `after` on.
+pub fn unused(conn: &mut Conn, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
+    let rows = conn.query(
+        &format!(
+            "SELECT a.id FROM artifact a WHERE a.id > $1 AND a.timestamp_of_interest <= $2 AND {UNUSED}
+             ORDER BY a.id LIMIT $3"
+        ),
+        params![after.unwrap_or(Id::LEAST), before, limit],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Deletes those of the artifacts that are unused and were last of interest no later than `before`, and
+/// puts their bytes down for removal. Returns how many.
+pub fn delete_unused(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u64> {
+    let rows = conn.query(
+        &format!(
+            "DELETE FROM artifact WHERE id IN (SELECT a.id FROM artifact a
+                 WHERE a.id = ANY($1) AND a.timestamp_of_interest <= $2 AND {UNUSED}) RETURNING sha256"
+        ),
+        params![ids.to_vec(), before],
+    )?;
+    let digests: Vec<Vec<Value>> =
+        rows.iter().map(|row| Ok(vec![row.get::<String>(0)?.into()])).collect::<Result<_>>()?;
+    conn.insert_ignoring("artifact_removal", &["sha256"], &digests)?;
+    Ok(digests.len() as u64)
+}
+
+/// Bytes put down for removal, by digest from `after` on.
+pub fn removals(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Sha256>> {
+    let rows = conn.query(
+        "SELECT sha256 FROM artifact_removal WHERE sha256 > $1 ORDER BY sha256 LIMIT $2",
+        params![after, limit],
+    )?;
+    digests(&rows)
+}
+
+/// Those of the digests that no artifact has and no process has announced.
+pub fn removable(conn: &mut Conn, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
+    let rows = conn.query(
+        "SELECT r.sha256 FROM artifact_removal r WHERE r.sha256 = ANY($1)
+             AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.sha256 = r.sha256)
+             AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)",
+        params![texts(of), now],
+    )?;
+    digests(&rows)
+}
+
+/// Strikes removals that were carried out, and those of bytes that an artifact has again.
+pub fn strike_removals(conn: &mut Conn, removed: &[Sha256], looked_at: &[Sha256]) -> Result<()> {
+    conn.execute("DELETE FROM artifact_removal WHERE sha256 = ANY($1)", params![texts(removed)])?;
+    conn.execute(
+        "DELETE FROM artifact_removal WHERE sha256 = ANY($1)
+             AND EXISTS (SELECT 1 FROM artifact a WHERE a.sha256 = artifact_removal.sha256)",
+        params![texts(looked_at)],
+    )?;
+    Ok(())
+}
+
+/// Notes under `id` that these bytes are about to be put into the store.
+pub fn announce(conn: &mut Conn, id: Id, of: &[Sha256], expires: Instant) -> Result<()> {
+    let rows: Vec<Vec<Value>> = of.iter().map(|sha256| vec![id.into(), sha256.into(), expires.into()]).collect();
+    conn.insert_ignoring("artifact_arrival", &["id", "sha256", "expires"], &rows)?;
+    Ok(())
+}
+
+/// Forgets what was announced under `id`.
+pub fn withdraw(conn: &mut Conn, id: Id, of: &[Sha256]) -> Result<()> {
+    conn.execute("DELETE FROM artifact_arrival WHERE sha256 = ANY($2) AND id = $1", params![id, texts(of)])?;
+    Ok(())
+}
+
+/// Forgets announcements of processes that ended before they could.
+pub fn expire_announcements(conn: &mut Conn, now: Instant) -> Result<u64> {
+    conn.execute("DELETE FROM artifact_arrival WHERE expires <= $1", params![now])
+}
+
+/// Artifacts by id from `after` on.
+pub fn page(conn: &mut Conn, after: Option<Id>, limit: i64) -> Result<Vec<StoredArtifact>> {
+    let rows = conn.query(
+        "SELECT id, sha256, size FROM artifact WHERE id > $1 ORDER BY id LIMIT $2",
+        params![after.unwrap_or(Id::LEAST), limit],
+    )?;
+    rows.iter().map(read).collect()
+}
+
+/// The artifacts with these digests.
+pub fn with_digests(conn: &mut Conn, of: &[Sha256]) -> Result<Vec<StoredArtifact>> {
+    let rows = conn.query("SELECT id, sha256, size FROM artifact WHERE sha256 = ANY($1)", params![texts(of)])?;
+    rows.iter().map(read).collect()
+}
+
+/// Units of a version by id from `after` on.
+pub fn units_of_version(conn: &mut Conn, version: Id, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+    let version = super::versions::version(conn, version)?;
+    let rows = conn.query(
+        "SELECT content_id FROM repository_content WHERE repository_id = $1 AND content_id > $2
+             AND version_added <= $3 AND (version_removed IS NULL OR version_removed > $3)
+         ORDER BY content_id LIMIT $4",
+        params![version.repository, after.unwrap_or(Id::LEAST), version.number, limit],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Units that are or were in a repository, by id from `after` on; a unit that came twice comes once.
+pub fn units_of_repository(conn: &mut Conn, repository: Id, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+    let rows = conn.query(
+        "SELECT DISTINCT content_id FROM repository_content WHERE repository_id = $1 AND content_id > $2
+         ORDER BY content_id LIMIT $3",
+        params![repository, after.unwrap_or(Id::LEAST), limit],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The artifacts these units are made of.
+pub fn of_units(conn: &mut Conn, units: &[Id]) -> Result<Vec<StoredArtifact>> {
+    let rows = conn.query(
+        "SELECT DISTINCT a.id, a.sha256, a.size FROM content_artifact u CROSS JOIN artifact a
+         WHERE u.content_id = ANY($1) AND a.id = u.artifact_id",
+        params![units.to_vec()],
+    )?;
+    rows.iter().map(read).collect()
+}
+
+/// Where an artifact's bytes can be fetched, those without a recent failure first.
+pub fn sources(conn: &mut Conn, artifact: Id) -> Result<Vec<SourceRow>> {
+    let rows = conn.query(
+        "SELECT DISTINCT r.remote_id, r.url, r.failed_at IS NOT NULL AS failed
+         FROM content_artifact u CROSS JOIN remote_artifact r
+         WHERE u.artifact_id = $1 AND r.content_artifact_id = u.id ORDER BY failed",
+        params![artifact],
+    )?;
+    rows.iter().map(|row| Ok(SourceRow { remote: row.get(0)?, url: row.get(1)? })).collect()
+}
+
+/// Takes the artifacts away from those of the units that can be fetched again and are in no repository
+/// but `repositories` and in no version of `kept`. Returns the artifacts.
+pub fn release(conn: &mut Conn, units: &[Id], repositories: &[Id], kept: &[Id]) -> Result<Vec<Id>> {
+    let rows = conn.query(
+        "SELECT u.id, u.artifact_id FROM content_artifact u
+         WHERE u.content_id = ANY($1) AND u.artifact_id IS NOT NULL
+             AND EXISTS (SELECT 1 FROM remote_artifact r WHERE r.content_artifact_id = u.id)
+             AND NOT EXISTS (SELECT 1 FROM repository_content o
+                 WHERE o.content_id = u.content_id AND o.repository_id <> ALL($2))
+             AND NOT EXISTS (SELECT 1 FROM repository_content k CROSS JOIN repository_version v
+                 WHERE k.content_id = u.content_id AND v.repository_id = k.repository_id AND v.id = ANY($3)
+                     AND k.version_added <= v.number AND (k.version_removed IS NULL OR k.version_removed > v.number))",
+        params![units.to_vec(), repositories.to_vec(), kept.to_vec()],
+    )?;
+    let files: Vec<Id> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+    conn.execute("UPDATE content_artifact SET artifact_id = NULL WHERE id = ANY($1)", params![files])?;
+    let mut artifacts: Vec<Id> = rows.iter().map(|row| row.get(1)).collect::<Result<_>>()?;
+    artifacts.sort_unstable();
+    artifacts.dedup();
+    Ok(artifacts)
+}
+
+fn read(row: &Row) -> Result<StoredArtifact> {
+    let size = u64::try_from(row.get::<i64>(2)?).map_err(Error::internal)?;
+    Ok(StoredArtifact { id: row.get(0)?, sha256: row.get(1)?, size })
+}
+
+fn digests(rows: &[Row]) -> Result<Vec<Sha256>> {
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn texts(digests: &[Sha256]) -> Vec<String> {
+    digests.iter().map(ToString::to_string).collect()
+}

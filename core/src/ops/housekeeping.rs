@@ -1,0 +1,71 @@
+//! What has to be done from time to time whether anybody asks or not. Each function does one thing, in
+//! short writes, and says how many it removed; a time of zero means that they are kept.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::Stores;
+use super::remove_bytes::remove_bytes;
+use crate::db::tasks::{self, Purged, State};
+use crate::db::{Db, artifact_bytes, orphans};
+use crate::error::Result;
+use crate::id::{Instant, now};
+
+/// Rows per slice.
+const SLICE: i64 = 200;
+
+/// Removes uploads that nobody has written to for so long (`upload_protection_time`).
+pub async fn expire_uploads(stores: &Stores, kept: Duration) -> Result<u64> {
+    let Some(before) = time_before(kept) else { return Ok(0) };
+    let mut count = 0;
+    loop {
+        let uploads = stores.db.write(move |conn| orphans::delete_uploads(conn, before, SLICE)).await?;
+        if uploads.is_empty() {
+            return Ok(count);
+        }
+        for upload in uploads {
+            stores.storage.drop_upload(upload).await?;
+            count += 1;
+        }
+    }
+}
+
+/// Removes files of the staging folder of this host that are so old (`tmpfile_protection_time`).
+pub async fn sweep_staging(stores: &Stores, kept: Duration) -> Result<u64> {
+    if kept.is_zero() { Ok(0) } else { stores.storage.sweep_staging(kept).await }
+}
+
+/// Removes tasks that ended so long ago (`task_protection_time`).
+pub async fn expire_tasks(db: &Db, kept: Duration) -> Result<u64> {
+    let Some(finished_before) = time_before(kept) else { return Ok(0) };
+    let states = State::ALL.into_iter().filter(|state| state.is_final()).collect();
+    let purged = Purged { finished_before, states, created_by: None };
+    let mut count = 0;
+    loop {
+        let purged = purged.clone();
+        let slice = db.write(move |conn| tasks::purge(conn, &purged, SLICE)).await?;
+        if slice.tasks == 0 {
+            return Ok(count);
+        }
+        count += slice.tasks;
+    }
+}
+
+/// Forgets the former publications of distributions whose grace period is over.
+pub async fn expire_publications(db: &Db) -> Result<u64> {
+    db.write(|conn| orphans::expire_publications(conn, now())).await
+}
+
+/// Removes the bytes of deleted artifacts that were left when a process ended or bytes were on their way.
+pub async fn finish_removals(stores: &Stores) -> Result<u64> {
+    stores.db.write(|conn| artifact_bytes::expire_announcements(conn, now())).await?;
+    remove_bytes(stores).await
+}
+
+fn time_before(kept: Duration) -> Option<Instant> {
+    if kept.is_zero() {
+        return None;
+    }
+    TimeDelta::from_std(kept).ok().and_then(|kept| now().checked_sub_signed(kept))
+}

@@ -1,0 +1,143 @@
+//! The tasks that look after content and bytes: orphans, repair, reclaiming of space; and what is done
+//! without being asked.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::publish_task::stores;
+use super::reclaim::{Reclaim, reclaim};
+use super::upkeep::{Count, Part};
+use super::{housekeeping, orphans, remote, repair};
+use crate::app::Shared;
+use crate::db::remotes;
+use crate::download::Downloader;
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::tasks::{Progress, TaskContext};
+
+#[derive(Debug, Deserialize)]
+struct CleanUp {
+    /// None: as configured.
+    minutes: Option<i64>,
+    content: Option<Vec<Id>>,
+}
+
+/// Turns the counts of a long verb into progress reports, and its task's cancelation into an error.
+struct Reports {
+    context: TaskContext,
+    by_code: Mutex<HashMap<&'static str, Progress>>,
+}
+
+impl Reports {
+    fn new(context: &TaskContext) -> Self {
+        Self { context: context.clone(), by_code: Mutex::default() }
+    }
+
+    fn hear(&self, part: &'static Part, count: Count) -> Result<()> {
+        self.context.check()?;
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let mut by_code = self.by_code.lock().unwrap_or_else(PoisonError::into_inner);
+        let progress = by_code.entry(part.code).or_insert_with(|| self.context.progress(part.message, part.code, None));
+        progress.set_done(number(count.done));
+        if let Some(total) = count.total {
+            progress.set_total(number(total));
+        }
+        Ok(())
+    }
+}
+
+/// Deletes orphans.
+pub fn clean_up(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: CleanUp = serde_json::from_value(args).map_err(Error::internal)?;
+        let protected = match job.minutes {
+            Some(minutes) => TimeDelta::try_minutes(minutes).unwrap_or(TimeDelta::MAX),
+            None => TimeDelta::from_std(app.config.orphan_protection_time).unwrap_or(TimeDelta::MAX),
+        };
+        let before = now().checked_sub_signed(protected).unwrap_or_default();
+        let scope = job.content.map_or(orphans::Scope::All, orphans::Scope::Units);
+        let reports = Reports::new(&context);
+        orphans::clean_up(&stores(&app)?, &scope, before, &|part, count| reports.hear(part, count)).await?;
+        app.served_content_changed();
+        Ok(Json::Null)
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Repair {
+    /// None: everything.
+    version: Option<Id>,
+    verify_checksums: bool,
+}
+
+/// Looks for damaged files and fetches them again.
+pub fn run_repair(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: Repair = serde_json::from_value(args).map_err(Error::internal)?;
+        let scope = job.version.map_or(repair::Scope::All, repair::Scope::Version);
+        let look = if job.verify_checksums { repair::Look::Digests } else { repair::Look::Presence };
+        let reports = Reports::new(&context);
+        let shared = app.clone();
+        let downloaders = move |remote: Id| -> BoxFuture<'_, Result<Downloader>> {
+            let app = shared.clone();
+            Box::pin(async move { downloader(&app, remote).await })
+        };
+        repair::repair(&stores(&app)?, scope, look, &downloaders, &|part, count| reports.hear(part, count)).await?;
+        Ok(Json::Null)
+    })
+}
+
+/// A downloader with the settings of a remote.
+pub async fn downloader(app: &Shared, id: Id) -> Result<Downloader> {
+    let row = app.db.read(move |conn| remotes::by_id(conn, id)).await?;
+    let row = row.ok_or_else(|| Error::not_found("Remote"))?;
+    remote::downloader(&row, &app.secrets, &app.config.allowed_import_paths)
+}
+
+#[derive(Debug, Deserialize)]
+struct ReclaimJob {
+    repositories: Vec<Id>,
+    keep: Vec<Id>,
+}
+
+/// Deletes files that can be fetched again.
+pub fn run_reclaim(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: ReclaimJob = serde_json::from_value(args).map_err(Error::internal)?;
+        let wanted = Reclaim { repositories: job.repositories, kept_versions: job.keep };
+        let reports = Reports::new(&context);
+        reclaim(&stores(&app)?, &wanted, &|part, count| reports.hear(part, count)).await?;
+        app.delivery.files_left();
+        Ok(Json::Null)
+    })
+}
+
+/// What is done once a minute without being asked. Each part is tried, whatever became of the others.
+pub async fn keep_house(app: &Shared) -> Result<()> {
+    let (stores, config) = (stores(app)?, &app.config);
+    let results = [
+        housekeeping::expire_publications(&app.db).await,
+        if config.upload_protection_time.is_zero() {
+            Ok(0)
+        } else {
+            housekeeping::expire_uploads(&stores, config.upload_protection_time).await
+        },
+        if config.tmpfile_protection_time.is_zero() {
+            Ok(0)
+        } else {
+            housekeeping::sweep_staging(&stores, config.tmpfile_protection_time).await
+        },
+        if config.task_protection_time.is_zero() {
+            Ok(0)
+        } else {
+            housekeeping::expire_tasks(&app.db, config.task_protection_time).await
+        },
+        housekeeping::finish_removals(&stores).await,
+    ];
+    results.into_iter().collect::<Result<Vec<_>>>().map(drop)
+}
