@@ -24,31 +24,37 @@ fn range(folder: &str) -> (String, String) {
     }
 }
 
-/// Whether anything lies below `folder`, which is empty for the root and else ends with `/`.
+/// Whether anything lies below `folder`, which is empty for the root and else ends with `/`. A name that
+/// is nowhere a folder, the usual case of a wrong path, costs one statement.
 pub fn is_folder(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
     let (start, end) = range(folder);
-    let versions = match tree {
-        Tree::Publications(ids) => {
-            let listed = conn.query_opt(
-                "SELECT 1 FROM published_metadata WHERE publication_id = ANY($1)
-                   AND relative_path >= $2 AND relative_path < $3
-                 UNION ALL
-                 SELECT 1 FROM published_artifact WHERE publication_id = ANY($1)
-                   AND relative_path >= $2 AND relative_path < $3 LIMIT 1",
-                params![ids.clone(), start.clone(), end.clone()],
-            )?;
-            if listed.is_some() {
-                return Ok(true);
-            }
+    let (ids, versions) = match tree {
+        Tree::Publications(ids) => (
+            ids.clone(),
             "SELECT v.repository_id, v.number FROM publication p
-             JOIN repository_version v ON v.id = p.repository_version_id WHERE p.id = ANY($1) AND p.pass_through"
+             JOIN repository_version v ON v.id = p.repository_version_id WHERE p.id = ANY($1) AND p.pass_through",
+        ),
+        Tree::Version(id) => {
+            (vec![*id], "SELECT v.repository_id, v.number FROM repository_version v WHERE v.id = ANY($1)")
         }
-        Tree::Version(_) => "SELECT v.repository_id, v.number FROM repository_version v WHERE v.id = ANY($1)",
     };
-    let ids = match tree {
-        Tree::Publications(ids) => ids.clone(),
-        Tree::Version(id) => vec![*id],
-    };
+    let somewhere = conn.query_opt(
+        "SELECT kind FROM (SELECT 0 AS kind FROM published_metadata
+             WHERE publication_id = ANY($1) AND relative_path >= $2 AND relative_path < $3 LIMIT 1) m
+         UNION ALL
+         SELECT kind FROM (SELECT 0 AS kind FROM published_artifact
+             WHERE publication_id = ANY($1) AND relative_path >= $2 AND relative_path < $3 LIMIT 1) p
+         UNION ALL
+         SELECT kind FROM (SELECT 1 AS kind FROM content_artifact
+             WHERE relative_path >= $2 AND relative_path < $3 LIMIT 1) c
+         ORDER BY 1 LIMIT 1",
+        params![ids.clone(), start.clone(), end.clone()],
+    )?;
+    match somewhere.map(|row| row.get::<i64>(0)).transpose()? {
+        None => return Ok(false),
+        Some(0) => return Ok(true),
+        Some(_) => {}
+    }
     for version in conn.query(versions, params![ids])? {
         if version_has(conn, &version, &start, &end)? {
             return Ok(true);
