@@ -138,7 +138,11 @@ pub(crate) fn unit(conn: &mut Conn, domain: Id, content_type: &str, path: &str) 
 
 impl Created {
     fn server_does(&self, sql: &str) {
-        postgres::Client::connect(&self.server, postgres::NoTls).unwrap().batch_execute(sql).unwrap();
+        // On a thread of its own: the driver refuses to run on one of a runtime.
+        std::thread::scope(|scope| {
+            let work = || postgres::Client::connect(&self.server, postgres::NoTls).unwrap().batch_execute(sql).unwrap();
+            scope.spawn(work).join().unwrap();
+        });
     }
 }
 

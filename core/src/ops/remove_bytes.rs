@@ -1,6 +1,7 @@
 //! Removes bytes that were put down for removal; why this is safe stands in `db/arrivals.rs`.
 
 use futures_util::{StreamExt, TryStreamExt};
+use tokio::runtime::Handle;
 
 use super::Stores;
 use crate::db::{Conn, Lock, artifact_bytes};
@@ -29,8 +30,8 @@ pub async fn remove_bytes(stores: &Stores) -> Result<u64> {
 async fn remove_slice(stores: &Stores, slice: Vec<Sha256>) -> Result<u64> {
     let _alone = stores.db.exclude_arrivals(&slice).await;
     if !stores.db.is_embedded() {
-        let (storage, runtime) = (stores.storage.clone(), tokio::runtime::Handle::current());
-        return stores.db.write(move |conn| runtime.block_on(remove_alone(conn, &storage, &slice))).await;
+        let (storage, runtime) = (stores.storage.clone(), Handle::current());
+        return stores.db.write(move |conn| remove_alone(conn, &storage, &runtime, &slice)).await;
     }
     let wanted = slice.clone();
     let removed = stores.db.read(move |conn| artifact_bytes::removable(conn, &wanted, now())).await?;
@@ -41,16 +42,16 @@ async fn remove_slice(stores: &Stores, slice: Vec<Sha256>) -> Result<u64> {
 }
 
 /// With the lock that keeps other processes from announcing until the transaction ends.
-async fn remove_alone(conn: &mut Conn, storage: &Storage, slice: &[Sha256]) -> Result<u64> {
+fn remove_alone(conn: &mut Conn, storage: &Storage, runtime: &Handle, slice: &[Sha256]) -> Result<u64> {
     conn.lock(&Lock::Arrivals)?;
     let removed = artifact_bytes::removable(conn, slice, now())?;
-    delete_all(storage, &removed).await?;
+    runtime.block_on(delete_all(storage, &removed))?;
     artifact_bytes::strike_removals(conn, &removed, slice)?;
     u64::try_from(removed.len()).map_err(Error::internal)
 }
 
 async fn delete_all(storage: &Storage, digests: &[Sha256]) -> Result<()> {
-    let deleting = digests.to_vec().into_iter().map(|sha256| {
+    let deleting = digests.iter().cloned().map(|sha256| {
         let storage = storage.clone();
         async move { storage.delete(&sha256).await }
     });
