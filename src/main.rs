@@ -47,7 +47,8 @@ fn run(cli: &Cli) -> Result<(), StartError> {
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
-        Verb::Openapi | Verb::Check => Ok(()),
+        Verb::Openapi => write(&pith_core::rest::description(&config, &plugins::plugins())),
+        Verb::Check => Ok(()),
         Verb::ConfigReference => Ok(()),
     }
 }
