@@ -48,7 +48,7 @@ fn run(cli: &Cli) -> Result<(), StartError> {
             )
         }
         Verb::Check => write(&server::check(&config, &plugins::plugins())?),
-        Verb::Openapi => Ok(()),
+        Verb::Openapi => write(&pith_core::rest::description(&config, &plugins::plugins())),
         Verb::ConfigReference => Ok(()),
     }
 }

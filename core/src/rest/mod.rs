@@ -8,6 +8,7 @@ mod body;
 mod endpoints;
 mod error_body;
 mod list;
+mod openapi;
 mod page;
 mod request;
 mod routes;
@@ -19,11 +20,22 @@ use actix_web::{HttpRequest, HttpResponse, web};
 pub use endpoints::resources as core_resources;
 pub use routes::{BodyDoc, Content, Doc, Endpoint, Routes};
 
-use crate::app::Shared;
+use crate::app::{Plugins, Shared};
 use crate::auth::policy::permits;
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::resource::Registry;
 use answer::Answer;
 use request::Request;
+
+/// The description of the API of a server with these formats, as `pith openapi` prints it: sorted, and seen from
+/// a fixed place.
+pub fn description(config: &Config, plugins: &Plugins) -> String {
+    let registry = Registry::new(plugins.clone(), core_resources);
+    let routes = Routes::new(&registry);
+    let api = format!("{}api/v3/", config.api_root);
+    openapi::Subject { registry: &registry, routes: &routes, api: &api }.printed()
+}
 
 /// Answers one request below the API root.
 pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::Payload) -> HttpResponse {

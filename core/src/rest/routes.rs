@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::answer::Answer;
 use super::request::Request;
-use super::{actions, endpoints, list, write};
+use super::{actions, endpoints, list, openapi, write};
 use crate::app::App;
 use crate::auth::policy::{Policy, Verb};
 use crate::error::Result;
@@ -77,6 +77,10 @@ pub enum Content {
         schema: String,
         fields: Vec<Field>,
     },
+    /// Something large that describes itself, in one of these types.
+    Document {
+        media_types: Vec<&'static str>,
+    },
     /// A schema written by hand.
     Other {
         schema: String,
@@ -89,6 +93,8 @@ pub struct Routes {
     pub endpoints: Vec<Endpoint>,
     by_path: HashMap<String, Vec<usize>>,
     administrators: Policy,
+    /// Descriptions of this table that were asked for.
+    pub description: openapi::Cache,
 }
 
 /// A request's place in the table.
@@ -140,7 +146,7 @@ impl Routes {
         for (at, endpoint) in endpoints.iter().enumerate() {
             by_path.entry(endpoint.path.clone()).or_default().push(at);
         }
-        Self { endpoints, by_path, administrators: Policy::administrators() }
+        Self { endpoints, by_path, administrators: Policy::administrators(), description: openapi::Cache::default() }
     }
 
     /// The operation for a path below the API root.

@@ -48,7 +48,7 @@ impl Resource {
             ordering: order(),
             can: vec![Operation::List],
             policy: Policy::readable(),
-            ..Self::generic("remotes/", "remotes", "Remote", "Remotes")
+            ..Self::generic("remotes/", "remotes", "GenericRemote", "Remotes")
         }
     }
 }

@@ -40,7 +40,7 @@ fn upload_endpoint(at: usize, resource: &Resource) -> Endpoint {
             tag: resource.tag.into(),
             summary: summary(&text),
             description: text,
-            body: Some(BodyDoc { schema: format!("{}Upload", resource.schema()), fields: upload_fields(resource) }),
+            body: Some(BodyDoc { schema: format!("{}Upload", resource.model), fields: upload_fields(resource) }),
             answers: vec![(
                 201,
                 Content::Object {

@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod content;
+pub mod docs;
 mod login;
 pub mod publications;
 mod status;
@@ -39,6 +40,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     let mut endpoints = artifacts::endpoints(registry);
     endpoints.extend(uploads::endpoints(registry));
     endpoints.extend(content::endpoints(registry));
+    endpoints.extend(docs::endpoints());
     endpoints.extend(upkeep::endpoints());
     endpoints.extend(tasks::endpoints(registry));
     endpoints.extend(task_groups::endpoints(registry));

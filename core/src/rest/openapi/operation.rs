@@ -1,0 +1,169 @@
+//! One operation: its path, id, parameters, body and answers.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::super::routes::{BodyDoc, Content, Endpoint};
+use super::schemas::{Schemas, Side, reference};
+use super::{Options, Subject, parameters};
+use crate::auth::policy::permits;
+use crate::resource::Wire;
+
+/// Ids that Pulp leaves whole when generators of client libraries ask.
+const WHOLE: [&str; 9] = [
+    "livez_read",
+    "login",
+    "login_read",
+    "login_update",
+    "logout",
+    "root_read",
+    "status_read",
+    "task_groups_cancel",
+    "tasks_cancel",
+];
+
+const FORMS: [&str; 2] = ["multipart/form-data", "application/x-www-form-urlencoded"];
+
+/// The path as clients substitute it: `{file_file_repository_href}modify/`, or with ids.
+pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
+    match endpoint.doc.href_parameter.filter(|_| !options.pk_path) {
+        Some(name) => {
+            let behind = endpoint.path.rsplit_once("{}/").map_or("", |(_, behind)| behind);
+            format!("{{{name}}}{behind}")
+        }
+        None => {
+            let mut names = id_names(&endpoint.path).into_iter();
+            let segments = endpoint.path.split('/').map(|segment| match segment {
+                "{}" => format!("{{{}}}", names.next().unwrap_or("pulp_id")),
+                segment => segment.to_owned(),
+            });
+            format!("{api}{}", segments.collect::<Vec<_>>().join("/"))
+        }
+    }
+}
+
+/// The names that Pulp gives the ids in a path.
+pub fn id_names(path: &str) -> Vec<&'static str> {
+    let segments: Vec<_> = path.split('/').collect();
+    let name = |(at, segment): (usize, &&str)| {
+        let before = at.checked_sub(1).map(|at| segments[at]);
+        let behind = segments.get(at + 1).copied();
+        (*segment == "{}").then(|| match (before, behind) {
+            (Some("versions"), _) => "number",
+            (_, Some("versions")) => "repository_pk",
+            (Some("users" | "groups"), _) => "id",
+            _ => "pulp_id",
+        })
+    };
+    segments.iter().enumerate().filter_map(name).collect()
+}
+
+/// The id without the collection that it belongs to: `repositories_file_file_list` is `list`.
+fn short_id(endpoint: &Endpoint) -> &str {
+    let mut id = endpoint.operation.as_str();
+    if WHOLE.contains(&id) {
+        return id;
+    }
+    for segment in endpoint.path.split('/').filter(|segment| !segment.is_empty() && *segment != "{}") {
+        let segment = segment.replace('-', "_");
+        id = id.strip_prefix(segment.as_str()).and_then(|rest| rest.strip_prefix('_')).unwrap_or(id);
+    }
+    id
+}
+
+pub fn describe(subject: &Subject<'_>, endpoint: &Endpoint, options: &Options, schemas: &mut Schemas<'_>) -> Json {
+    let doc = &endpoint.doc;
+    let mut described = Map::new();
+    let id = if options.bindings { short_id(endpoint) } else { &endpoint.operation };
+    described.insert("operationId".into(), json!(id));
+    described.insert("summary".into(), json!(doc.summary));
+    described.insert("description".into(), json!(doc.description));
+    described.insert("tags".into(), json!([doc.tag]));
+    described.insert("parameters".into(), json!(parameters::of(endpoint, options)));
+    if let Some(document) = doc.body.as_ref() {
+        described.insert("requestBody".into(), body(document, schemas));
+    }
+    let security = if is_open(subject, endpoint) { json!([]) } else { json!([{"basicAuth": []}, {"cookieAuth": []}]) };
+    described.insert("security".into(), security);
+    let resource = endpoint.resource.map(|at| &subject.registry.resources[at]);
+    let answers = doc.answers.iter().map(|(status, content)| {
+        let mut answer = json!({"description": meaning(*status, content)});
+        if let Some(content) = body_of_answer(content, &mut |name, fields| schemas.answer(name, fields, resource)) {
+            answer["content"] = content;
+        }
+        (status.to_string(), answer)
+    });
+    let mut answers: Map<String, Json> = answers.collect();
+    for (_, content) in &doc.answers {
+        schemas.add_envelope(content);
+    }
+    answers.sort_keys();
+    described.insert("responses".into(), Json::Object(answers));
+    Json::Object(described)
+}
+
+/// Whether nobody has to log in.
+fn is_open(subject: &Subject<'_>, endpoint: &Endpoint) -> bool {
+    let of_resource = || endpoint.resource.map(|at| &subject.registry.resources[at].policy);
+    let policy = endpoint.policy.as_ref().or_else(of_resource);
+    policy.is_some_and(|policy| permits(None, policy, endpoint.verb).is_ok())
+}
+
+fn body(document: &BodyDoc, schemas: &mut Schemas<'_>) -> Json {
+    let side = if document.schema.starts_with("Patched") { Side::Patch } else { Side::Request };
+    schemas.add(&document.schema, &document.fields, side, None);
+    let has_file = document.fields.iter().any(|field| field.wire == Wire::File);
+    let json = (!has_file).then_some("application/json");
+    let types = json.into_iter().chain(FORMS);
+    let schema = json!({"schema": reference(&document.schema)});
+    let content: Map<String, Json> = types.map(|name| (name.to_owned(), schema.clone())).collect();
+    json!({"content": content, "required": true})
+}
+
+fn body_of_answer(content: &Content, add: &mut dyn FnMut(&str, &[crate::resource::Field])) -> Option<Json> {
+    let schema = match content {
+        Content::Empty => return None,
+        Content::Task => reference("AsyncOperationResponse"),
+        Content::TaskGroup => reference("TaskGroupOperationResponse"),
+        Content::Object { schema, fields } => {
+            add(schema, fields);
+            reference(schema)
+        }
+        Content::Page { schema, fields } => {
+            add(schema, fields);
+            reference(&format!("Paginated{schema}List"))
+        }
+        Content::Other { schema, .. } => reference(schema),
+        Content::Document { media_types } => {
+            let schema = json!({"schema": {"type": "object"}});
+            return Some(media_types.iter().map(|name| ((*name).to_owned(), schema.clone())).collect());
+        }
+    };
+    Some(json!({"application/json": {"schema": schema}}))
+}
+
+fn meaning(status: u16, content: &Content) -> &'static str {
+    match (status, content) {
+        (_, Content::Task) => "Accepted; the task does the work.",
+        (_, Content::TaskGroup) => "Accepted; the tasks of the group do the work.",
+        (_, Content::Page { .. }) => "One page of the list.",
+        (201, _) => "Made.",
+        (204, _) => "Done; there is nothing to say.",
+        (409, _) => "Too late: it has ended already.",
+        _ => "As asked.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::id_names;
+
+    #[test]
+    fn ids_in_paths_have_the_names_of_pulp() {
+        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path), expected, "{path}");
+        check("repositories/file/file/", &[]);
+        check("repositories/file/file/{}/modify/", &["pulp_id"]);
+        check("repositories/file/file/{}/versions/", &["repository_pk"]);
+        check("repositories/file/file/{}/versions/{}/repair/", &["repository_pk", "number"]);
+        check("users/{}/", &["id"]);
+    }
+}
