@@ -31,8 +31,8 @@ impl Query {
         let number = |name: &str| last(query, name).and_then(|text| text.parse::<i64>().ok());
         let known = ["limit", "offset", "fields", "exclude_fields", "ordering", "format"];
         let is_task = resource.kind == Kind::Task;
-        let is_filter = |key: &str| !known.contains(&key) && !(is_task && key == "minimal");
-        let filters = query.iter().filter(|(key, _)| is_filter(key)).cloned().collect();
+        let is_known = |key: &str| known.contains(&key) || (is_task && key == "minimal");
+        let filters = query.iter().filter(|(key, _)| !is_known(key)).cloned().collect();
         let minimal = last(query, "minimal").is_some_and(|value| ["true", "1", "t", "yes"].contains(&value));
         Ok(Self {
             limit: number("limit").filter(|limit| *limit > 0).unwrap_or(USUAL_LIMIT).min(LARGEST_LIMIT),

@@ -97,6 +97,64 @@ fn tasks_are_found_by_what_they_reserve_and_make() {
 }
 
 #[test]
+fn tasks_are_found_by_their_relations_and_times() {
+    let server = Server::start();
+    let task = server.completed(server.delete(&server.repository()));
+    let href = text(&task, "pulp_href");
+    let count = |query: &str| server.count(&format!("tasks/?{query}"));
+    let worker = text(&server.get("workers/").expect(200).json()["results"][0], "pulp_href");
+    let absent = "/pulp/api/v3/task-groups/00000000-0000-7000-8000-000000000000/";
+    for (query, expected) in [
+        ("parent_task=null".to_owned(), 1),
+        ("child_tasks=null".to_owned(), 1),
+        ("task_group=null".to_owned(), 1),
+        (format!("parent_task={href}"), 0),
+        (format!("child_tasks={href}"), 0),
+        (format!("task_group={absent}"), 0),
+        (format!("worker={worker}"), 0),
+        ("worker=nobody".to_owned(), 0),
+        ("finished_at__lt=2999-01-01&started_at__isnull=false".to_owned(), 1),
+        ("pulp_created__gt=2999-01-01".to_owned(), 0),
+        ("state__ne=failed&name__contains=delete".to_owned(), 1),
+        (format!("logging_cid={}", text(&task, "logging_cid")), 1),
+        (format!("pulp_href__in={href}&prn__in={}", text(&task, "prn")), 1),
+        ("q=state%3Dcompleted AND NOT name__contains%3Dsync".to_owned(), 1),
+        (format!("shared_resources__in={}", vec!["nonsense"; 2000].join(",")), 0),
+        ("reserved_resources=&created_resources=&worker=&parent_task=".to_owned(), 1),
+    ] {
+        assert_eq!(count(&query.replace(' ', "%20")), expected, "{query}");
+    }
+    for query in [
+        "parent_task=nonsense",
+        "task_group=/pulp/api/v3/task-groups/",
+        "child_tasks=/pulp/api/v3/tasks/",
+        "created_resources=/pulp/api/v3/tasks/",
+        "state=COMPLETED",
+        "started_at=nonsense",
+        "result=1",
+    ] {
+        server.get(&format!("tasks/?{query}")).expect(400);
+    }
+    for order in ["error", "result", "-state", "finished_at,name"] {
+        assert_eq!(count(&format!("ordering={order}")), 1);
+    }
+    for path in ["tasks/5/", "task-groups/5/", "workers/5/"] {
+        server.get(path).expect(404);
+    }
+}
+
+#[test]
+fn groups_of_tasks_are_listed_and_absent_ones_not_found() {
+    let server = Server::start();
+    assert_eq!(server.count("task-groups/"), 0);
+    let absent = "task-groups/00000000-0000-7000-8000-000000000000/";
+    let none = json!({"detail": "No TaskGroup matches the given query."});
+    assert_eq!(server.get(absent).expect(404).json(), none);
+    assert_eq!(server.patch(absent, json!({"state": "canceled"})).expect(404).json(), none);
+    server.patch(absent, json!({"state": "completed"})).expect(400);
+}
+
+#[test]
 fn a_minimal_task_leaves_the_long_fields_out() {
     let server = Server::start();
     let task = text(&server.completed(server.delete(&server.repository())), "pulp_href");

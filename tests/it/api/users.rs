@@ -49,3 +49,58 @@ fn a_changed_password_ends_the_old_one_at_once() {
     old.get("login/").expect(401);
     server.user("ada", "Another5one").get("login/").expect(200);
 }
+
+#[test]
+fn users_are_found_by_number_address_and_prn() {
+    let server = Server::start();
+    let user = server.post("users/", json!({"username": "ada", "email": "ada@example.com"})).expect(201).json();
+    let href = text(&user, "pulp_href");
+    assert_eq!(user["prn"], format!("prn:auth.user:{}", user["id"]));
+    assert_eq!(server.count(&format!("users/?pulp_href__in={href},/pulp/api/v3/users/1/")), 2);
+    assert_eq!(server.count(&format!("users/?prn__in={}", text(&user, "prn"))), 1);
+    assert_eq!(server.count("users/?email__icontains=EXAMPLE&is_active=true"), 1);
+    let newest_first = server.get("users/").expect(200).json();
+    assert_eq!(newest_first["results"][0]["username"], "ada");
+    let id = "00000000-0000-7000-8000-000000000000";
+    assert_eq!(server.count(&format!("users/?pulp_id__in={id}")), 0);
+    assert_eq!(server.count(&format!("workers/?pulp_href__in=/pulp/api/v3/users/{id}/")), 0);
+    for query in
+        ["pulp_href__in=nonsense", "prn__in=nonsense", "prn__in=prn:auth.user:x", "pulp_id__in=1", "ordering=password"]
+    {
+        server.get(&format!("users/?{query}")).expect(400);
+    }
+    for absent in ["users/99999/", "users/99999999999999999999/", &format!("users/{id}/")] {
+        let answer = server.get(absent).expect(404).json();
+        assert_eq!(answer, json!({"detail": "No User matches the given query."}), "{absent}");
+        server.patch(absent, json!({})).expect(404);
+        server.delete(absent).expect(404);
+    }
+}
+
+#[test]
+fn a_replaced_user_keeps_what_has_no_default() {
+    let server = Server::start();
+    let body = json!({"username": "ada", "first_name": "Ada", "is_active": false, "password": "Yeech6ba"});
+    let href = text(&server.post("users/", body).expect(201).json(), "pulp_href");
+    server.user("ada", "Yeech6ba").get("login/").expect(401);
+    let replaced = server.put(&href, json!({"username": "ada"})).expect(200).json();
+    assert_eq!((&replaced["first_name"], &replaced["is_active"]), (&json!("Ada"), &json!(true)));
+    server.user("ada", "Yeech6ba").get("login/").expect(200);
+    server.patch(&href, json!({"password": null})).expect(200);
+    server.user("ada", "Yeech6ba").get("login/").expect(401);
+    server.user("ada", "").get("login/").expect(401);
+    server.user("ada", "!").get("login/").expect(401);
+}
+
+#[test]
+fn users_who_are_no_administrators_may_only_ask_for_themselves() {
+    let server = Server::start();
+    server.post("users/", json!({"username": "ada", "password": "Yeech6ba"})).expect(201);
+    let ada = server.user("ada", "Yeech6ba");
+    ada.get("login/").expect(200);
+    for path in ["users/", "users/1/", "tasks/", "workers/"] {
+        ada.get(path).expect(403);
+    }
+    ada.patch("users/1/", json!({"password": "Another5one"})).expect(403);
+    ada.patch("login/", json!({"is_active": true, "is_superuser": true})).expect(400);
+}
