@@ -145,6 +145,8 @@ impl Task for Unstopped {
 }
 
 struct World {
+    /// The fixture must not be used within it: PostgreSQL's client blocks.
+    runtime: tokio::runtime::Runtime,
     fixture: Fixture,
     stores: Stores,
     repository: Id,
@@ -153,7 +155,8 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
         let fixture = Fixture::new();
         fixture.db.migrate(&[Toy.migrations()]).unwrap();
         let folder = fixture.folder.path();
@@ -167,7 +170,7 @@ impl World {
             staging: folder.join("staging"),
             digests: DigestSet::default(),
         };
-        let storage = Storage::open(&config).await.unwrap();
+        let storage = runtime.block_on(Storage::open(&config)).unwrap();
         let upstream = folder.join("upstream");
         fs::create_dir(&upstream).unwrap();
         let stores = Stores { db: fixture.db.clone(), storage, domain: fixture.domain, digests: DigestSet::default() };
@@ -182,7 +185,7 @@ impl World {
                 params![remote, domain, now(), json!({}), url],
             )
         });
-        Self { fixture, stores, repository, remote, upstream }
+        Self { runtime, fixture, stores, repository, remote, upstream }
     }
 
     /// Files by path and content; a `!` before the path lists a digest that is not the file's.
@@ -206,7 +209,7 @@ impl World {
         fs::write(path, content).unwrap();
     }
 
-    async fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Synchronized, Vec<(String, i64)>)> {
+    fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Synchronized, Vec<(String, i64)>)> {
         let id = self.remote;
         let mut remote = self.fixture.read(|conn| remotes::by_id(conn, id)).unwrap();
         remote.policy = policy.to_owned();
@@ -216,19 +219,19 @@ impl World {
         let request = SyncRequest { repository: self.repository, remote, downloader, options, publishes: true };
         let unstopped = Arc::new(Unstopped::default());
         let task: Arc<dyn Task> = unstopped.clone();
-        let made = synchronize(&self.stores, &task, &Toy, request).await?;
+        let made = self.runtime.block_on(synchronize(&self.stores, &task, &Toy, request))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }
 
     /// The paths of the newest version.
-    async fn paths(&self) -> Vec<String> {
+    fn paths(&self) -> Vec<String> {
         let repository = self.repository;
         let target = self.fixture.read(|conn| rows::target(conn, repository));
         let version = self.fixture.read(|conn| publications::version(conn, target.latest_version)).unwrap();
         let mut files = Files::new(self.stores.db.clone(), self.stores.storage.clone(), version);
         let mut paths = Vec::new();
-        while let Some(page) = files.next_page().await.unwrap() {
+        while let Some(page) = self.runtime.block_on(files.next_page()).unwrap() {
             paths.extend(page.into_iter().map(|file| file.relative_path));
         }
         paths
@@ -248,121 +251,121 @@ fn done<'a>(reports: &'a [(String, i64)], code: &str) -> Option<&'a i64> {
     reports.iter().find(|(name, _)| name == code).map(|(_, count)| count)
 }
 
-#[tokio::test]
-async fn an_upstream_becomes_a_version_once() {
-    let world = World::new().await;
+#[test]
+fn an_upstream_becomes_a_version_once() {
+    let world = World::new();
     world.offer(&[("b", "two"), ("a/1", "one"), ("c", "two")]);
-    let (made, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, true).unwrap();
     assert_eq!(made.version.map(|version| version.number), Some(1));
     assert_eq!(made.publication, None);
     assert_eq!(done(&reports, "sync.downloading.metadata"), Some(&1));
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&2), "the same bytes are fetched once");
     assert_eq!(done(&reports, "associating.content"), Some(&3));
-    assert_eq!(world.paths().await, ["a/1", "b", "c"]);
+    assert_eq!(world.paths(), ["a/1", "b", "c"]);
     assert_eq!(world.stored(), 2);
     assert_eq!(world.count("SELECT count(*) FROM remote_artifact"), 3);
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 0);
 
-    let (made, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, true).unwrap();
     assert_eq!(made, Synchronized::default());
     assert!(done(&reports, "sync.was_skipped").is_some());
-    let (made, reports) = world.sync("immediate", false, false).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, false).unwrap();
     assert_eq!(made, Synchronized::default());
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&0));
     assert_eq!(done(&reports, "associating.content"), Some(&0));
     assert_eq!(world.count("SELECT count(*) FROM remote_artifact"), 3);
 }
 
-#[tokio::test]
-async fn files_left_upstream_come_with_an_immediate_sync_without_a_new_version() {
-    let world = World::new().await;
+#[test]
+fn files_left_upstream_come_with_an_immediate_sync_without_a_new_version() {
+    let world = World::new();
     world.offer(&[("a", "one"), ("b", "two")]);
-    let (made, _) = world.sync("on_demand", false, true).await.unwrap();
+    let (made, _) = world.sync("on_demand", false, true).unwrap();
     assert!(made.version.is_some());
     assert_eq!(world.stored(), 0);
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 2);
-    let (made, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, true).unwrap();
     assert_eq!(made.version, None);
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&2));
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 0);
     // Bytes that were given up again are reason enough for another run.
     world.fixture.write(|conn| conn.execute("UPDATE content_artifact SET artifact_id = NULL", &[]));
-    let (_, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (_, reports) = world.sync("immediate", false, true).unwrap();
     assert!(done(&reports, "sync.was_skipped").is_none());
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 0);
 }
 
-#[tokio::test]
-async fn a_mirror_drops_what_upstream_dropped_and_publishes() {
-    let world = World::new().await;
+#[test]
+fn a_mirror_drops_what_upstream_dropped_and_publishes() {
+    let world = World::new();
     world.offer(&[("a", "one"), ("b", "two")]);
-    world.sync("on_demand", false, true).await.unwrap();
+    world.sync("on_demand", false, true).unwrap();
     world.offer(&[("b", "two"), ("c", "three")]);
-    let (made, _) = world.sync("on_demand", false, true).await.unwrap();
+    let (made, _) = world.sync("on_demand", false, true).unwrap();
     assert!(made.version.is_some());
-    assert_eq!(world.paths().await, ["a", "b", "c"]);
-    let (made, reports) = world.sync("on_demand", true, true).await.unwrap();
+    assert_eq!(world.paths(), ["a", "b", "c"]);
+    let (made, reports) = world.sync("on_demand", true, true).unwrap();
     assert!(made.version.is_some() && made.publication.is_some());
     assert_eq!(done(&reports, "unassociating.content"), Some(&1));
-    assert_eq!(world.paths().await, ["b", "c"]);
+    assert_eq!(world.paths(), ["b", "c"]);
     assert_eq!(world.count("SELECT count(*) FROM published_metadata"), 1);
 }
 
-#[tokio::test]
-async fn a_changed_file_replaces_the_one_at_its_path() {
-    let world = World::new().await;
+#[test]
+fn a_changed_file_replaces_the_one_at_its_path() {
+    let world = World::new();
     world.offer(&[("a", "one"), ("b", "two")]);
-    world.sync("immediate", false, true).await.unwrap();
+    world.sync("immediate", false, true).unwrap();
     world.offer(&[("a", "1"), ("b", "two")]);
-    let (made, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, true).unwrap();
     assert!(made.version.is_some());
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&1));
-    assert_eq!(world.paths().await, ["a", "b"]);
+    assert_eq!(world.paths(), ["a", "b"]);
 }
 
-#[tokio::test]
-async fn a_wrong_file_fails_the_sync_and_the_right_ones_are_reused() {
-    let world = World::new().await;
+#[test]
+fn a_wrong_file_fails_the_sync_and_the_right_ones_are_reused() {
+    let world = World::new();
     world.offer(&[("a", "one"), ("b", "two"), ("!c", "three")]);
-    let error = world.sync("immediate", false, true).await.unwrap_err();
+    let error = world.sync("immediate", false, true).unwrap_err();
     assert!(error.public_text().contains("PLP0003"), "{error}");
-    assert_eq!(world.paths().await, Vec::<String>::new());
+    assert_eq!(world.paths(), Vec::<String>::new());
     let kept = world.count("SELECT count(*) FROM artifact");
     assert!(kept >= 1, "what was verified before stays");
     assert_eq!(world.stored() as i64, kept);
     world.offer(&[("a", "one"), ("b", "two"), ("c", "three")]);
-    let (made, reports) = world.sync("immediate", false, true).await.unwrap();
+    let (made, reports) = world.sync("immediate", false, true).unwrap();
     assert_eq!(made.version.map(|version| version.number), Some(1));
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&(3 - kept)));
 }
 
-#[tokio::test]
-async fn one_path_twice_is_no_version() {
-    let world = World::new().await;
+#[test]
+fn one_path_twice_is_no_version() {
+    let world = World::new();
     let digest = |text: &str| Digests::of(text.as_bytes(), DigestSet::sha256()).unwrap().sha256;
     world.put("LIST", &format!("a {}\na {}\n", digest("one"), digest("two")));
-    let error = world.sync("on_demand", false, true).await.unwrap_err();
+    let error = world.sync("on_demand", false, true).unwrap_err();
     assert!(error.public_text().contains("PLP0022"), "{error}");
     world.put("LIST", &format!("a {0}\na {0}\n", digest("one")));
-    assert!(world.sync("on_demand", false, true).await.unwrap().0.version.is_some(), "the same line twice is harmless");
+    assert!(world.sync("on_demand", false, true).unwrap().0.version.is_some(), "the same line twice is harmless");
 }
 
-#[tokio::test]
-async fn files_without_a_digest_are_fetched_until_they_are_here() {
-    let world = World::new().await;
+#[test]
+fn files_without_a_digest_are_fetched_until_they_are_here() {
+    let world = World::new();
     world.put("a", "one");
     world.put("LIST", "a -\n");
-    world.sync("immediate", false, true).await.unwrap();
+    world.sync("immediate", false, true).unwrap();
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 0);
-    let (_, reports) = world.sync("immediate", false, false).await.unwrap();
+    let (_, reports) = world.sync("immediate", false, false).unwrap();
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&0));
 }
 
-#[tokio::test]
-async fn metadata_does_not_hide_a_unit() {
-    let world = World::new().await;
+#[test]
+fn metadata_does_not_hide_a_unit() {
+    let world = World::new();
     world.offer(&[("a", "one"), ("index", "two")]);
-    let version = world.sync("on_demand", false, true).await.unwrap().0.version.unwrap().id;
+    let version = world.sync("on_demand", false, true).unwrap().0.version.unwrap().id;
     let task: Arc<dyn Task> = Arc::new(Unstopped::default());
     let request = |index: &str| PublishRequest {
         repository_version: version,
@@ -370,24 +373,24 @@ async fn metadata_does_not_hide_a_unit() {
         details: json!({"index": index}),
         checkpoint: false,
     };
-    let error = publish::publish(&world.stores, &task, &Toy, request("index")).await.unwrap_err();
+    let error = world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("index"))).unwrap_err();
     assert!(matches!(&error, Error::Conflict(text) if text.contains("`index`")), "{error}");
     assert_eq!(world.count("SELECT count(*) FROM publication"), 0);
-    publish::publish(&world.stores, &task, &Toy, request("other")).await.unwrap();
+    world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("other"))).unwrap();
     assert_eq!(world.count("SELECT count(*) FROM publication"), 1);
 }
 
-#[tokio::test]
-async fn large_versions_are_sorted_in_runs() {
-    let world = World::new().await;
+#[test]
+fn large_versions_are_sorted_in_runs() {
+    let world = World::new();
     let names: Vec<String> = (0..6000).map(|n| format!("{:04}", (n * 7919) % 6000)).collect();
     let digest = Digests::of(b"", DigestSet::sha256()).unwrap().sha256;
     world.put("LIST", &names.iter().map(|name| format!("{name} {digest}\n")).collect::<String>());
-    let version = world.sync("on_demand", false, true).await.unwrap().0.version.unwrap().id;
+    let version = world.sync("on_demand", false, true).unwrap().0.version.unwrap().id;
     let version = world.fixture.read(|conn| publications::version(conn, version)).unwrap();
     let mut files = Files::new(world.stores.db.clone(), world.stores.storage.clone(), version).sorting(1);
     let mut found = Vec::new();
-    while let Some(page) = files.next_page().await.unwrap() {
+    while let Some(page) = world.runtime.block_on(files.next_page()).unwrap() {
         found.extend(page.into_iter().map(|file| file.relative_path));
     }
     let mut expected = names;
