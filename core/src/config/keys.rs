@@ -290,8 +290,9 @@ pub static KEYS: &[Key] = &[
         name: "task_grace_interval",
         group: Group::Tasks,
         kind: SECONDS,
-        default: Default::Number(600),
-        about: "How long a task that was asked to stop may take before it is ended.",
+        default: Default::Number(2),
+        about: "How long a task that was asked to stop may take before it is ended. Pulp gives it ten minutes; \
+                here a task may be ended at any point without harm.",
     },
     Key {
         name: "task_diagnostics",
@@ -325,7 +326,7 @@ pub static KEYS: &[Key] = &[
         name: "json_body_limit",
         group: Group::Limits,
         kind: Kind::Integer { least: 1_024, most: 1 << 30, unit: "bytes" },
-        default: Default::Number(1 << 20),
+        default: Default::Number(16 << 20),
         about: "The largest request body of JSON or form fields; uploaded files do not count.",
     },
     Key {

@@ -304,6 +304,16 @@ pub fn resolve(
     }
 }
 
+/// The object of a kind that an href points to, or what is wrong with it in the words that filters use.
+pub fn find(scope: &Scope<'_>, conn: &mut Conn, kind: Kind, href: &str) -> Result<std::result::Result<Id, String>> {
+    let Some(reference) = scope.registry.parse(scope.api, href) else {
+        return Ok(Err(format!("URI not valid: {href}")));
+    };
+    let fits = matches!(&reference, Reference::Object(at, _) if scope.registry.resources[*at].kind == kind);
+    let found = if fits { scope.registry.find(conn, &reference)? } else { None };
+    Ok(found.ok_or_else(|| format!("URI {href} not found for {}.", kind.table())))
+}
+
 /// The ids of the units that a list of hrefs names, in order.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::auth::policy::Policy;
 pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
 pub(crate) use field::{parse_boolean, type_name};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
-pub use record::{Record, Scope, Show};
+pub use record::{Record, Scope, Show, Slice};
 pub use registry::{Reference, Registry, Unresolved};
 
 /// What a resource is to core: which table its rows share and which rules hold for it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Access, Field, Kind, Registry, Resource, Source, Wire};
+use super::{Access, Clause, Field, Kind, Registry, Resource, Source, Wire};
 use crate::auth::Secrets;
 use crate::db::{Conn, FromValue, Row, Value};
 use crate::error::Result;
@@ -81,7 +81,40 @@ pub(super) fn qualified(column: &'static str) -> &'static str {
     names.entry(column).or_insert_with(|| Box::leak(format!("t.{column}").into_boxed_str()))
 }
 
+/// Which rows of a list, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a> {
+    /// What follows `ORDER BY`.
+    pub order: &'a str,
+    pub limit: i64,
+    pub offset: i64,
+}
+
 impl Resource {
+    /// How many rows meet all conditions, and a slice of them.
+    pub fn select(
+        &self,
+        conn: &mut Conn,
+        fields: &[&Field],
+        conditions: Vec<Clause>,
+        slice: &Slice<'_>,
+    ) -> Result<(i64, Vec<Record>)> {
+        let condition = if conditions.is_empty() { Clause::always() } else { Clause::joined(conditions, " AND ") };
+        let rows = format!("FROM {} WHERE {}", self.from, condition.numbered(0));
+        let count: i64 = conn.query_one(&format!("SELECT count(*) {rows}"), &condition.params)?.get(0)?;
+        if count <= slice.offset {
+            return Ok((count, vec![]));
+        }
+        let columns = self.columns(fields);
+        let next = condition.params.len() + 1;
+        let (order, after) = (slice.order, next + 1);
+        let sql = format!("SELECT {} {rows} ORDER BY {order} LIMIT ${next} OFFSET ${after}", columns.join(", "));
+        let mut params = condition.params;
+        params.extend([slice.limit.into(), slice.offset.into()]);
+        let rows = conn.query(&sql, &params)?;
+        Ok((count, rows.into_iter().map(|row| Record::new(columns.clone(), row)).collect()))
+    }
+
     /// The expressions that showing `fields` needs.
     pub fn columns(&self, fields: &[&Field]) -> Arc<[&'static str]> {
         let mut columns = vec!["t.id"];

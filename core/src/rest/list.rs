@@ -7,7 +7,7 @@ use super::page::{Query, envelope};
 use super::request::Request;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
-use crate::resource::{Clause, FilterContext, Kind, Record, Resource, Scope, expression};
+use crate::resource::{Clause, FilterContext, Kind, Resource, Scope, expression};
 
 pub async fn list(request: Request) -> Result<Answer> {
     list_within(request, None).await
@@ -27,8 +27,9 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
             let scope = viewpoint.scope(&app);
             let mut clauses = conditions(&scope, conn, resource, &page)?;
             clauses.extend(within);
-            let (count, records) = select(conn, resource, &page, clauses)?;
-            let results = resource.show_all(&scope, conn, &page.chosen(resource), &records)?;
+            let fields = page.chosen(resource);
+            let (count, records) = resource.select(conn, &fields, clauses, &page.slice())?;
+            let results = resource.show_all(&scope, conn, &fields, &records)?;
             Ok(envelope(&address, &query, &page, count, results))
         })
         .await?;
@@ -91,28 +92,4 @@ fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Qu
         }
     }
     Ok(clauses)
-}
-
-fn select(conn: &mut Conn, resource: &Resource, page: &Query, clauses: Vec<Clause>) -> Result<(i64, Vec<Record>)> {
-    let condition = if clauses.is_empty() { Clause::always() } else { Clause::joined(clauses, " AND ") };
-    let condition_sql = condition.numbered(0);
-    let from = &resource.from;
-    let count = conn
-        .query_one(&format!("SELECT count(*) FROM {from} WHERE {condition_sql}"), &condition.params)?
-        .get::<i64>(0)?;
-    if count <= page.offset {
-        return Ok((count, vec![]));
-    }
-    let columns = resource.columns(&page.chosen(resource));
-    let next = condition.params.len() + 1;
-    let sql = format!(
-        "SELECT {} FROM {from} WHERE {condition_sql} ORDER BY {} LIMIT ${next} OFFSET ${}",
-        columns.join(", "),
-        page.order,
-        next + 1
-    );
-    let mut params = condition.params;
-    params.extend([page.limit.into(), page.offset.into()]);
-    let rows = conn.query(&sql, &params)?;
-    Ok((count, rows.into_iter().map(|row| Record::new(columns.clone(), row)).collect()))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::endpoints::tasks::MINIMAL;
 use crate::error::{Error, Result};
-use crate::resource::{Field, Kind, Resource};
+use crate::resource::{Field, Kind, Resource, Slice};
 
 /// The page when the client does not say.
 const USUAL_LIMIT: i64 = 100;
@@ -43,6 +43,11 @@ impl Query {
             excluded: listed(query, "exclude_fields"),
             minimal: minimal && is_task,
         })
+    }
+
+    /// Which of the rows.
+    pub fn slice(&self) -> Slice<'_> {
+        Slice { order: &self.order, limit: self.limit, offset: self.offset }
     }
 
     /// The fields the client wants to see.

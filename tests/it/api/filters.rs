@@ -91,7 +91,7 @@ fn expressions_that_cannot_be_understood_are_refused() {
     }
     let generic = server.get("repositories/?q=pulp_type=%22x.y%22").expect(400).json();
     assert_eq!(generic, json!({"q": [choice]}));
-    list(&server, "q", &"(".repeat(100_000)).expect(400);
+    list(&server, "q", &"(".repeat(20_000)).expect(400);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn filters_of_nonsense_are_refused() {
         assert_eq!(list(&server, key, value).expect(400).json(), error, "{key}={value}");
     }
     list(&server, "name__regex", "(").expect(400);
-    list(&server, "name__regex", &"(a*)*".repeat(10_000)).expect(400);
+    list(&server, "name__regex", &"(a*)*".repeat(2_000)).expect(400);
     assert_eq!(list(&server, "pulp_href__in", &other).expect(200).json()["count"], 0);
     let times = server.get("tasks/?pulp_created__lt=abc").expect(400).json();
     assert_eq!(times, json!({"pulp_created__lt": ["Enter a valid date/time."]}));

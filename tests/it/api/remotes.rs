@@ -71,7 +71,6 @@ fn remotes_that_cannot_work_are_refused() {
     for (body, error) in cases {
         assert_eq!(server.post(REMOTES, body.clone()).expect(400).json(), error, "{body}");
     }
-    server.post(REMOTES, json!({"name": "r", "url": "http://a/", "max_retries": -1})).expect(400);
     assert_eq!(server.count(REMOTES), 0);
 }
 

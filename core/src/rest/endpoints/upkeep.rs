@@ -9,11 +9,11 @@ use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
 use super::super::write::Holds;
 use super::versions::repair_fields;
 use crate::auth::policy::{Policy, Verb};
-use crate::db::repositories;
+use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::configured;
-use crate::resource::{Errors, Field, Kind, Mode, Target};
+use crate::resource::{Errors, Field, Kind, Mode, Scope, Target};
 
 pub fn endpoints() -> Vec<Endpoint> {
     let endpoint = |operation: &str, method, path: &str, tag: &str, run: Run, text: &str, body| Endpoint {
@@ -111,7 +111,7 @@ async fn clean_up(mut request: Request) -> Result<Answer> {
         let (app, viewpoint) = (request.app.clone(), request.viewpoint());
         let ids = request.app.db.read(move |conn| {
             let scope = viewpoint.scope(&app);
-            let ids = configured::content_units(&scope, conn, "content_hrefs", &hrefs, &mut errors)?;
+            let ids = named_units(&scope, conn, &hrefs, &mut errors)?;
             errors.into_result()?;
             Ok(ids)
         });
@@ -120,6 +120,18 @@ async fn clean_up(mut request: Request) -> Result<Answer> {
         errors.into_result()?;
     }
     dispatch_clean_up(&request, args).await
+}
+
+/// The units that a clean-up is to look at, with the messages of filters for those that are none.
+fn named_units(scope: &Scope<'_>, conn: &mut Conn, hrefs: &[String], errors: &mut Errors) -> Result<Vec<Id>> {
+    let mut ids = Vec::with_capacity(hrefs.len());
+    for href in hrefs {
+        match configured::find(scope, conn, Kind::Content, href)? {
+            Ok(id) => ids.push(id),
+            Err(message) => errors.add("content_hrefs", message),
+        }
+    }
+    Ok(ids)
 }
 
 async fn delete_orphans(request: Request) -> Result<Answer> {
@@ -165,12 +177,17 @@ async fn reclaim(mut request: Request) -> Result<Answer> {
             };
             let keep = find("repo_versions_keeplist", Target::Kind(Kind::RepositoryVersion), &keep)?;
             let all = hrefs.iter().any(|href| href == "*");
-            let named = if all { vec![] } else { find("repo_hrefs", Target::Kind(Kind::Repository), &hrefs)? };
+            let mut ids = Vec::new();
             if all && hrefs.len() > 1 {
-                errors.add("repo_hrefs", "Can't specify specific HREFs when using '*'");
+                errors.add("repo_hrefs", "Can not specify other HREFs when using '*'");
+            }
+            for href in hrefs.iter().filter(|_| !all) {
+                match configured::find(&scope, conn, Kind::Repository, href)? {
+                    Ok(id) => ids.push(id),
+                    Err(message) => errors.add("repo_hrefs", message),
+                }
             }
             errors.into_result()?;
-            let ids: Vec<Id> = named.into_iter().flatten().collect();
             let types = repositories::types(conn, scope.domain, (!all).then_some(&ids))?;
             let prn = |(id, pulp_type): (Id, String)| {
                 let resource = app.registry.typed(Kind::Repository, &pulp_type);
