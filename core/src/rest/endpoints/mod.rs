@@ -6,6 +6,7 @@ pub mod docs;
 mod login;
 pub mod publications;
 mod status;
+mod task_filters;
 mod task_groups;
 pub mod tasks;
 pub mod upkeep;
