@@ -33,7 +33,8 @@ fn check_file(rest: &str, allowed_import_paths: &[PathBuf]) -> Result<(), String
     if !path.starts_with('/') {
         return Err(format!("The path '{path}' needs to be an absolute pathname."));
     }
-    let inner = path.trim_end_matches('/').get(1..).unwrap_or("");
+    // Slashes in front are one to the system.
+    let inner = path.trim_matches('/');
     if !inner.is_empty() && inner.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err(format!("The path '{path}' is not normalized."));
     }

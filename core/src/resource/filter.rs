@@ -327,6 +327,9 @@ pub(super) fn parse_date_time(text: &str) -> Option<Instant> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(&text) {
         return Some(instant.with_timezone(&Utc));
     }
+    if let Ok(instant) = DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f%z") {
+        return Some(instant.with_timezone(&Utc));
+    }
     for format in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
         if let Ok(naive) = NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), format) {
             return Some(Utc.from_utc_datetime(&naive));
