@@ -44,17 +44,13 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
 /// The names that Pulp gives the ids in a path.
 pub fn id_names(path: &str) -> Vec<&'static str> {
     let segments: Vec<_> = path.split('/').collect();
-    let name = |(at, segment): (usize, &&str)| {
-        let before = at.checked_sub(1).map(|at| segments[at]);
-        let behind = segments.get(at + 1).copied();
-        (*segment == "{}").then(|| match (before, behind) {
-            (Some("versions"), _) => "number",
-            (_, Some("versions")) => "repository_pk",
-            (Some("users" | "groups"), _) => "id",
-            _ => "pulp_id",
-        })
+    let name = |at: usize| match (at.checked_sub(1).map(|at| segments[at]), segments.get(at + 1)) {
+        (Some("versions"), _) => "number",
+        (_, Some(&"versions")) => "repository_pk",
+        (Some("users" | "groups"), _) => "id",
+        _ => "pulp_id",
     };
-    segments.iter().enumerate().filter_map(name).collect()
+    (0..segments.len()).filter(|at| segments[*at] == "{}").map(name).collect()
 }
 
 /// The id without the collection that it belongs to: `repositories_file_file_list` is `list`.
