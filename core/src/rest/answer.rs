@@ -67,6 +67,13 @@ impl Answer {
     }
 
     pub fn respond(self, cid: &str, head: bool) -> HttpResponse {
+        let mut response = self.into_response(cid, head);
+        // Some clients look headers up as the reference spells them.
+        response.head_mut().set_camel_case_headers(true);
+        response
+    }
+
+    fn into_response(self, cid: &str, head: bool) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(status);
         response

@@ -49,7 +49,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             ..Doc::default()
         },
     };
-    let root = json!({"type": "object", "additionalProperties": {"type": "string", "format": "uri"}});
+    let root = json!({"type": "object", "properties": {}, "additionalProperties": {"type": "string", "format": "uri"}});
     vec![
         endpoint(
             "status_read",

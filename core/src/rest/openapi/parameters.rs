@@ -80,7 +80,9 @@ fn usual(endpoint: &Endpoint) -> Vec<(&'static str, Json)> {
         let expression =
             "Filters joined by `AND`, `OR`, `NOT` and parentheses: `name=\"a\" OR name__startswith=\"b\"`.";
         usual.push(("q", query(&Input::Text, expression)));
-        usual.push(("ordering", ordering(&doc.ordering)));
+        if !doc.ordering.is_empty() {
+            usual.push(("ordering", ordering(&doc.ordering)));
+        }
     }
     usual
 }
