@@ -81,6 +81,8 @@ pub enum Content {
     Document {
         media_types: Vec<&'static str>,
     },
+    /// A schema that the description knows by this name.
+    Named(&'static str),
     /// A schema written by hand.
     Other {
         schema: String,

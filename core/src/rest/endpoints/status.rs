@@ -57,7 +57,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Status",
             |request| Box::pin(status(request)),
             "Tell what runs, in which version, and whether the database answers.",
-            Content::Other { schema: "StatusResponse".into(), json: status_schema() },
+            Content::Named("StatusResponse"),
         ),
         endpoint(
             "livez_read",
@@ -76,38 +76,6 @@ pub fn endpoints() -> Vec<Endpoint> {
             Content::Other { schema: "RootResponse".into(), json: root },
         ),
     ]
-}
-
-fn status_schema() -> Json {
-    let text = json!({"type": "string"});
-    let flag = json!({"type": "boolean"});
-    let size = json!({"type": "integer", "format": "int64", "nullable": true});
-    let connection = json!({"type": "object", "required": ["connected"], "properties": {"connected": flag}});
-    let process = json!({"type": "object", "properties": {
-        "name": text, "last_heartbeat": {"type": "string", "format": "date-time"},
-        "versions": {"type": "object", "additionalProperties": {"type": "string", "nullable": true}},
-    }});
-    let processes = json!({"type": "array", "items": process});
-    let version = json!({
-        "type": "object", "required": ["component", "domain_compatible", "module", "package", "version"],
-        "properties": {"component": text, "version": text, "package": text, "module": text, "domain_compatible": flag},
-    });
-    json!({
-        "type": "object",
-        "required": ["content_settings", "database_connection", "domain_enabled", "online_api_apps",
-                     "online_content_apps", "online_workers", "versions"],
-        "properties": {
-            "versions": {"type": "array", "items": version},
-            "online_workers": processes, "online_api_apps": processes, "online_content_apps": processes,
-            "database_connection": connection, "redis_connection": connection,
-            "storage": {"type": "object", "required": ["free", "total", "used"],
-                        "properties": {"total": size, "used": size, "free": size}},
-            "content_settings": {"type": "object", "required": ["content_path_prefix"], "properties": {
-                "content_origin": {"type": "string", "nullable": true}, "content_path_prefix": text,
-            }},
-            "domain_enabled": flag,
-        },
-    })
 }
 
 /// What the database knows of the installation.

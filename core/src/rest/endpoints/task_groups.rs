@@ -54,8 +54,13 @@ fn fields() -> Vec<Field> {
     }));
     let empty = |field: Field| field.shown(&[], |_, _, _| json!([]));
     let report = json!([{"code": "import.version", "done": 2, "total": 2}]);
-    fields.push(empty(Field::any("group_progress_reports", "", "The progress of all tasks, by code.", report)));
-    fields.push(empty(Field::any("tasks", "", "The tasks, in short.", json!([{"state": "completed"}]))));
+    fields.push(empty(Field::any(
+        "group_progress_reports",
+        "GroupProgressReport",
+        "The progress of all tasks, by code.",
+        report,
+    )));
+    fields.push(empty(Field::any("tasks", "MinimalTask", "The tasks, in short.", json!([{"state": "completed"}]))));
     fields
 }
 

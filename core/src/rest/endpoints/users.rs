@@ -88,7 +88,7 @@ fn fields() -> Vec<Field> {
         Field::boolean("is_staff", "Kept for clients that send it; gives no right.", false).default(json!(false)),
         Field::boolean("is_active", "Whether the user may log in.", true).default(json!(true)),
         Field::date_time("date_joined", "When the user was made.").read_only(),
-        Field::any("groups", "", "The user's groups.", json!([])).shown(&[], |_, _, _| json!([])),
+        Field::any("groups", "UserGroup", "The user's groups.", json!([])).shown(&[], |_, _, _| json!([])),
         Field::any("hidden_fields", "", "Which secret fields are set.", json!([{"name": "password", "is_set": true}]))
             .shown(&[], |_, _, _| json!([{"name": "password", "is_set": true}])),
     ]);

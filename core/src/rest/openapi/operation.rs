@@ -128,6 +128,7 @@ fn body_of_answer(content: &Content, add: &mut dyn FnMut(&str, &[crate::resource
             add(schema, fields);
             reference(&format!("Paginated{schema}List"))
         }
+        Content::Named(schema) => reference(schema),
         Content::Other { schema, .. } => reference(schema),
         Content::Document { media_types } => {
             let schema = json!({"schema": {"type": "object"}});

@@ -77,6 +77,7 @@ impl<'a> Schemas<'a> {
             Content::Page { schema, .. } => {
                 self.named.entry(format!("Paginated{schema}List")).or_insert_with(|| named::page(schema));
             }
+            Content::Named(schema) => self.add_named(schema),
             Content::Other { schema, json } => self.insert(schema, json.clone()),
             Content::Empty | Content::Object { .. } | Content::Document { .. } => {}
         }
