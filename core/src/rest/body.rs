@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::malformed;
 use super::request::Request;
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::resource::Field;
 use crate::storage::{DigestSet, Staged};
 
@@ -16,6 +17,18 @@ use crate::storage::{DigestSet, Staged};
 pub struct Input {
     pub fields: Map<String, Json>,
     pub file: Option<SentFile>,
+}
+
+/// How the file of a form is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Staging {
+    /// To become an artifact.
+    #[default]
+    Artifact,
+    /// A chunk that replaces one of an upload: it must not touch the one before until it is checked.
+    Replacement,
+    /// A chunk of bytes that no chunk of the upload has: it can be written where it belongs.
+    Chunk { upload: Id, offset: u64, length: u64 },
 }
 
 /// A file of a multipart form, in staging.
@@ -134,8 +147,14 @@ impl Request {
 
     /// Streams a file to staging while it is hashed.
     async fn stage(&self, part: &mut actix_multipart::Field) -> Result<Staged> {
-        let digests = DigestSet::parse(&self.app.config.allowed_content_checksums)?;
-        let mut writer = self.app.storage.stage(digests)?;
+        let storage = &self.app.storage;
+        let mut writer = match self.staging {
+            Staging::Artifact => storage.stage(self.app.digests()?)?,
+            Staging::Replacement => storage.stage(DigestSet::sha256())?,
+            Staging::Chunk { upload, offset, length } => {
+                storage.stage_chunk(upload, offset, length, DigestSet::sha256()).await?
+            }
+        };
         let limit = self.app.config.largest_upload();
         let mut size = 0u64;
         while let Some(chunk) = part.next().await {

@@ -5,6 +5,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, web};
 
 use super::CORRELATION_ID;
+use super::body::Staging;
 use super::routes::Matched;
 use crate::app::Shared;
 use crate::auth::policy::Actor;
@@ -23,6 +24,8 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     pub headers: HeaderMap,
     pub payload: Payload,
+    /// How the file of the body is written, if it has one.
+    pub staging: Staging,
     /// The segments of the path that are ids or numbers.
     parameters: Vec<String>,
     resource: Option<usize>,
@@ -49,6 +52,7 @@ impl Request {
             payload: payload.into_inner(),
             parameters: matched.parameters,
             resource,
+            staging: Staging::default(),
             app,
         }
     }

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use serde_json::{Value as Json, json};
 
 use super::super::answer::Answer;
+use super::super::body::Staging;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::Holds;
@@ -179,21 +180,29 @@ fn content_range(header: Option<&str>) -> Option<(u64, u64)> {
 
 async fn put(mut request: Request) -> Result<Answer> {
     let (at, id) = (request.resource_at()?, request.id()?);
-    let size = request.app.db.read(move |conn| uploads::size(conn, id)).await?;
-    let size = size.ok_or_else(|| Error::not_found("Upload"))?;
+    let known = request.app.db.read(move |conn| Ok(uploads::size(conn, id)?.zip(Some(uploads::chunks(conn, id)?))));
+    let (size, chunks) = known.await?.ok_or_else(|| Error::not_found("Upload"))?;
     let range = content_range(request.header("Content-Range"));
-    let fields = chunk_fields();
-    let input = request.input(&fields).await?;
+    request.staging = staging(id, range, size, &chunks);
+    let input = match request.input(&chunk_fields()).await {
+        // More than the range says was sent; it was not written.
+        Err(Error::TooLarge(_)) if matches!(request.staging, Staging::Chunk { .. }) => return Err(wrong_size()),
+        read => read?,
+    };
     let file = input.file.ok_or_else(|| Error::field("file", "No file was submitted."))?;
     if file.staged.size == 0 {
         return Err(Error::field("file", "The submitted file is empty."));
     }
     let (first, last) = range.ok_or_else(|| Error::non_field("Invalid or missing content range header."))?;
     if last.checked_sub(first).and_then(|length| length.checked_add(1)) != Some(file.staged.size) {
-        return Err(Error::non_field("Chunk size does not match content range."));
+        return Err(wrong_size());
     }
     if last >= size {
         return Err(Error::non_field("End byte is greater than upload size."));
+    }
+    if let Some((other, length)) = overlapped(first, last, &chunks) {
+        let end = other + length - 1;
+        return Err(Error::non_field(format!("The chunk overlaps with the one of bytes {other}-{end}.")));
     }
     if let Some(stated) = input.fields.get("sha256").and_then(Json::as_str)
         && !stated.eq_ignore_ascii_case(file.staged.digests.sha256.as_str())
@@ -212,6 +221,24 @@ async fn put(mut request: Request) -> Result<Answer> {
         })
         .await?;
     Ok(Answer::ok(brief(body.ok_or_else(|| Error::not_found("Upload"))?)))
+}
+
+fn wrong_size() -> Error {
+    Error::non_field("Chunk size does not match content range.")
+}
+
+/// A chunk that has its place to itself is written there.
+fn staging(upload: Id, range: Option<(u64, u64)>, size: u64, chunks: &[(u64, u64)]) -> Staging {
+    let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < size) else {
+        return Staging::Replacement;
+    };
+    let is_free = overlapped(first, last, chunks).is_none() && !chunks.iter().any(|(offset, _)| *offset == first);
+    if is_free { Staging::Chunk { upload, offset: first, length: last - first + 1 } } else { Staging::Replacement }
+}
+
+/// A chunk that a range overlaps with; one that begins at the same byte is replaced instead.
+fn overlapped(first: u64, last: u64, chunks: &[(u64, u64)]) -> Option<(u64, u64)> {
+    chunks.iter().copied().find(|(offset, length)| *offset != first && *offset <= last && first < offset + length)
 }
 
 async fn delete(request: Request) -> Result<Answer> {
@@ -240,7 +267,16 @@ async fn commit(mut request: Request) -> Result<Answer> {
 
 #[cfg(test)]
 mod tests {
-    use super::content_range;
+    use super::{content_range, overlapped};
+
+    #[test]
+    fn chunks_may_be_sent_again_but_not_overlap() {
+        let chunks = [(0, 5), (5, 5)];
+        assert_eq!(overlapped(0, 4, &chunks), None);
+        assert_eq!(overlapped(10, 19, &chunks), None);
+        assert_eq!(overlapped(3, 7, &chunks), Some((0, 5)));
+        assert_eq!(overlapped(0, 5, &chunks), Some((5, 5)));
+    }
 
     #[test]
     fn content_ranges_are_read_or_refused() {
