@@ -24,6 +24,9 @@ pub struct SourceRow {
 const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artifact_id = a.id)
     AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)";
 
+/// What makes a search by digest alone use the unique key, which starts with the domain.
+const ANY_DOMAIN: &str = "a.domain_id IN (SELECT id FROM domain)";
+
 /// Ids of unused artifacts that were last of interest no later than `before`, by id from `after` on.
 pub fn unused(conn: &mut Conn, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
@@ -64,9 +67,11 @@ pub fn removals(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Sha256>>
 /// Those of the digests that no artifact has and no process has announced.
 pub fn removable(conn: &mut Conn, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
     let rows = conn.query(
-        "SELECT r.sha256 FROM artifact_removal r WHERE r.sha256 = ANY($1)
-             AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.sha256 = r.sha256)
-             AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)",
+        &format!(
+            "SELECT r.sha256 FROM artifact_removal r WHERE r.sha256 = ANY($1)
+                 AND NOT EXISTS (SELECT 1 FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = r.sha256)
+                 AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)"
+        ),
         params![texts(of), now],
     )?;
     digests(&rows)
@@ -76,8 +81,10 @@ pub fn removable(conn: &mut Conn, of: &[Sha256], now: Instant) -> Result<Vec<Sha
 pub fn strike_removals(conn: &mut Conn, removed: &[Sha256], looked_at: &[Sha256]) -> Result<()> {
     conn.execute("DELETE FROM artifact_removal WHERE sha256 = ANY($1)", params![texts(removed)])?;
     conn.execute(
-        "DELETE FROM artifact_removal WHERE sha256 = ANY($1)
-             AND EXISTS (SELECT 1 FROM artifact a WHERE a.sha256 = artifact_removal.sha256)",
+        &format!(
+            "DELETE FROM artifact_removal WHERE sha256 = ANY($1)
+                 AND EXISTS (SELECT 1 FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = artifact_removal.sha256)"
+        ),
         params![texts(looked_at)],
     )?;
     Ok(())
@@ -112,7 +119,8 @@ pub fn page(conn: &mut Conn, after: Option<Id>, limit: i64) -> Result<Vec<Stored
 
 /// The artifacts with these digests.
 pub fn with_digests(conn: &mut Conn, of: &[Sha256]) -> Result<Vec<StoredArtifact>> {
-    let rows = conn.query("SELECT id, sha256, size FROM artifact WHERE sha256 = ANY($1)", params![texts(of)])?;
+    let sql = format!("SELECT a.id, a.sha256, a.size FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = ANY($1)");
+    let rows = conn.query(&sql, params![texts(of)])?;
     rows.iter().map(read).collect()
 }
 

@@ -94,9 +94,11 @@ impl VersionDraft {
     /// `Conflict` with a text for the client when the members cannot be a version of such a repository.
     pub fn finish(self, conn: &mut Conn, kind: &RepositoryKind, overwrite: Overwrite) -> Result<Option<NewVersion>> {
         let draft = &self.draft;
-        self.validate(conn, kind, overwrite)?;
         let previous = rows::latest(conn, draft.repository)?;
-        let counts = rows::changes(conn, draft, previous.as_ref())?;
+        let counts = conn.joining_as_written(|conn| {
+            self.validate(conn, kind, overwrite)?;
+            rows::changes(conn, draft, previous.as_ref())
+        })?;
         if counts.values().all(|change| change.added == 0 && change.removed == 0) {
             return Ok(None);
         }
@@ -172,7 +174,7 @@ pub fn delete(conn: &mut Conn, version: Id) -> Result<()> {
                 .into(),
         ));
     }
-    rows::delete(conn, &version)
+    conn.joining_as_written(|conn| rows::delete(conn, &version))
 }
 
 /// The versions that some distribution serves.
@@ -195,7 +197,7 @@ pub fn retain(conn: &mut Conn, repository: Id, kind: &RepositoryKind) -> Result<
     let surplus: Vec<&Version> =
         versions.iter().filter(|version| !protected.contains(&version.id)).skip(kept).collect();
     // The oldest first: that one has nothing before it to be merged with.
-    surplus.into_iter().rev().try_for_each(|version| rows::delete(conn, version))
+    conn.joining_as_written(|conn| surplus.into_iter().rev().try_for_each(|version| rows::delete(conn, version)))
 }
 
 /// Turns checkpoints beyond the `retain_checkpoints` newest into ordinary publications; how many.

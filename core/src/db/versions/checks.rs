@@ -1,7 +1,9 @@
 //! What a version must not be. All checks start at the units that are in the draft and not in its base, so
 //! they cost what the change is, not what the repository holds.
 //!
-//! The joins are written as `CROSS JOIN`, which SQLite carries out in the order written.
+//! The joins are written as `CROSS JOIN`, which SQLite carries out in the order written. That the rows of a
+//! draft are open is said although it is known: else SQLite takes the primary key, which covers all other
+//! columns, and walks through the whole repository.
 
 use super::Draft;
 use super::draft::drop_empty;
@@ -18,16 +20,17 @@ pub struct Clash {
     pub existing: Id,
 }
 
-/// Rows `f` of units that are new against the base. `$1` is the repository, `$2` the repository of the
-/// base, `$3` the number of the base.
+/// The units `fresh` that are new against the base, found before anything is joined to them. `$1` is the
+/// repository, `$2` the repository of the base, `$3` the number of the base.
 fn fresh(draft: &Draft) -> String {
     // Present units that were added no later than a base of the same repository are in that base.
     let newer = if draft.base.0 == draft.repository { "AND f.version_added > $3" } else { "" };
     format!(
-        "f.repository_id = $1 AND f.version_removed IS NULL {newer}
-         AND NOT EXISTS (SELECT 1 FROM repository_content b WHERE b.repository_id = $2
-             AND b.content_id = f.content_id AND b.version_added <= $3
-             AND (b.version_removed IS NULL OR b.version_removed > $3))"
+        "fresh AS MATERIALIZED (SELECT f.content_id FROM repository_content f
+             WHERE f.repository_id = $1 AND f.version_removed IS NULL {newer}
+             AND NOT EXISTS (SELECT 1 FROM repository_content b WHERE b.repository_id = $2
+                 AND b.content_id = f.content_id AND b.version_added <= $3
+                 AND (b.version_removed IS NULL OR b.version_removed > $3)))"
     )
 }
 
@@ -37,8 +40,8 @@ pub fn unsupported(conn: &mut Conn, draft: &Draft, allowed: &[&str]) -> Result<O
     // Not only against the base: that may be of another kind of repository.
     let row = conn.query_opt(
         "SELECT c.pulp_type FROM repository_content f CROSS JOIN content c
-         WHERE f.repository_id = $1 AND f.version_added = $2 AND c.id = f.content_id AND c.pulp_type <> ALL($3)
-         LIMIT 1",
+         WHERE f.repository_id = $1 AND f.version_added = $2 AND f.version_removed IS NULL
+             AND c.id = f.content_id AND c.pulp_type <> ALL($3) LIMIT 1",
         params![draft.repository, draft.number, allowed],
     )?;
     row.map(|row| row.get(0)).transpose()
@@ -47,19 +50,21 @@ pub fn unsupported(conn: &mut Conn, draft: &Draft, allowed: &[&str]) -> Result<O
 /// How many unique keys are claimed by more than one new unit.
 pub fn doubled(conn: &mut Conn, draft: &Draft) -> Result<i64> {
     let sql = format!(
-        "SELECT count(*) FROM (SELECT c.pulp_type FROM repository_content f CROSS JOIN content c
-             WHERE {} AND c.id = f.content_id AND c.repo_key IS NOT NULL
+        "WITH {}
+         SELECT count(*) FROM (SELECT c.pulp_type FROM fresh f CROSS JOIN content c
+             WHERE c.id = f.content_id AND c.repo_key IS NOT NULL
              GROUP BY c.pulp_type, c.repo_key HAVING count(*) > 1) AS twice",
         fresh(draft)
     );
     conn.query_one(&sql, params![draft.repository, draft.base.0, draft.base.1])?.get(0)
 }
 
-/// New unit `n` and present unit `o` with the same unique key.
-fn pairs(draft: &Draft) -> String {
+/// `columns` of each new unit `n` and present unit `o` with the same unique key.
+fn pairs(draft: &Draft, columns: &str) -> String {
     format!(
-        "FROM repository_content f CROSS JOIN content n CROSS JOIN content o CROSS JOIN repository_content p
-         WHERE {} AND n.id = f.content_id AND n.repo_key IS NOT NULL
+        "WITH {} SELECT {columns}
+         FROM fresh f CROSS JOIN content n CROSS JOIN content o CROSS JOIN repository_content p
+         WHERE n.id = f.content_id AND n.repo_key IS NOT NULL
              AND o.pulp_type = n.pulp_type AND o.repo_key = n.repo_key AND o.id <> n.id
              AND p.repository_id = $1 AND p.content_id = o.id AND p.version_removed IS NULL",
         fresh(draft)
@@ -69,7 +74,7 @@ fn pairs(draft: &Draft) -> String {
 /// At most `most` older units that new ones are about to push out.
 pub fn clashes(conn: &mut Conn, draft: &Draft, most: i64) -> Result<Vec<Clash>> {
     let rows = conn.query(
-        &format!("SELECT n.pulp_type, n.id, o.id {} LIMIT $4", pairs(draft)),
+        &format!("{} LIMIT $4", pairs(draft, "n.pulp_type, n.id, o.id")),
         params![draft.repository, draft.base.0, draft.base.1, most],
     )?;
     rows.iter()
@@ -82,8 +87,8 @@ pub fn push_out(conn: &mut Conn, draft: &Draft) -> Result<()> {
     conn.execute(
         &format!(
             "UPDATE repository_content SET version_removed = $4
-             WHERE repository_id = $1 AND version_removed IS NULL AND content_id IN (SELECT o.id {})",
-            pairs(draft)
+             WHERE repository_id = $1 AND version_removed IS NULL AND content_id IN ({})",
+            pairs(draft, "o.id")
         ),
         params![draft.repository, draft.base.0, draft.base.1, draft.number],
     )?;
@@ -96,17 +101,17 @@ pub fn path_conflict(conn: &mut Conn, draft: &Draft) -> Result<Option<(String, S
     let present = "p.repository_id = $1 AND p.content_id = a.content_id AND p.version_removed IS NULL";
     let fresh = fresh(draft);
     let same = format!(
-        "SELECT n.relative_path, a.relative_path
-         FROM repository_content f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
+        "WITH {fresh} SELECT n.relative_path, a.relative_path
+         FROM fresh f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
              CROSS JOIN repository_content p
-         WHERE {fresh} AND n.content_id = f.content_id
+         WHERE n.content_id = f.content_id
              AND a.relative_path = n.relative_path AND a.id <> n.id AND {present} LIMIT 1"
     );
     let below = format!(
-        "SELECT a.relative_path, n.relative_path
-         FROM repository_content f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
+        "WITH {fresh} SELECT a.relative_path, n.relative_path
+         FROM fresh f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
              CROSS JOIN repository_content p
-         WHERE {fresh} AND n.content_id = f.content_id
+         WHERE n.content_id = f.content_id
              AND a.relative_path > n.relative_path || '/' AND a.relative_path < n.relative_path || '0'
              AND {present} LIMIT 1"
     );
@@ -116,9 +121,9 @@ pub fn path_conflict(conn: &mut Conn, draft: &Draft) -> Result<Option<(String, S
         format!("substr({directory}, 1, length({directory}) - 1)")
     };
     let above = format!(
-        "WITH RECURSIVE directory (path) AS (
-             SELECT {} FROM repository_content f CROSS JOIN content_artifact n
-             WHERE {fresh} AND n.content_id = f.content_id AND n.relative_path LIKE '%/%'
+        "WITH RECURSIVE {fresh}, directory (path) AS (
+             SELECT {} FROM fresh f CROSS JOIN content_artifact n
+             WHERE n.content_id = f.content_id AND n.relative_path LIKE '%/%'
              UNION
              SELECT {} FROM directory WHERE path LIKE '%/%')
          SELECT d.path || '/…', a.relative_path

@@ -56,11 +56,13 @@ pub fn put_counts(conn: &mut Conn, version: Id, counts: &Counts) -> Result<()> {
 /// The counts a draft gets: its own changes, and what `previous` had, changed by them.
 pub fn changes(conn: &mut Conn, draft: &Draft, previous: Option<&Version>) -> Result<Counts> {
     let mut counts = Counts::new();
-    for (column, added) in [("version_added", true), ("version_removed", false)] {
+    // For `version_removed IS NULL` see `checks.rs`.
+    let parts = [("r.version_added = $2 AND r.version_removed IS NULL", true), ("r.version_removed = $2", false)];
+    for (changed, added) in parts {
         let rows = conn.query(
             &format!(
                 "SELECT c.pulp_type, count(*) FROM repository_content r CROSS JOIN content c
-                 WHERE r.repository_id = $1 AND r.{column} = $2 AND c.id = r.content_id GROUP BY c.pulp_type"
+                 WHERE r.repository_id = $1 AND {changed} AND c.id = r.content_id GROUP BY c.pulp_type"
             ),
             params![draft.repository, draft.number],
         )?;

@@ -32,7 +32,8 @@ pub fn delete(conn: &mut Conn, version: &Version) -> Result<()> {
 fn undo(conn: &mut Conn, version: &Version, previous: i64) -> Result<()> {
     conn.execute(
         "UPDATE content SET timestamp_of_interest = $3 WHERE id IN
-             (SELECT content_id FROM repository_content WHERE repository_id = $1 AND version_added > $2)",
+             (SELECT content_id FROM repository_content
+              WHERE repository_id = $1 AND version_added > $2 AND version_removed IS NULL)",
         params![version.repository, previous, now()],
     )?;
     conn.execute(
