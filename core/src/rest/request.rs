@@ -127,11 +127,11 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// What the client sent, if it is fit for a log, or a new one.
+/// What the client sent, if it is a UUID, in whichever spelling; else a new one.
 pub fn correlation_id(request: &HttpRequest) -> String {
     let sent = request.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
-    sent.filter(|cid| (1..=256).contains(&cid.len()) && cid.bytes().all(|byte| byte.is_ascii_graphic()))
-        .map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+    let valid = sent.filter(|cid| uuid::Uuid::parse_str(cid).is_ok());
+    valid.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
 }
 
 /// Whether the client takes JSON, or a page, in place of which it gets JSON too.
