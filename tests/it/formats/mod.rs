@@ -1,3 +1,5 @@
 //! Each format from upstream to client.
 
+mod conformance;
 mod file;
+mod tiny;
