@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use regex::Regex;
 use tempfile::TempDir;
 
 use crate::support::Server;
@@ -13,8 +14,24 @@ use crate::support::server::PASSWORD;
 const DOCUMENTED: &str = "http://127.0.0.1:8080";
 
 #[test]
-fn the_tour_in_the_readme_works() {
-    run("README.md");
+fn the_quickstart_for_files_works() {
+    run("docs/quickstart-file.md");
+}
+
+/// What a link names is there. (The tour in the README, made with a real client, is run by `tests/clients/`.)
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let link = Regex::new(r"\]\(([^):#]+)\)").unwrap();
+    let mut documents = vec![root.join("README.md"), root.join("CONTRIBUTING.md"), root.join("CHANGELOG.md")];
+    documents.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    for document in documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(document).unwrap();
+        for found in link.captures_iter(&text) {
+            let target = document.parent().unwrap().join(&found[1]);
+            assert!(target.exists(), "{} names {}", document.display(), &found[1]);
+        }
+    }
 }
 
 fn run(file: &str) {
