@@ -4,7 +4,7 @@
 //! What is kept is neither password nor hash but an HMAC under a key that lives as long as the process. The
 //! stored hash goes into it, so changing a password forgets the old one at once, on every host.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -23,7 +23,8 @@ pub struct CredentialCache {
     key: hmac::Key,
     remembered: Cache<Digest, ()>,
     hashing: Gate,
-    unknown_user: String,
+    /// Made when it is first needed: hashing at the start would cost its time and memory.
+    unknown_user: OnceLock<String>,
 }
 
 impl CredentialCache {
@@ -33,7 +34,7 @@ impl CredentialCache {
             key: hmac::Key::new(hmac::HMAC_SHA256, &random::<32>()?),
             remembered: Cache::builder().max_capacity(CAPACITY).time_to_live(LIFETIME).build(),
             hashing: Gate::new(parallel.max(1)),
-            unknown_user: password::unknown()?,
+            unknown_user: OnceLock::new(),
         })
     }
 
@@ -52,7 +53,9 @@ impl CredentialCache {
     /// Takes as long as a wrong password does: for a user who does not exist or may not log in, so that the
     /// time of the answer does not tell.
     pub fn refuse(&self, password: &str) {
-        self.hashing.pass(|| password::verify(password, &self.unknown_user));
+        // Without random bytes there is no hash, and then no password is accepted either.
+        let unknown = || self.unknown_user.get_or_init(|| password::unknown().unwrap_or_default());
+        self.hashing.pass(|| password::verify(password, unknown()));
     }
 
     fn digest(&self, username: &str, password: &str, stored: &str) -> Digest {
