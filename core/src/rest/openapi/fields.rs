@@ -58,9 +58,9 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
             }
             None => json!({"type": "string", "enum": choices}),
         },
-        Wire::Href(_) => json!({"type": "string", "format": "uri"}),
+        Wire::Href(_) => json!({"type": "string", "format": "uri-reference"}),
         Wire::Hrefs if side.is_input() => json!({"type": "array", "items": {"type": "string"}}),
-        Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri"}}),
+        Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri-reference"}}),
         Wire::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Wire::File => json!({"type": "string", "format": "binary"}),
         Wire::Any("") => like(&field.example),

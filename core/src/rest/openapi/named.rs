@@ -7,7 +7,7 @@ use super::schemas::reference;
 
 /// The envelope of a page.
 pub fn page(schema: &str) -> Json {
-    let link = |text: &str| json!({"type": "string", "format": "uri", "nullable": true, "description": text});
+    let link = |text: &str| json!({"type": "string", "format": "uri-reference", "nullable": true, "description": text});
     json!({
         "type": "object",
         "required": ["count", "results"],
@@ -174,7 +174,7 @@ fn minimal_task() -> Json {
         "unblocked_at": moment("When nothing was in its way any more."),
         "started_at": moment("When it began."),
         "finished_at": moment("When it ended."),
-        "worker": read_only(json!({"type": "string", "format": "uri", "nullable": true, "description": "The worker that runs it."})),
+        "worker": read_only(json!({"type": "string", "format": "uri-reference", "nullable": true, "description": "The worker that runs it."})),
         "pulp_api_version": json!({"type": "string", "default": "v3", "description": "The version of the interface."}),
     });
     object(&["name"], &properties)
@@ -193,7 +193,7 @@ fn text(description: &str, example: &str) -> Json {
 }
 
 fn href(description: &str) -> Json {
-    json!({"type": "string", "format": "uri", "description": description})
+    json!({"type": "string", "format": "uri-reference", "description": description})
 }
 
 fn instant(description: &str) -> Json {

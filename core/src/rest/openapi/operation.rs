@@ -93,6 +93,10 @@ pub fn describe(subject: &Subject<'_>, endpoint: &Endpoint, options: &Options, s
         schemas.add_envelope(content);
     }
     answers.sort_keys();
+    // Errors are alike everywhere: messages by field, a list of messages, or a `detail`.
+    let error =
+        json!({"description": "What is wrong with the request.", "content": {"application/json": {"schema": {}}}});
+    answers.insert("default".into(), error);
     described.insert("responses".into(), Json::Object(answers));
     Json::Object(described)
 }
