@@ -94,8 +94,9 @@ pub fn describe(subject: &Subject<'_>, endpoint: &Endpoint, options: &Options, s
     }
     answers.sort_keys();
     // Errors are alike everywhere: messages by field, a list of messages, or a `detail`.
-    let error =
-        json!({"description": "What is wrong with the request.", "content": {"application/json": {"schema": {}}}});
+    let error = json!({"description": "What is wrong with the request.", "content": {
+        "application/json": {"schema": {}}, "text/html": {"schema": {"type": "string"}},
+    }});
     answers.insert("default".into(), error);
     described.insert("responses".into(), Json::Object(answers));
     Json::Object(described)

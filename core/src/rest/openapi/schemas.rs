@@ -56,7 +56,8 @@ impl<'a> Schemas<'a> {
         let mut required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
         required.sort_unstable();
         let mut schema = json!({"type": "object", "properties": properties});
-        if !required.is_empty() && side != Side::Patch {
+        // An answer has the fields that `fields` asked for.
+        if !required.is_empty() && side == Side::Request {
             schema["required"] = json!(required);
         }
         self.named.insert(name.to_owned(), schema);
