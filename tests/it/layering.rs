@@ -116,7 +116,9 @@ impl Source {
 
     /// Whether it is only compiled for tests.
     fn is_test(&self) -> bool {
-        self.path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
+        self.path
+            .components()
+            .any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "fixture.rs")))
     }
 
     /// Its numbered lines up to the unit tests, without comments.
@@ -132,8 +134,8 @@ impl Source {
     }
 
     fn is_exempt(&self, invariant: &str) -> bool {
-        let is_test = self.path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
-        is_test || EXEMPT.iter().any(|(prefix, path)| invariant.starts_with(prefix) && self.path.starts_with(path))
+        self.is_test()
+            || EXEMPT.iter().any(|(prefix, path)| invariant.starts_with(prefix) && self.path.starts_with(path))
     }
 
     fn place(&self, number: usize, line: &str) -> String {

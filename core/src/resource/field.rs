@@ -299,8 +299,8 @@ impl Field {
         }
         match &self.wire {
             Wire::Text | Wire::RawText => self.parse_text(value),
-            Wire::Integer { least } => parse_integer(value, *least).or_else(|text| Err(json!([text]))),
-            Wire::Number { least } => parse_number(value, *least).or_else(|text| Err(json!([text]))),
+            Wire::Integer { least } => parse_integer(value, *least).map_err(|text| json!([text])),
+            Wire::Number { least } => parse_number(value, *least).map_err(|text| json!([text])),
             Wire::Boolean => parse_boolean(value).map_or_else(|| message("Must be a valid boolean."), |b| Ok(json!(b))),
             Wire::DateTime => match value.as_str().and_then(super::filter::parse_date_time) {
                 Some(instant) => Ok(json!(crate::id::format_instant(instant))),

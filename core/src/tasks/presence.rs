@@ -52,10 +52,9 @@ impl Presence {
 
 /// `<pid>@<host>`
 fn process_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.or_else(|| std::env::var("HOSTNAME").ok()).map(|name| name.trim().to_owned());
-    let host = host.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned());
-    format!("{}@{host}", std::process::id())
+    let system = rustix::system::uname();
+    let host = system.nodename().to_string_lossy();
+    format!("{}@{}", std::process::id(), if host.is_empty() { "localhost" } else { &host })
 }
 
 async fn beat(app: Shared, app_type: AppType, id: Id) {

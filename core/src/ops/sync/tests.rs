@@ -214,7 +214,7 @@ impl World {
         let mut remote = self.fixture.read(|conn| remotes::by_id(conn, id)).unwrap();
         remote.policy = policy.to_owned();
         let settings = RemoteSettings { url: remote.url.clone(), max_retries: Some(0), ..Default::default() };
-        let downloader = Downloader::new(&settings, &[self.upstream.clone()]).unwrap();
+        let downloader = Downloader::new(&settings, std::slice::from_ref(&self.upstream)).unwrap();
         let options = SyncOptions { mirror, optimize };
         let request = SyncRequest { repository: self.repository, remote, downloader, options, publishes: true };
         let unstopped = Arc::new(Unstopped::default());

@@ -60,7 +60,7 @@ fn upload_fields(resource: &Resource) -> Vec<Field> {
 
 /// Where the bytes of a new unit come from.
 enum Origin {
-    File(SentFile),
+    File(Box<SentFile>),
     Artifact(Id),
     Upload(Id),
     Url(String),
@@ -108,7 +108,7 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
             };
             let url = text("file_url").map(str::to_owned);
             let origin = match (file, artifact, upload, url) {
-                (Some(file), ..) => Origin::File(file),
+                (Some(file), ..) => Origin::File(Box::new(file)),
                 (_, Some(artifact), ..) => Origin::Artifact(artifact),
                 (_, _, Some(upload), _) => Origin::Upload(upload),
                 (.., Some(url)) => Origin::Url(url),

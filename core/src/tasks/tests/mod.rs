@@ -153,6 +153,7 @@ fn task(kind: &'static str, args: Json, exclusive: &[&str], shared: &[&str]) -> 
     NewTask {
         name: format!("test.{kind}"),
         kind,
+        kind_if_blocked: None,
         args,
         exclusive: names(exclusive),
         shared: names(shared),
