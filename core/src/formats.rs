@@ -116,6 +116,7 @@ async fn add_to_repository(app: &Shared, repository: Id, content: Id) -> Result<
         created_by: None,
         group: None,
         parent: None,
+        measures_memory: false,
     };
     tasks::dispatch(app, task).await.map(drop)
 }

@@ -342,6 +342,15 @@ CREATE TABLE created_resource (
 );
 CREATE INDEX created_resource_path ON created_resource (path);
 
+-- What was measured while a task ran, by the name of the measurement.
+CREATE TABLE task_profile (
+    task_seq bigint NOT NULL REFERENCES task (seq) ON DELETE CASCADE,
+    name text NOT NULL,
+    artifact_id uuid NOT NULL REFERENCES artifact (id),
+    PRIMARY KEY (task_seq, name)
+);
+CREATE INDEX task_profile_artifact ON task_profile (artifact_id);
+
 CREATE TABLE progress_report (
     task_seq bigint NOT NULL REFERENCES task (seq) ON DELETE CASCADE,
     position bigint NOT NULL,

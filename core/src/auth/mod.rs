@@ -6,6 +6,7 @@ pub mod password;
 pub mod policy;
 pub mod secrets;
 pub mod session;
+pub mod ticket;
 
 pub use credentials::CredentialCache;
 pub use policy::{Actor, Policy, permits};

@@ -22,7 +22,8 @@ pub struct SourceRow {
 
 /// Nothing refers to artifact `a`.
 const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artifact_id = a.id)
-    AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)";
+    AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)
+    AND NOT EXISTS (SELECT 1 FROM task_profile u WHERE u.artifact_id = a.id)";
 
 /// What makes a search by digest alone use the unique key, which starts with the domain.
 const ANY_DOMAIN: &str = "a.domain_id IN (SELECT id FROM domain)";

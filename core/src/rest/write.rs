@@ -44,9 +44,17 @@ impl Request {
             created_by: self.user_id(),
             group: None,
             parent: None,
+            measures_memory: self.asks_for(tasks::MEMORY),
         };
         let id = tasks::dispatch(&self.app, task).await?;
         Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
+    }
+
+    /// Whether the client wants a diagnostic of the task, and the configuration has it. Unknown ones are passed over.
+    fn asks_for(&self, diagnostic: &str) -> bool {
+        let asked = self.headers.get_all("X-Task-Diagnostics").filter_map(|value| value.to_str().ok());
+        asked.flat_map(|names| names.split(',')).any(|name| name.trim() == diagnostic)
+            && self.app.config.task_diagnostics.iter().any(|name| name == diagnostic)
     }
 }
 

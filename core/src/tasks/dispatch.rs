@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::ending::{self, Outcome, Record};
+use super::memory::MemoryProfile;
 use super::short::{self, ShortTask};
 use super::{NewTask, Queue, RunShort, TaskKind};
 use crate::app::Shared;
@@ -46,7 +47,8 @@ impl Queue {
     }
 
     fn seal(&self, kind: &str, task: &NewTask) -> Result<String> {
-        (self.parts.sealing.seal)(&json!({ "kind": kind, "args": task.args }))
+        let payload = json!({ "kind": kind, "args": task.args, "measures_memory": task.measures_memory });
+        (self.parts.sealing.seal)(&payload)
     }
 }
 
@@ -74,16 +76,13 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
     // An error of the body undoes the transaction, and with it the task; another then records the failure.
     let in_body = Arc::new(AtomicBool::new(false));
     let body_runs = Arc::clone(&in_body);
+    let profile = task.measures_memory.then(MemoryProfile::begin);
     let done = app.queue.parts.db.write(move |conn| {
         row.reservations.lock(conn)?;
         if row.reservations.are_blocked(conn)? {
             // Whoever blocks it lets it go when it ends, and wakes the workers.
-            return queue::insert_waiting(
-                conn,
-                &row,
-                body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?,
-                None,
-            );
+            let payload = body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?;
+            return queue::insert_waiting(conn, &row, payload, None).map(|()| false);
         }
         let started = now();
         let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
@@ -91,12 +90,18 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
         let result = short::run_body(&body_app, conn, run, &task.args, &mut short)?;
         body_runs.store(false, Ordering::Relaxed);
         let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
-        queue::insert_finished(conn, &row, started, now(), &ending)
+        queue::insert_finished(conn, &row, started, now(), &ending).map(|()| true)
     });
-    match done.await {
-        Ok(()) => {}
-        Err(error) if in_body.load(Ordering::Relaxed) => record_failure(app, record, error, &cid).await?,
+    let has_run = match done.await {
+        Ok(has_run) => has_run,
+        Err(error) if in_body.load(Ordering::Relaxed) => {
+            record_failure(app, record, error, &cid).await?;
+            true
+        }
         Err(error) => return Err(error),
+    };
+    if let Some(profile) = profile.filter(|_| has_run) {
+        profile.keep(app, id).await;
     }
     if changes_what_is_served {
         app.served_content_changed();

@@ -8,6 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Outcome;
+use super::memory::MemoryProfile;
 use super::{RunLong, TaskContext, short};
 use crate::app::Shared;
 use crate::db::queue::{self, Claimed};
@@ -18,12 +19,23 @@ use crate::id::Id;
 /// How often progress is written, and read whether another process asked the task to stop.
 const TICK: Duration = Duration::from_secs(1);
 
-pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run: RunLong, args: Json) -> Result<()> {
+pub(super) async fn run_claimed(
+    app: &Shared,
+    worker: Id,
+    claimed: Claimed,
+    run: RunLong,
+    args: Json,
+    mut profile: Option<MemoryProfile>,
+) -> Result<()> {
     let stop = CancellationToken::new();
     app.queue.running().insert(claimed.id, stop.clone());
     let context = TaskContext::new(app, worker, &claimed, stop.clone());
     let body = tokio::spawn(run(app.clone(), args, context.clone()));
-    let result = attend(app, body, &context, claimed.seq, &stop).await;
+    let work = attend(app, body, &context, claimed.seq, &stop);
+    let result = match &mut profile {
+        Some(profile) => profile.during(work).await,
+        None => work.await,
+    };
     app.queue.running().remove(&claimed.id);
     let outcome = match result {
         Err(Error::Canceled) if stop.is_cancelled() => Outcome::Stopped,
@@ -31,6 +43,10 @@ pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run:
     };
     if let Outcome::Returned(Err(error)) = &outcome {
         short::log_failure(claimed.id, &claimed.cid, error);
+    }
+    // Before the end is recorded: who sees the task ended finds its profile.
+    if let Some(profile) = profile {
+        profile.keep(app, claimed.id).await;
     }
     short::conclude(app, worker, &claimed, outcome, context.record()).await
 }

@@ -10,6 +10,7 @@ mod context;
 mod dispatch;
 mod ending;
 mod long;
+mod memory;
 mod presence;
 mod progress;
 mod purge;
@@ -36,6 +37,7 @@ use crate::id::Id;
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
 pub use dispatch::dispatch;
+pub use memory::{MEMORY, MEMORY_PROFILE};
 pub use presence::{Presence, recover};
 pub use progress::Progress;
 pub use purge::{PURGE, PurgeOptions};
@@ -81,6 +83,8 @@ pub struct NewTask {
     pub created_by: Option<i64>,
     pub group: Option<Id>,
     pub parent: Option<Id>,
+    /// Keep a profile of the process's memory with it.
+    pub measures_memory: bool,
 }
 
 type Seal = Box<dyn Fn(&Json) -> Result<String> + Send + Sync>;

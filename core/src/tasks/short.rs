@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use tokio::time::sleep;
 
 use super::ending::{self, Outcome, Record};
+use super::memory::MemoryProfile;
 use super::{RunShort, TaskKind};
 use crate::app::{App, Shared};
 use crate::db::Conn;
@@ -72,8 +73,16 @@ pub(super) fn log_failure(id: Id, cid: &str, error: &Error) {
     }
 }
 
-/// Runs a short task that a worker has claimed: body and completion in one transaction.
-pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run: RunShort, args: Json) -> Result<()> {
+/// Runs a short task that a worker has claimed: body and completion in one transaction. Its profile appears just
+/// after that.
+pub(super) async fn run_claimed(
+    app: &Shared,
+    worker: Id,
+    claimed: Claimed,
+    run: RunShort,
+    args: Json,
+    profile: Option<MemoryProfile>,
+) -> Result<()> {
     let body_app = app.clone();
     let taken = claimed.clone();
     let done = app.queue.parts.db.write(move |conn| {
@@ -87,7 +96,11 @@ pub(super) async fn run_claimed(app: &Shared, worker: Id, claimed: Claimed, run:
         let from = EndsFrom { states: &[State::Running], worker: Some(worker) };
         queue::finish(conn, taken.seq, from, &ending, &held, now())
     });
-    let outcome = match done.await {
+    let done = done.await;
+    if let Some(profile) = profile {
+        profile.keep(app, claimed.id).await;
+    }
+    let outcome = match done {
         Ok(true) => return Ok(()),
         Ok(false) => Outcome::Stopped,
         Err(error) => {
@@ -128,11 +141,20 @@ pub(super) async fn conclude(
     Err(Error::internal("the end of the task could not be recorded"))
 }
 
-/// The kind a payload names, and its arguments.
-pub(super) fn open_payload(app: &App, payload: &str) -> Result<(TaskKind, Json)> {
+/// What a task that waited is to do.
+pub(super) struct Payload {
+    pub kind: TaskKind,
+    pub args: Json,
+    pub measures_memory: bool,
+}
+
+/// # Errors
+/// `Internal` when the payload is damaged or names no kind of task.
+pub(super) fn open_payload(app: &App, payload: &str) -> Result<Payload> {
     let mut payload = (app.queue.parts.sealing.open)(payload)?;
     let key = payload["kind"].as_str().unwrap_or_default();
     let kind = app.queue.kinds.get(key).copied();
     let kind = kind.ok_or_else(|| Error::internal(format!("there is no kind of task `{key}`")))?;
-    Ok((kind, payload["args"].take()))
+    let measures_memory = payload["measures_memory"] == true;
+    Ok(Payload { kind, args: payload["args"].take(), measures_memory })
 }

@@ -11,6 +11,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::{Outcome, Record};
+use super::memory::MemoryProfile;
+use super::short::Payload;
 use super::{Presence, TaskKind, long, short};
 use crate::app::Shared;
 use crate::db::listen::listen;
@@ -77,8 +79,13 @@ async fn turn(app: Shared, worker: Id, slot: OwnedSemaphorePermit, tell: oneshot
 
 async fn run(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
     let done = match short::open_payload(app, &claimed.payload) {
-        Ok((TaskKind::Short { run, .. }, args)) => short::run_claimed(app, worker, claimed, run, args).await,
-        Ok((TaskKind::Long { run, .. }, args)) => long::run_claimed(app, worker, claimed, run, args).await,
+        Ok(Payload { kind, args, measures_memory }) => {
+            let profile = measures_memory.then(MemoryProfile::begin);
+            match kind {
+                TaskKind::Short { run, .. } => short::run_claimed(app, worker, claimed, run, args, profile).await,
+                TaskKind::Long { run, .. } => long::run_claimed(app, worker, claimed, run, args, profile).await,
+            }
+        }
         Err(error) => {
             short::log_failure(claimed.id, &claimed.cid, &error);
             short::conclude(app, worker, &claimed, Outcome::Returned(Err(error)), Record::default()).await

@@ -19,7 +19,8 @@ use crate::resource::{
 const PATH: &str = "artifacts/";
 
 const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact ca WHERE ca.artifact_id = t.id)
-    AND NOT EXISTS (SELECT 1 FROM published_metadata m WHERE m.artifact_id = t.id)";
+    AND NOT EXISTS (SELECT 1 FROM published_metadata m WHERE m.artifact_id = t.id)
+    AND NOT EXISTS (SELECT 1 FROM task_profile p WHERE p.artifact_id = t.id)";
 
 /// The digests an artifact has, with their columns.
 const DIGESTS: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];

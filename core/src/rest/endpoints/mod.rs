@@ -8,6 +8,7 @@ pub mod publications;
 mod status;
 mod task_filters;
 mod task_groups;
+mod task_profiles;
 pub mod tasks;
 pub mod upkeep;
 pub mod uploads;
@@ -44,6 +45,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(docs::endpoints());
     endpoints.extend(upkeep::endpoints());
     endpoints.extend(tasks::endpoints(registry));
+    endpoints.extend(task_profiles::endpoints(registry));
     endpoints.extend(task_groups::endpoints(registry));
     endpoints.extend(users::endpoints(registry));
     endpoints.extend(login::endpoints(registry));

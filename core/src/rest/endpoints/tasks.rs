@@ -8,7 +8,7 @@ use super::super::answer::Answer;
 use super::super::list::read_object;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
-use super::super::write::{Holds, exists};
+use super::super::write::Holds;
 use super::{position, task_filters};
 use crate::auth::policy::{Owned, Verb};
 use crate::db::Conn;
@@ -19,7 +19,7 @@ use crate::resource::kinds::{BASE_ORDERING, base_fields};
 use crate::resource::{Errors, Field, Kind, Mode, Operation, Record, Registry, Resource, Scope, Target};
 use crate::tasks::{self, CancelOutcome, PURGE, PurgeOptions};
 
-const PATH: &str = "tasks/";
+pub const PATH: &str = "tasks/";
 
 /// The fields of a task when a client asks for `minimal`, and of the tasks of a group.
 pub const MINIMAL: [&str; 11] = [
@@ -196,10 +196,6 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
         },
     };
     let body = |schema: &str, fields| Some(BodyDoc { schema: schema.into(), fields });
-    let urls = json!({
-        "type": "object", "required": ["urls"],
-        "properties": {"urls": {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}},
-    });
     vec![
         endpoint(
             "cancel",
@@ -231,16 +227,6 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
             body("Purge", purge_fields()),
             vec![(202, Content::Task)],
         ),
-        endpoint(
-            "profile_artifacts",
-            Method::GET,
-            "{}/profile_artifacts/",
-            Verb::Action("profile_artifacts"),
-            |request| Box::pin(profile_artifacts(request)),
-            "List what was measured while a task ran. Nothing is, at present.",
-            None,
-            vec![(200, Content::Other { schema: "ProfileArtifactResponse".into(), json: urls })],
-        ),
     ]
 }
 
@@ -267,12 +253,6 @@ async fn delete(request: Request) -> Result<Answer> {
     let id = request.id()?;
     request.app.db.write(move |conn| crate::db::tasks::delete(conn, id)).await?;
     Ok(Answer::empty(204))
-}
-
-async fn profile_artifacts(request: Request) -> Result<Answer> {
-    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
-    request.app.db.read(move |conn| exists(conn, &app.registry.resources[at], id)).await?;
-    Ok(Answer::ok(json!({"urls": {}})))
 }
 
 async fn purge(mut request: Request) -> Result<Answer> {

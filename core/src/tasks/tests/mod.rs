@@ -2,6 +2,7 @@
 //! `PITH_TEST_DATABASE` names (emptied before each test, so run them one at a time).
 
 mod order;
+mod profile;
 mod throughput;
 mod trouble;
 
@@ -161,6 +162,7 @@ fn task(kind: &'static str, args: Json, exclusive: &[&str], shared: &[&str]) -> 
         created_by: None,
         group: None,
         parent: None,
+        measures_memory: false,
     }
 }
 
