@@ -326,6 +326,8 @@ fn a_changed_file_replaces_the_one_at_its_path() {
 #[test]
 fn a_wrong_file_fails_the_sync_and_the_right_ones_are_reused() {
     let world = World::new();
+    // One after the other, or the wrong one may come first.
+    world.fixture.write(|conn| conn.execute("UPDATE remote SET download_concurrency = 1", &[]));
     world.offer(&[("a", "one"), ("b", "two"), ("!c", "three")]);
     let error = world.sync("immediate", false, true).unwrap_err();
     assert!(error.public_text().contains("PLP0003"), "{error}");
