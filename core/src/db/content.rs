@@ -54,7 +54,15 @@ pub fn find(conn: &mut Conn, domain: Id, table: &DetailTable, units: &[&[Value]]
         format!("SELECT content_id, {} FROM {} WHERE domain_id = $1", key_columns(table).join(", "), table.name);
     let mut params = vec![Value::Id(domain)];
     for (at, column) in table.natural_key.iter().zip(key_columns(table)) {
-        params.push(list(units.iter().filter_map(|columns| columns.get(*at)))?);
+        let values = list(units.iter().filter_map(|columns| columns.get(*at)))?;
+        // The first column finds, the others only filter: as an expression, lest SQLite looks up every
+        // combination of the lists in the index.
+        let column = match &values {
+            _ if params.len() == 1 => column.to_owned(),
+            Value::Ints(_) => format!("({column} + 0)"),
+            _ => format!("({column} || '')"),
+        };
+        params.push(values);
         sql.push_str(&format!(" AND {column} = ANY(${})", params.len()));
     }
     let rows = conn.query(&sql, &params)?;
