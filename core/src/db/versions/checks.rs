@@ -97,23 +97,25 @@ pub fn push_out(conn: &mut Conn, draft: &Draft) -> Result<()> {
 
 /// A path of a new unit and another path of the draft that cannot be beside it: the same one, or one of
 /// which either is a directory.
+///
+/// `LIMIT … OFFSET 0` keeps PostgreSQL from turning the inner questions into joins: by statistics that a
+/// large draft is not in yet it would begin with the present units, and compare all paths with all.
 pub fn path_conflict(conn: &mut Conn, draft: &Draft) -> Result<Option<(String, String)>> {
-    let present = "p.repository_id = $1 AND p.content_id = a.content_id AND p.version_removed IS NULL";
+    let present = "EXISTS (SELECT 1 FROM repository_content p WHERE p.repository_id = $1
+         AND p.content_id = a.content_id AND p.version_removed IS NULL LIMIT 1 OFFSET 0)";
     let fresh = fresh(draft);
+    let new = "FROM fresh f CROSS JOIN content_artifact n WHERE n.content_id = f.content_id";
     let same = format!(
-        "WITH {fresh} SELECT n.relative_path, a.relative_path
-         FROM fresh f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
-             CROSS JOIN repository_content p
-         WHERE n.content_id = f.content_id
-             AND a.relative_path = n.relative_path AND a.id <> n.id AND {present} LIMIT 1"
+        "WITH {fresh} SELECT n.relative_path, n.relative_path {new} AND EXISTS (SELECT 1 FROM content_artifact a
+             WHERE a.relative_path = n.relative_path AND a.id <> n.id AND {present} LIMIT 1 OFFSET 0)
+         ORDER BY n.relative_path LIMIT 1"
     );
     let below = format!(
-        "WITH {fresh} SELECT a.relative_path, n.relative_path
-         FROM fresh f CROSS JOIN content_artifact n CROSS JOIN content_artifact a
-             CROSS JOIN repository_content p
-         WHERE n.content_id = f.content_id
-             AND a.relative_path > n.relative_path || '/' AND a.relative_path < n.relative_path || '0'
-             AND {present} LIMIT 1"
+        "WITH {fresh} SELECT x.other, x.path
+         FROM (SELECT n.relative_path AS path, (SELECT a.relative_path FROM content_artifact a
+             WHERE a.relative_path > n.relative_path || '/' AND a.relative_path < n.relative_path || '0' AND {present}
+             ORDER BY a.relative_path LIMIT 1 OFFSET 0) AS other {new}) x
+         WHERE x.other IS NOT NULL ORDER BY x.path LIMIT 1"
     );
     // All letters of a path but its slashes, stripped from its end, leave its directory.
     let parent = |path: &str| {
@@ -122,13 +124,12 @@ pub fn path_conflict(conn: &mut Conn, draft: &Draft) -> Result<Option<(String, S
     };
     let above = format!(
         "WITH RECURSIVE {fresh}, directory (path) AS (
-             SELECT {} FROM fresh f CROSS JOIN content_artifact n
-             WHERE n.content_id = f.content_id AND n.relative_path LIKE '%/%'
+             SELECT {} {new} AND n.relative_path LIKE '%/%'
              UNION
              SELECT {} FROM directory WHERE path LIKE '%/%')
-         SELECT d.path || '/…', a.relative_path
-         FROM directory d CROSS JOIN content_artifact a CROSS JOIN repository_content p
-         WHERE a.relative_path = d.path AND {present} LIMIT 1",
+         SELECT d.path || '/…', d.path FROM directory d WHERE EXISTS (SELECT 1 FROM content_artifact a
+             WHERE a.relative_path = d.path AND {present} LIMIT 1 OFFSET 0)
+         ORDER BY d.path LIMIT 1",
         parent("n.relative_path"),
         parent("path")
     );
