@@ -170,6 +170,8 @@ pub(super) fn error(cause: &postgres::Error) -> Error {
             Error::Duplicate { columns: columns.unwrap_or_default() }
         }
         "23503" => Error::Referenced,
+        // SQLite is given patterns in the same syntax but for some rare parts.
+        "2201B" => Error::non_field("The database does not understand the regular expression."),
         "53100" | "53200" => Error::storage("cannot write the database", db),
         _ => Error::internal(full(cause)),
     }

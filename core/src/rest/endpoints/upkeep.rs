@@ -164,6 +164,9 @@ async fn reclaim(mut request: Request) -> Result<Answer> {
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
     let hrefs = texts(draft.get("repo_hrefs"));
+    if draft.get("repo_hrefs").is_some() && hrefs.is_empty() {
+        errors.add("repo_hrefs", "Must not be [].");
+    }
     let keep = texts(draft.get("repo_versions_keeplist"));
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let (repositories, keep) = request
