@@ -14,6 +14,7 @@ mod formats;
 mod bad_input;
 mod crash;
 mod docs;
+mod faults;
 mod layering;
 mod serve;
 mod spec;

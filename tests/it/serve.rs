@@ -272,7 +272,7 @@ fn object_stores_are_redirected_to() {
     assert!(redirect.header("Location").unwrap().contains("Signature"));
     let file = server.download(&format!("{base}a.txt")).expect(200);
     assert_eq!(file.body, b"some bytes");
-    assert_eq!(file.header("Content-Disposition"), Some("attachment;filename=a.txt"));
+    assert_eq!(file.header("Content-Disposition"), Some("attachment; filename=\"a.txt\""));
 }
 
 #[test]

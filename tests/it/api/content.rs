@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::support::multipart::Multipart;
 use crate::support::pulp::{FILES, text};
-use crate::support::world::store_is_local;
 use crate::support::{Server, Upstream, sha256};
 
 #[test]
@@ -166,10 +165,6 @@ fn units_are_found_by_path_version_and_change_between_versions() {
 
 #[test]
 fn uploading_again_restores_a_file_that_the_store_lost() {
-    if !store_is_local() {
-        // The store of these tests is reached only through the server under test.
-        return;
-    }
     let server = Server::start();
     server.upload("a", b"precious");
     let digest = sha256(b"precious");

@@ -35,7 +35,7 @@ pub struct Server {
     running: Option<Running>,
     client: Client,
     settings: Vec<(String, String)>,
-    _world: World,
+    world: World,
     folder: TempDir,
 }
 
@@ -53,7 +53,7 @@ impl Server {
         let settings: Vec<_> = usual.chain(world.environment.clone()).chain(own).collect();
         let running = Running::start(&settings, folder.path()).unwrap_or_else(|log| panic!("no start:\n{log}"));
         let client = Client::new(running.address, Some(("admin", PASSWORD)));
-        Self { running: Some(running), client, settings, _world: world, folder }
+        Self { running: Some(running), client, settings, world, folder }
     }
 
     /// What a start that must fail says. These variables are beside or instead of the usual ones.
@@ -106,9 +106,14 @@ impl Server {
         self.running.as_ref().unwrap().child.id()
     }
 
-    /// Where a local store keeps its files.
-    pub fn store(&self) -> PathBuf {
-        self.folder.path().join("data/store")
+    /// The folder that holds all of its own.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where the store, local or not, keeps its files.
+    pub fn store(&self) -> &Path {
+        &self.world.store
     }
 
     pub fn log(&self) -> String {
@@ -140,6 +145,19 @@ pub fn pith() -> Command {
     command
 }
 
+/// The command line of a server. A file that grows beyond a limit set by `prlimit` is an error for it, as on a
+/// full disk, and no signal that ends it.
+fn serve() -> Command {
+    let pith = pith();
+    let mut command = Command::new("sh");
+    for (key, _) in pith.get_envs() {
+        command.env_remove(key);
+    }
+    let script = r#"trap '' XFSZ; exec "$0" serve --listen 127.0.0.1:0"#;
+    command.arg("-c").arg(script).arg(pith.get_program());
+    command
+}
+
 /// The process. Killed when dropped, also when this process ends without dropping anything.
 struct Running {
     child: Child,
@@ -151,8 +169,8 @@ impl Running {
     /// Returns when it answers; the log when it ends instead.
     fn start(settings: &[(String, String)], folder: &Path) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let mut command = pith();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).envs(settings.iter().cloned()).current_dir(folder);
+        let mut command = serve();
+        command.envs(settings.iter().cloned()).current_dir(folder);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let watch = watch(child.id());
         let address = first_address(child.stdout.take().unwrap());

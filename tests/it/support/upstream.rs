@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
+
 use super::pulp::sha256;
 
 /// What was asked for.
@@ -64,9 +66,12 @@ impl Upstream {
 
     /// Serves these files, 404 for the rest.
     pub fn serving(files: HashMap<String, Vec<u8>>) -> Self {
-        Self::answering(move |asked, _| match files.get(asked.path.trim_start_matches('/')) {
-            Some(bytes) => Reply::Bytes(bytes.clone()),
-            None => Reply::Status(404),
+        Self::answering(move |asked, _| {
+            let path = percent_decode_str(asked.path.trim_start_matches('/')).decode_utf8_lossy();
+            match files.get(&*path) {
+                Some(bytes) => Reply::Bytes(bytes.clone()),
+                None => Reply::Status(404),
+            }
         })
     }
 

@@ -3,18 +3,21 @@
 //! ```text
 //! PITH_TEST_DATABASE   postgres://USER@HOST:PORT        each server makes a database of its own there
 //! PITH_TEST_STORAGE    http://HOST:PORT/BUCKET          an S3 service, each server has a prefix of its own
+//! PITH_TEST_BUCKET     a folder                         where that service keeps the bucket's objects as files
 //! ```
 //!
 //! Unset: an SQLite file, a folder. The S3 keys are those of the test service, `pith-test`.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::random;
 
 /// The place of one server's database and files.
 pub struct World {
     pub environment: Vec<(String, String)>,
+    /// The folder with the files of the store, also of one that speaks S3.
+    pub store: PathBuf,
     /// PostgreSQL only: the cluster and the name of the database to drop at the end.
     database: Option<(String, String)>,
 }
@@ -22,7 +25,7 @@ pub struct World {
 impl World {
     /// A fresh, empty world for a server whose own folder is `data`.
     pub fn new(data: &Path) -> Self {
-        let mut world = Self { environment: Vec::new(), database: None };
+        let mut world = Self { environment: Vec::new(), store: data.join("store"), database: None };
         world.set("PITH_DATA_DIR", data.to_str().unwrap());
         if let Ok(cluster) = env::var("PITH_TEST_DATABASE") {
             world.use_postgres(cluster);
@@ -46,12 +49,27 @@ impl World {
 
     fn use_s3(&mut self, bucket: &str) {
         let (endpoint, bucket) = bucket.rsplit_once('/').expect("PITH_TEST_STORAGE is http://HOST:PORT/BUCKET");
-        self.set("PITH_STORAGE", &format!("s3://{bucket}/{}", random::name()));
-        self.set("PITH_S3_ENDPOINT", endpoint);
-        self.set("PITH_S3_ACCESS_KEY_ID", "pith-test");
-        self.set("PITH_S3_SECRET_ACCESS_KEY", "pith-test");
-        self.set("PITH_S3_ALLOW_HTTP", "true");
+        let prefix = random::name();
+        self.store = PathBuf::from(env::var("PITH_TEST_BUCKET").expect("PITH_TEST_BUCKET is a folder")).join(&prefix);
+        self.environment.extend(s3_settings(endpoint, &format!("{bucket}/{prefix}")));
     }
+}
+
+/// The settings for a store in the bucket and below the prefix `at` of the test service.
+pub fn s3_settings(endpoint: &str, at: &str) -> [(String, String); 5] {
+    [
+        ("PITH_STORAGE", format!("s3://{at}").as_str()),
+        ("PITH_S3_ENDPOINT", endpoint),
+        ("PITH_S3_ACCESS_KEY_ID", "pith-test"),
+        ("PITH_S3_SECRET_ACCESS_KEY", "pith-test"),
+        ("PITH_S3_ALLOW_HTTP", "true"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+/// Whether the database is a file of this host.
+pub fn database_is_local() -> bool {
+    env::var("PITH_TEST_DATABASE").is_err()
 }
 
 /// Whether files lie in a folder of this host.

@@ -10,8 +10,9 @@ use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -36,10 +37,30 @@ pub struct Options {
     pub control: PathBuf,
 }
 
+/// What makes requests fail.
+struct Control {
+    folder: PathBuf,
+    /// How many more writes succeed.
+    writes_left: AtomicU64,
+}
+
+impl Control {
+    fn fails_reads(&self) -> bool {
+        self.folder.join("fail-reads").exists()
+    }
+
+    /// To be asked once per write.
+    fn fails_this_write(&self) -> bool {
+        let count_down =
+            self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        count_down.is_err() || self.folder.join("fail-writes").exists()
+    }
+}
+
 /// A running server, stopped when dropped.
 pub struct TestS3 {
     address: SocketAddr,
-    control: PathBuf,
+    control: Arc<Control>,
     accepting: JoinHandle<()>,
 }
 
@@ -59,8 +80,9 @@ impl TestS3 {
         let service = builder.build();
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener, service, options.control.clone().into()));
-        Ok(Self { address, control: options.control, accepting })
+        let control = Arc::new(Control { folder: options.control, writes_left: AtomicU64::new(u64::MAX) });
+        let accepting = tokio::spawn(accept(listener, service, control.clone()));
+        Ok(Self { address, control, accepting })
     }
 
     /// `http://127.0.0.1:<port>`
@@ -70,11 +92,20 @@ impl TestS3 {
 
     /// From now on writes are answered with 500, until [`Self::allow_writes`].
     pub fn fail_writes(&self) -> io::Result<()> {
-        fs::write(self.control.join("fail-writes"), "")
+        fs::write(self.control.folder.join("fail-writes"), "")
+    }
+
+    /// After so many more writes they are answered with 500, until [`Self::allow_writes`].
+    pub fn fail_writes_after(&self, count: u64) {
+        self.control.writes_left.store(count, Ordering::Relaxed);
     }
 
     pub fn allow_writes(&self) -> io::Result<()> {
-        fs::remove_file(self.control.join("fail-writes"))
+        self.control.writes_left.store(u64::MAX, Ordering::Relaxed);
+        match fs::remove_file(self.control.folder.join("fail-writes")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Serves until the task ends.
@@ -90,7 +121,7 @@ impl Drop for TestS3 {
     }
 }
 
-async fn accept(listener: TcpListener, service: S3Service, control: Arc<Path>) {
+async fn accept(listener: TcpListener, service: S3Service, control: Arc<Control>) {
     while let Ok((socket, _)) = listener.accept().await {
         // A client whose connection breaks notices itself.
         let _ = socket.set_nodelay(true);
@@ -105,11 +136,12 @@ async fn accept(listener: TcpListener, service: S3Service, control: Arc<Path>) {
 
 async fn answer(
     service: S3Service,
-    control: Arc<Path>,
+    control: Arc<Control>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if control.join(if reads { "fail-reads" } else { "fail-writes" }).exists() {
+    let fails = if reads { control.fails_reads() } else { control.fails_this_write() };
+    if fails {
         return Ok(failure("told to fail"));
     }
     let overrides = overrides(request.uri().query().unwrap_or_default());
