@@ -47,7 +47,11 @@ fn run(cli: &Cli) -> Result<(), StartError> {
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
-        Verb::Check => write(&server::check(&config, &plugins::plugins())?),
+        Verb::Check => {
+            let (report, is_sound) = server::check(&config, &plugins::plugins())?;
+            write(&report)?;
+            if is_sound { Ok(()) } else { Err(Error::Conflict("the database and the store do not fit".into()).into()) }
+        }
         Verb::Openapi => write(&pith_core::rest::description(&config, &plugins::plugins())),
         Verb::ConfigReference => Ok(()),
     }

@@ -48,10 +48,11 @@ impl Formats for KnownFormats {
         upkeep_tasks::downloader(&app, remote).await
     }
 
-    async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile> {
+    async fn keep_pulled(&self, mut pulled: Pulled) -> Result<StoredFile> {
         let app = self.app()?;
         let (size, digests) = (pulled.staged.size, pulled.staged.digests.clone());
-        let inspection = Inspection { path: None, file_name: None, size, digests: digests.clone() };
+        let path = Some(pulled.staged.on_disk().await?);
+        let inspection = Inspection { path, file_name: None, size, digests: digests.clone() };
         let plugin = app.registry.plugin(&pulled.pulp_type);
         let unit = plugin.and_then(|plugin| plugin.pulled_unit(&pulled.path, &inspection));
         let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;

@@ -114,13 +114,15 @@ pub fn migrate(config: &Config, plugins: &Plugins) -> Result<(), StartError> {
     runtime()?.block_on(async { Ok(open_database(config, plugins).await.map(drop)?) })
 }
 
-/// Compares the database with the store and reports what does not fit; changes nothing.
-pub fn check(config: &Config, plugins: &Plugins) -> Result<String, StartError> {
+/// Compares the database with the store and reports what does not fit; changes nothing. Also returns
+/// whether all is well.
+pub fn check(config: &Config, plugins: &Plugins) -> Result<(String, bool), StartError> {
     install_tls_provider();
     runtime()?.block_on(async {
         let db = open_database(config, plugins).await?;
         let storage = Storage::open(&storage_config(config)?).await?;
-        Ok(ops::check::check(&db, &storage).await?.to_string())
+        let found = ops::check::check(&db, &storage).await?;
+        Ok((found.to_string(), found.is_sound()))
     })
 }
 

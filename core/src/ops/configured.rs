@@ -230,9 +230,13 @@ pub fn delete(conn: &mut Conn, resource: &Resource, id: Id) -> Result<()> {
     Ok(())
 }
 
-/// The arguments of the tasks below.
-pub fn arguments(resource: &Resource, id: Option<Id>, draft: Draft) -> Json {
-    json!({"path": resource.path, "id": id, "draft": draft})
+/// The arguments of the tasks below. `content` is where the client sees the content face.
+pub fn arguments(resource: &Resource, id: Option<Id>, draft: Draft, content: &str) -> Json {
+    json!({"path": resource.path, "id": id, "draft": draft, "content": content})
+}
+
+fn content_base(app: &App, args: &Json) -> String {
+    args.get("content").and_then(Json::as_str).map_or_else(|| app.content_base(None), str::to_owned)
 }
 
 fn subject<'a>(app: &'a App, args: &Json) -> Result<&'a Resource> {
@@ -252,7 +256,7 @@ fn draft(args: &Json) -> Draft {
 /// The task that creates.
 pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
     let resource = subject(app, args)?;
-    let content = app.content_base(None);
+    let content = content_base(app, args);
     let scope = app.scope(&content);
     let mut errors = Errors::default();
     if resource.kind == Kind::Distribution {
@@ -268,7 +272,7 @@ pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
 /// The task that updates.
 pub fn run_update(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
     let (resource, id) = (subject(app, args)?, object(args)?);
-    let content = app.content_base(None);
+    let content = content_base(app, args);
     let scope = app.scope(&content);
     let mut errors = Errors::default();
     if resource.kind == Kind::Distribution {

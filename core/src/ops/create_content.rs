@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -16,7 +17,7 @@ use crate::id::{Id, Sha256};
 use crate::params;
 use crate::plugin::{ContentType, Inspection, Unit};
 use crate::resource::Kind;
-use crate::storage::{Digests, Staged};
+use crate::storage::{DigestSet, Digests, Staged};
 use crate::tasks::{ShortTask, TaskContext};
 
 /// A unit made of a file that is in the store.
@@ -191,11 +192,28 @@ async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
     downloader.fetch(&wanted, &app.storage, app.digests()?).await
 }
 
+/// What a type is shown of a staged file.
+pub async fn inspection(of: &dyn ContentType, staged: &mut Staged, file_name: Option<String>) -> Result<Inspection> {
+    let path = if of.reads_file() { Some(staged.on_disk().await?) } else { None };
+    Ok(Inspection { path, file_name, size: staged.size, digests: staged.digests.clone() })
+}
+
+/// A copy of an artifact on this host, for a type that reads files of a store that is elsewhere.
+pub async fn local_copy(app: &App, sha256: &Sha256) -> Result<Staged> {
+    let mut writer = app.storage.stage(DigestSet::sha256())?;
+    let mut bytes = app.storage.stream(sha256, None).await?;
+    while let Some(block) = bytes.try_next().await? {
+        writer.write(block).await?;
+    }
+    writer.finish().await
+}
+
 /// Inspects a staged file and keeps it.
-async fn unit_of(app: &Shared, job: &Job, staged: Staged) -> Result<(NewUnit, Announced)> {
+async fn unit_of(app: &Shared, job: &Job, mut staged: Staged) -> Result<(NewUnit, Announced)> {
+    let content_type = content_type(app, &job.r#type)?;
+    let inspection = inspection(&**content_type, &mut staged, None).await?;
     let (size, digests) = (staged.size, staged.digests.clone());
-    let inspection = Inspection { path: None, file_name: None, size, digests: digests.clone() };
-    let unit = content_type(app, &job.r#type)?.inspect(&inspection, &job.given).await?;
+    let unit = content_type.inspect(&inspection, &job.given).await?;
     let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
     app.storage.keep(staged).await?;
     Ok((NewUnit { unit, size, digests }, announced))

@@ -22,6 +22,11 @@ pub trait ContentType: Send + Sync + 'static {
     /// Its collection: fields, filters, orderings.
     fn resource(&self) -> Resource;
 
+    /// Whether [`ContentType::inspect`] reads the file; then it gets a path to it.
+    fn reads_file(&self) -> bool {
+        false
+    }
+
     /// Checks what the client said before its file is at hand.
     ///
     /// # Errors
@@ -40,8 +45,8 @@ pub trait ContentType: Send + Sync + 'static {
 /// A file that a unit shall be made of.
 #[derive(Clone, Debug)]
 pub struct Inspection {
-    /// Where the bytes can be read on this host while the inspection lasts; absent when the type's
-    /// digests are all it needs (`ContentType::inspect` of an artifact that lies in an object store).
+    /// Where the bytes can be read on this host while the inspection lasts; for types that ask for it by
+    /// [`ContentType::reads_file`].
     pub path: Option<std::path::PathBuf>,
     /// The name the client gave its file.
     pub file_name: Option<String>,

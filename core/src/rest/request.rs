@@ -116,6 +116,11 @@ pub struct Viewpoint {
 }
 
 impl Viewpoint {
+    /// The address of the content face.
+    pub fn content(&self) -> &str {
+        &self.content
+    }
+
     pub fn scope<'a>(&'a self, app: &'a crate::app::App) -> Scope<'a> {
         app.scope(&self.content)
     }

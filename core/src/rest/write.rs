@@ -136,7 +136,7 @@ async fn create(mut request: Request) -> Result<Answer> {
 
 async fn create_by_task(mut request: Request) -> Result<Answer> {
     let draft = checked(&mut request, Mode::Create, None).await?;
-    let args = configured::arguments(request.resource()?, None, draft);
+    let args = configured::arguments(request.resource()?, None, draft, request.viewpoint().content());
     let domain = request.app.domain;
     let holds = Holds::exclusive(format!("pdrn:{domain}:distribution.base_path"))
         .and_shared(format!("pdrn:{domain}:distributions"));
@@ -178,7 +178,7 @@ async fn update(mut request: Request, mode: Mode) -> Result<Answer> {
         holds.exclusive.push(format!("pdrn:{domain}:distribution.base_path"));
         holds.shared.push(format!("pdrn:{domain}:distributions"));
     }
-    let args = configured::arguments(resource, Some(id), draft);
+    let args = configured::arguments(resource, Some(id), draft, request.viewpoint().content());
     request.dispatch("pulpcore.app.tasks.base.ageneral_update", "general_update", args, holds).await
 }
 
@@ -187,7 +187,7 @@ async fn delete(request: Request) -> Result<Answer> {
     let app = request.app.clone();
     request.app.db.read(move |conn| exists(conn, &app.registry.resources[at], id)).await?;
     let resource = request.resource()?;
-    let args = configured::arguments(resource, Some(id), Draft::new());
+    let args = configured::arguments(resource, Some(id), Draft::new(), request.viewpoint().content());
     let holds = Holds::exclusive(resource.prn(id));
     request.dispatch("pulpcore.app.tasks.base.general_delete", "general_delete", args, holds).await
 }

@@ -181,15 +181,11 @@ async fn unit_of(
     let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
     match origin {
         Origin::File(file) => {
-            let inspection = Inspection {
-                path: None,
-                file_name: file.name,
-                size: file.staged.size,
-                digests: file.staged.digests.clone(),
-            };
+            let SentFile { name, mut staged } = *file;
+            let inspection = create_content::inspection(&**content_type, &mut staged, name).await?;
             let unit = content_type.inspect(&inspection, given).await?;
             let announced = app.db.announce(std::slice::from_ref(&inspection.digests.sha256)).await?;
-            app.storage.keep(file.staged).await?;
+            app.storage.keep(staged).await?;
             Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
         }
         Origin::Artifact(id) => {
@@ -197,7 +193,11 @@ async fn unit_of(
             let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
             // Between the look at the row and the announcement the artifact may have gone.
             app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
-            let path = app.storage.local_path(&digests.sha256);
+            let mut copy = None;
+            let mut path = app.storage.local_path(&digests.sha256);
+            if path.is_none() && content_type.reads_file() {
+                path = Some(copy.insert(create_content::local_copy(app, &digests.sha256).await?).on_disk().await?);
+            }
             let inspection = Inspection { path, file_name: None, size, digests };
             let unit = content_type.inspect(&inspection, given).await?;
             Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
