@@ -10,6 +10,7 @@ import time
 from datetime import datetime
 
 from http_client import API, HttpError
+from servers import processor_time
 
 FINAL = ("completed", "failed", "canceled", "skipped")
 
@@ -78,6 +79,7 @@ def wrk(url, connections, duration, script=None):
     command += ["-s", script] if script else []
     text = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
     found = {"rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])}
+    found["count"] = int(re.search(r"(\d+) requests in", text)[1])
     for name, value, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)$", text, re.M):
         found[name] = float(value) * UNITS[unit]
     for name, value in re.findall(r"^p(\d+) (\d+)us$", text, re.M):
@@ -91,6 +93,8 @@ def wrk(url, connections, duration, script=None):
 def show(value, unit):
     if value is None:
         return ""
+    if unit == "s" and value < 0.0005:
+        value, unit = value * 1e6, "µs"
     if unit == "s" and value < 1:
         value, unit = value * 1000, "ms"
     if unit == "B":
@@ -99,6 +103,13 @@ def show(value, unit):
         value, unit = value / 1e9, "GB/s"
     digits = 0 if value >= 1000 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
+
+
+def delivery(url, connections, process):
+    """One run of wrk: (requests a second, seconds of the server's processor for each)."""
+    before = processor_time(process)
+    found = wrk(url, connections, 4)
+    return found["rate"], (processor_time(process) - before) / found["count"]
 
 
 class Table:

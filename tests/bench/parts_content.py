@@ -9,8 +9,9 @@ from pathlib import Path
 
 import data
 from http_client import API, HttpError
-from measuring import finished, percentile, seconds, unique, wrk
+from measuring import delivery, finished, percentile, seconds, unique, wrk
 from parts_api import FILES, REPOSITORIES, ROUNDS
+from servers import processor_time
 
 PUBLICATIONS = API + "publications/file/file/"
 DISTRIBUTIONS = API + "distributions/file/file/"
@@ -48,7 +49,7 @@ def distributed(client, made):
 def sync(bench):
     """The peer runs one round: it keeps what it has seen, so every round needs files of its own."""
     for policy, factor in (("immediate", 10), ("on_demand", 20)):
-        ours, peers, peaks = [], [], []
+        ours, peers, peaks, spent = [], [], [], []
         for number in range(ROUNDS):
             name = f"sync-{policy}-{number}"
             data.files(bench.root / name, COUNT, unique())
@@ -56,7 +57,9 @@ def sync(bench):
             for target in bench.targets():
                 if target.name == "ours":
                     target.reset_memory()
+                    before = target.processor_time()
                     ours.append(seconds(synced(target.session(), url, policy)[1]))
+                    spent.append(target.processor_time() - before)
                     peaks.append(target.peak_memory())
                 elif number == 0:
                     peers.append(seconds(synced(target.session(), url, policy)[1]))
@@ -64,6 +67,7 @@ def sync(bench):
         what = f"10,000 files, {policy}"
         bench.table.add("sync", what, "s", ours, peers or None, target=f"ratio > {factor}")
         bench.table.add("sync", f"{what}, rate", "1/s", [COUNT / time for time in ours])
+        bench.table.add("sync", f"{what}, processor for it", "s", spent)
         bench.table.add("sync", f"{what}, peak memory", "B", max(peaks), target="< 300 MB")
     bench.close()
 
@@ -87,19 +91,21 @@ def bytes_(bench):
     link = bench.root / "static"
     link.symlink_to(bench.kept / "static")
     ours, nginx = delivered(bench.ours(), statics, bench.kept / "static"), f"{bench.nginx.url}/static/"
+    sides = ((ours, bench.running.process), (nginx, bench.nginx.process))
     for name in ("1k.bin", "100k.bin"):
         for connections in (1, 32):
-            rates, peers = [], []
-            for _ in range(ROUNDS):
-                peers.append(wrk(nginx + name, connections, 4)["rate"])
-                rates.append(wrk(ours + name, connections, 4)["rate"])
+            # In turn, so that what else the machine does falls on both.
+            rounds = [[delivery(url + name, connections, process) for url, process in sides] for _ in range(5)]
+            rates, costs = (zip(*[[side[at] for side in both] for both in rounds]) for at in (0, 1))
             what = f"{name.removesuffix('.bin').upper()}B, {connections} connections, against nginx"
-            bench.table.add("bytes", what, "1/s", rates, peers, target="ratio ≥ 1")
-    rates, peers = [], []
-    for _ in range(5):
-        peers.append(data.GIB / download(nginx + "1g.bin"))
-        rates.append(data.GIB / download(ours + "1g.bin"))
+            bench.table.add("bytes", what, "1/s", *map(list, rates), target="ratio ≥ 1")
+            bench.table.add("bytes", f"{what}, processor for each", "s", *map(list, costs))
+    spent = [processor_time(process) for _, process in sides]
+    rounds = [[data.GIB / download(url + "1g.bin") for url, _ in sides] for _ in range(5)]
+    spent = [(processor_time(process) - before) / 5 for (_, process), before in zip(sides, spent)]
+    rates, peers = map(list, zip(*rounds))
     bench.table.add("bytes", "1 GiB, against nginx", "B/s", rates, peers, target="ratio ≥ 1")
+    bench.table.add("bytes", "1 GiB, against nginx, processor for it", "s", *spent)
     bench.close()
 
 
@@ -124,7 +130,7 @@ def download(url):
     """Seconds to read a GiB; the bytes go nowhere."""
     host, _, path = url.removeprefix("http://").partition("/")
     name, port = host.split(":")
-    room = bytearray(4 << 20)
+    room = bytearray(256 << 10)
     begin = time.perf_counter()
     with socket.create_connection((name, int(port))) as connection:
         connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
