@@ -75,8 +75,10 @@ def main():
         bench.close()
         bench.nginx.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; load before the run {before:.1f}\n")
-    print(bench.table.markdown())
+        # Also of a run that broke off.
+        load = f"load {before:.1f} before the run, {os.getloadavg()[0]:.1f} after it"
+        print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; {load}\n")
+        print(bench.table.markdown())
 
 
 if __name__ == "__main__":
