@@ -43,9 +43,11 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     let stop = CancellationToken::new();
     let mut background = tokio::task::JoinSet::new();
     if app.config.has_role(Role::Worker) {
+        // Announced before the first answer, so that who reads `listening on` finds it among the workers.
+        let presence = Presence::begin(&app, AppType::Worker).await?;
         let (worker, stopped) = (app.clone(), stop.clone().cancelled_owned());
         background.spawn(async move {
-            if let Err(error) = tasks::run_workers(worker, stopped).await {
+            if let Err(error) = tasks::run_workers(worker, presence, stopped).await {
                 tracing::error!(%error, "the worker ended");
             }
         });

@@ -17,20 +17,20 @@ use super::{Presence, TaskKind, long, short};
 use crate::app::Shared;
 use crate::db::listen::listen;
 use crate::db::queue::{self, CHANNEL, Claimed};
-use crate::db::workers::AppType;
 use crate::error::Result;
 use crate::id::{Id, now};
 
 /// How long an announcement that got lost can delay a task.
 const POLL: Duration = Duration::from_secs(2);
 
-/// Runs tasks until `shutdown`, then lets those running finish for a while, then stops them; they fail and
-/// say why. Tasks that have not begun stay for others. Wants a runtime with several threads.
+/// Runs tasks as the announced worker until `shutdown`, then lets those running finish for a while, then
+/// stops them; they fail and say why. Tasks that have not begun stay for others. Wants a runtime with several
+/// threads.
 ///
 /// # Errors
-/// When the worker cannot be announced; later troubles of the database are waited out.
-pub async fn run_workers(app: Shared, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let presence = Presence::begin(&app, AppType::Worker).await?;
+/// When PostgreSQL cannot be listened to, or the worker not be taken off the list; troubles of the database
+/// between are waited out.
+pub async fn run_workers(app: Shared, presence: Presence, shutdown: impl Future<Output = ()>) -> Result<()> {
     let heard = app.clone();
     let _listener = listen(&app.queue.parts.address, CHANNEL, move || heard.queue.wake.notify_one())?;
     let mut turns = JoinSet::new();

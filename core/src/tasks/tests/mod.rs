@@ -17,6 +17,7 @@ use super::*;
 use crate::auth::{CredentialCache, Secrets};
 use crate::config::{Config, Overrides};
 use crate::db::tasks::{self, State, TaskChildren, TaskRow};
+use crate::db::workers::AppType;
 use crate::error::Error;
 use crate::formats::KnownFormats;
 use crate::id::now;
@@ -213,7 +214,11 @@ impl World {
 
     fn workers(&self) -> Workers {
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = run_workers(self.app.clone(), async { drop(stopped.await) });
+        let app = self.app.clone();
+        let running = async {
+            let presence = Presence::begin(&app, AppType::Worker).await?;
+            run_workers(app, presence, async { drop(stopped.await) }).await
+        };
         Workers { stop, running: tokio::spawn(running) }
     }
 }
