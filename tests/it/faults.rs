@@ -1,61 +1,19 @@
 //! Stores and disks that fail in the middle of a write: who asked is told, nothing half-done stays, and the
 //! server goes on when they work again.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use pith_test_s3::{Options, TestS3};
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
+use crate::support::bucket::{Bucket, files_below};
 use crate::support::multipart::Multipart;
 use crate::support::pulp::{FILES, REPOSITORIES, text};
-use crate::support::world::{database_is_local, s3_settings};
+use crate::support::world::database_is_local;
 use crate::support::{Answer, Client, Server, Upstream, random};
 
 /// Larger than a part of an upload to S3, so that it goes there in several.
 const LARGE: usize = 20 << 20;
-
-/// An S3 service of this test alone, which fails when told to.
-struct Bucket {
-    service: TestS3,
-    folder: TempDir,
-    runtime: Runtime,
-}
-
-impl Bucket {
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let runtime = Runtime::new().unwrap();
-        let options = Options {
-            folder: folder.path().to_owned(),
-            buckets: vec!["bucket".into()],
-            port: 0,
-            access_key_id: "pith-test".into(),
-            secret_access_key: "pith-test".into(),
-            control: folder.path().join(".control"),
-        };
-        let service = runtime.block_on(TestS3::start(options)).unwrap();
-        Self { service, folder, runtime }
-    }
-
-    fn server(&self) -> Server {
-        let settings = s3_settings(&self.service.endpoint(), "bucket/prefix");
-        Server::start_with(&settings.each_ref().map(|(key, value)| (key.as_str(), value.as_str())))
-    }
-
-    fn artifacts(&self) -> usize {
-        files_below(&self.folder.path().join("bucket/prefix/artifact"))
-    }
-}
-
-fn files_below(folder: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let count = |path: &Path| if path.is_dir() { files_below(path) } else { 1 };
-    entries.map(|entry| count(&entry.unwrap().path())).sum()
-}
 
 /// Files on their way into the store: the folder is the store's when that is local.
 fn staged(server: &Server) -> usize {
@@ -74,9 +32,9 @@ fn detail(answer: Answer) -> String {
 }
 
 #[test]
-fn an_object_store_that_fails_in_the_middle_of_an_upload_leaves_nothing_half_done() {
+fn a_bucket_that_fails_in_the_middle_of_an_upload_holds_nothing_half_done() {
     let bucket = Bucket::start();
-    let server = bucket.server();
+    let server = bucket.server(&[]);
     let large = random::Random::seeded().bytes(LARGE);
     // The first write opens the upload in parts, the second is a part.
     bucket.service.fail_writes_after(2);
@@ -91,13 +49,12 @@ fn an_object_store_that_fails_in_the_middle_of_an_upload_leaves_nothing_half_don
     upload(&server, &large).expect(201);
     server.upload("a", b"small");
     assert_eq!(bucket.artifacts(), 2);
-    drop(bucket.runtime);
 }
 
 #[test]
-fn an_object_store_that_fails_fails_the_sync_and_a_later_one_completes_it() {
+fn a_failing_bucket_fails_the_sync_and_a_later_one_completes_it() {
     let bucket = Bucket::start();
-    let server = bucket.server();
+    let server = bucket.server(&[]);
     let upstream = Upstream::with_manifest(&[("a", b"aaaa"), ("b", b"bbbb"), ("c", b"cccc")]);
     let (repository, remote) = (server.repository(), server.remote(&upstream.url("PULP_MANIFEST"), json!({})));
     bucket.service.fail_writes_after(1);

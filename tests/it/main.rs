@@ -12,6 +12,7 @@ mod api;
 mod formats;
 
 mod bad_input;
+mod check;
 mod crash;
 mod docs;
 mod faults;

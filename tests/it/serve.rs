@@ -4,8 +4,8 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::support::bucket::Bucket;
 use crate::support::pulp::{DISTRIBUTIONS, PUBLICATIONS, text};
-use crate::support::world::store_is_local;
 use crate::support::{Answer, Reply, Server, Upstream, raw, sha256};
 
 /// A published repository with these files, and the address they are served below.
@@ -258,13 +258,8 @@ fn a_head_request_fetches_a_lazy_file() {
 
 #[test]
 fn object_stores_are_redirected_to() {
-    if store_is_local() {
-        // Without an object store there is nothing to redirect to; the files come from here.
-        let (server, base) = serving(&[("a", b"some bytes")]);
-        server.anonymous().get(&format!("{base}a")).expect(200);
-        return;
-    }
-    let server = Server::start();
+    let bucket = Bucket::start();
+    let server = bucket.server(&[]);
     let repository = server.repository_with(json!({"autopublish": true}));
     server.modify(&repository, &[&server.upload("a.txt", b"some bytes")], &[]);
     let base = server.distribute(json!({"repository": repository}));

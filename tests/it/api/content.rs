@@ -167,8 +167,7 @@ fn units_are_found_by_path_version_and_change_between_versions() {
 fn uploading_again_restores_a_file_that_the_store_lost() {
     let server = Server::start();
     server.upload("a", b"precious");
-    let digest = sha256(b"precious");
-    let file = server.store().join("artifact").join(&digest[..2]).join(&digest[2..]);
+    let file = server.stored(b"precious");
     fs::remove_file(&file).unwrap();
     server.upload("a", b"precious");
     assert_eq!(fs::read(&file).unwrap(), b"precious");

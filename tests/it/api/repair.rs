@@ -1,16 +1,10 @@
 //! `repair/` and `…/versions/N/repair/`
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, Upstream, sha256};
-
-fn stored(server: &Server, bytes: &[u8]) -> PathBuf {
-    let digest = sha256(bytes);
-    server.store().join("artifact").join(&digest[..2]).join(&digest[2..])
-}
+use crate::support::{Server, Upstream};
 
 /// `(missing, corrupted, repaired)` of a finished repair.
 fn found(task: &Value) -> (u64, u64, u64) {
@@ -31,12 +25,12 @@ fn lost_and_rotten_files_are_fetched_again() {
     let repair =
         |path: &str, verify: bool| found(&server.completed(server.post(path, json!({"verify_checksums": verify}))));
     for path in ["repair/", &version] {
-        fs::remove_file(stored(&server, b"aaaa")).unwrap();
-        fs::write(stored(&server, b"bbbb"), b"rotten").unwrap();
+        fs::remove_file(server.stored(b"aaaa")).unwrap();
+        fs::write(server.stored(b"bbbb"), b"rotten").unwrap();
         assert_eq!(repair(path, false), (1, 0, 1), "without digests only what is not there is seen");
         assert_eq!(repair(path, true), (0, 1, 1));
         assert_eq!(repair(path, true), (0, 0, 0));
-        assert_eq!(fs::read(stored(&server, b"bbbb")).unwrap(), b"bbbb");
+        assert_eq!(fs::read(server.stored(b"bbbb")).unwrap(), b"bbbb");
     }
     server.post("repair/", json!({"verify_checksums": "x"})).expect(400);
 }

@@ -1,5 +1,6 @@
 //! What the tests share: a real server, a client for it, an upstream to sync from.
 
+pub mod bucket;
 pub mod http;
 pub mod multipart;
 pub mod pulp;

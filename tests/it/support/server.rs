@@ -12,6 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::http::Client;
+use super::pulp::sha256;
 use super::world::World;
 
 /// The password of `admin` on every server here.
@@ -72,6 +73,19 @@ impl Server {
     /// Ends it as a power cut would: `kill -9`.
     pub fn kill(&mut self) {
         self.running = None;
+    }
+
+    /// Another verb of the command line, on the same state. Its standard output.
+    pub fn run(&self, verb: &str) -> String {
+        let mut command = pith();
+        command.arg(verb).envs(self.settings.iter().cloned()).current_dir(self.folder.path());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
+    /// Where the store, local or not, keeps the artifact of these bytes.
+    pub fn stored(&self, bytes: &[u8]) -> PathBuf {
+        let digest = sha256(bytes);
+        self.store().join("artifact").join(&digest[..2]).join(&digest[2..])
     }
 
     /// Asks it to end with SIGTERM, and waits until it did. Returns whether it called that a success.

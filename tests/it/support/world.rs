@@ -72,11 +72,6 @@ pub fn database_is_local() -> bool {
     env::var("PITH_TEST_DATABASE").is_err()
 }
 
-/// Whether files lie in a folder of this host.
-pub fn store_is_local() -> bool {
-    env::var("PITH_TEST_STORAGE").is_err()
-}
-
 impl Drop for World {
     fn drop(&mut self) {
         if let Some((cluster, name)) = &self.database {
