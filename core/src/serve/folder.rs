@@ -147,7 +147,7 @@ fn render(request: &HttpRequest, lines: &[Entry]) -> Bytes {
 /// The title is the path as it was asked for, decoded; only the root has nothing above it.
 fn head(request: &HttpRequest) -> String {
     let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
-    let parent =
-        if request.match_info().get("path").unwrap_or_default().is_empty() { Parent::None } else { Parent::Linked };
+    let is_root = matches!(request.match_info().unprocessed(), "" | "/");
+    let parent = if is_root { Parent::None } else { Parent::Linked };
     html::head(&path, parent)
 }
