@@ -43,6 +43,8 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     // LIKE must distinguish case as PostgreSQL's does; ILIKE is spelled with lower().
     conn.pragma_update(None, "case_sensitive_like", true)?;
+    // Plans do not depend on the values bound, so statements are not prepared again for each.
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     rusqlite::vtab::array::load_module(conn)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
