@@ -41,6 +41,7 @@ pub struct App {
     pub domain: Id,
     pub queue: Queue,
     pub delivery: Delivery,
+    pub upstreams: ops::Upstreams,
     /// `/pulp/api/v3/`
     pub api: String,
 }
@@ -89,6 +90,7 @@ impl App {
             domain,
             queue,
             delivery,
+            upstreams: ops::Upstreams::default(),
         });
         formats.bind(&app);
         Ok(app)

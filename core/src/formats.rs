@@ -11,9 +11,9 @@ use crate::db::{Conn, artifacts};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
-use crate::ops::{content, create_content, upkeep_tasks};
+use crate::ops::{content, create_content, upkeep_tasks, upstreams};
 use crate::params;
-use crate::plugin::{Inspection, Unit, UpstreamFile};
+use crate::plugin::{Inspection, Pullable, Unit};
 use crate::serve::{Formats, Pulled};
 use crate::storage::{Algorithm, Digests};
 use crate::tasks::{self, NewTask};
@@ -39,8 +39,11 @@ impl Formats for KnownFormats {
         self.app().is_ok_and(|app| app.registry.publishes(pulp_type))
     }
 
-    fn upstream_file(&self, pulp_type: &str, remote_url: &str, path: &str) -> Option<UpstreamFile> {
-        self.app().ok()?.registry.plugin(pulp_type)?.upstream_file(remote_url, path)
+    async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {
+        let app = self.app()?;
+        let Some(plugin) = app.registry.plugin(pulp_type) else { return Ok(None) };
+        let Some(upstream) = upstreams::reader(&app, remote).await? else { return Ok(None) };
+        plugin.upstream_file(&upstream, path).await
     }
 
     async fn downloader(&self, remote: Id) -> Result<Downloader> {
@@ -53,8 +56,10 @@ impl Formats for KnownFormats {
         let (size, digests) = (pulled.staged.size, pulled.staged.digests.clone());
         let path = Some(pulled.staged.on_disk().await?);
         let inspection = Inspection { path, file_name: None, size, digests: digests.clone() };
-        let plugin = app.registry.plugin(&pulled.pulp_type);
-        let unit = plugin.and_then(|plugin| plugin.pulled_unit(&pulled.path, &inspection));
+        let unit = match app.registry.plugin(&pulled.pulp_type) {
+            Some(plugin) => plugin.pulled_unit(&pulled.path, &inspection, &pulled.told).await?,
+            None => None,
+        };
         let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         app.storage.keep(pulled.staged).await?;
         let shared = app.clone();

@@ -23,6 +23,7 @@ pub mod remotes;
 pub mod repositories;
 mod sqlite;
 pub mod sync;
+pub mod sync_state;
 pub mod task_profiles;
 pub mod tasks;
 pub mod uploads;

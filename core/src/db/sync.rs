@@ -14,11 +14,12 @@ pub struct Target {
     pub latest_version: Id,
     pub latest_number: i64,
     pub details: Json,
-    /// Its newest version holds files that only an upstream has.
+    /// Its newest version holds files that only an upstream has, and they are to be fetched.
     pub lacks_files: bool,
 }
 
-pub fn target(conn: &mut Conn, repository: Id) -> Result<Target> {
+/// Whether files are lacking is found out only where it matters, since it may take a look at all of them.
+pub fn target(conn: &mut Conn, repository: Id, immediate: bool) -> Result<Target> {
     let row = conn.query_opt(
         "SELECT r.pulp_type, v.id, v.number, r.details
          FROM repository r JOIN repository_version v ON v.repository_id = r.id
@@ -26,18 +27,23 @@ pub fn target(conn: &mut Conn, repository: Id) -> Result<Target> {
         params![repository],
     )?;
     let row = row.ok_or_else(|| Error::not_found("Repository"))?;
-    let lacking = conn.query_opt(
-        "SELECT 1 FROM repository_content c JOIN content_artifact ca ON ca.content_id = c.content_id
-         WHERE c.repository_id = $1 AND c.version_removed IS NULL AND ca.artifact_id IS NULL LIMIT 1",
-        params![repository],
-    )?;
+    let lacks_files = immediate && lacks_files(conn, repository)?;
     Ok(Target {
         pulp_type: row.get(0)?,
         latest_version: row.get(1)?,
         latest_number: row.get(2)?,
         details: row.get(3)?,
-        lacks_files: lacking.is_some(),
+        lacks_files,
     })
+}
+
+fn lacks_files(conn: &mut Conn, repository: Id) -> Result<bool> {
+    let lacking = conn.query_opt(
+        "SELECT 1 FROM repository_content c JOIN content_artifact ca ON ca.content_id = c.content_id
+         WHERE c.repository_id = $1 AND c.version_removed IS NULL AND ca.artifact_id IS NULL LIMIT 1",
+        params![repository],
+    )?;
+    Ok(lacking.is_some())
 }
 
 /// Sets one detail of a repository.

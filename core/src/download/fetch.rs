@@ -164,7 +164,7 @@ async fn into_memory(mut answer: Answer, largest: u64) -> Result<Fetched, Failur
     })
 }
 
-fn refuse_encoding(answer: &Answer) -> Result<(), Failure> {
+pub(super) fn refuse_encoding(answer: &Answer) -> Result<(), Failure> {
     let encoding = text(&answer.headers, &CONTENT_ENCODING).unwrap_or_default();
     // Apache announces files that are gzip by themselves this way.
     let is_the_file = encoding.ends_with("gzip") && answer.url.path().ends_with(".gz");
@@ -177,13 +177,13 @@ fn refuse_encoding(answer: &Answer) -> Result<(), Failure> {
     }
 }
 
-fn refuse_above(answer: &Answer, size: u64, largest: u64) -> Result<(), Failure> {
+pub(super) fn refuse_above(answer: &Answer, size: u64, largest: u64) -> Result<(), Failure> {
     match size > largest {
         true => Err(Failure::refused(&answer.url, &format!("larger than the allowed {largest} bytes"))),
         false => Ok(()),
     }
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }

@@ -12,6 +12,7 @@ mod failure;
 mod fetch;
 mod file_url;
 mod pace;
+mod page;
 mod retry;
 mod server_certificate;
 mod stream;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 pub use address::{is_below, join_reference, redacted, resolve};
 pub use fetch::{Fetched, Wanted};
 pub use file_url::check_url;
+pub use page::{PageAnswer, PageHead, PageRequest};
 pub use stream::{ByteRange, Streamed};
 pub use tls::{clean_certificates, install_tls_provider};
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
@@ -41,11 +42,14 @@ pub(super) struct Question<'a> {
     pub url: &'a str,
     pub accept: Option<&'a str>,
     pub range: Option<ByteRange>,
+    /// What an earlier answer was marked with: only news are asked for.
+    pub etag: Option<&'a str>,
+    pub last_modified: Option<&'a str>,
 }
 
 impl<'a> Question<'a> {
     pub fn whole(url: &'a str) -> Self {
-        Self { url, accept: None, range: None }
+        Self { url, accept: None, range: None, etag: None, last_modified: None }
     }
 }
 
@@ -112,6 +116,8 @@ impl Upstream {
         let range = question.range.map(|range| range.to_string());
         set(&mut headers, ACCEPT, question.accept)?;
         set(&mut headers, RANGE, range.as_deref())?;
+        set(&mut headers, IF_NONE_MATCH, question.etag)?;
+        set(&mut headers, IF_MODIFIED_SINCE, question.last_modified)?;
         let sent = self.client.get(url.clone()).headers(headers).send().await;
         sent.map_err(|error| Failure::transport(url, error))
     }

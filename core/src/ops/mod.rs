@@ -25,8 +25,10 @@ pub mod sync;
 mod sync_task;
 pub mod upkeep;
 pub mod upkeep_tasks;
+pub mod upstreams;
 pub mod versions;
 
 pub use kinds::task_kinds;
 pub use stores::Stores;
 pub use upkeep_tasks::keep_house;
+pub use upstreams::Upstreams;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::publish_task::{announce, format, stores};
-use super::sync::{SyncRequest, synchronize};
+use super::sync::{SyncRequest, Synchronized, synchronize};
 use super::{change_version, remote};
 use crate::app::Shared;
 use crate::db::{remotes, repositories};
@@ -61,6 +61,18 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             announce(&app, &context, publication).await?;
         }
         app.served_content_changed();
-        Ok(shown)
+        Ok(with_failures(shown, &made))
     })
+}
+
+/// The result of the task names what could not be had.
+fn with_failures(mut shown: Json, made: &Synchronized) -> Json {
+    if made.failures > 0 {
+        let failures = json!({"failures": made.failures, "failed": made.failed});
+        match (shown.as_object_mut(), failures) {
+            (Some(shown), Json::Object(failures)) => shown.extend(failures),
+            (_, failures) => shown = failures,
+        }
+    }
+    shown
 }

@@ -81,3 +81,11 @@ pub struct UpstreamFile {
     /// Expected digests by algorithm name.
     pub digests: Vec<(&'static str, String)>,
 }
+
+/// A file that an upstream has and a client asks for.
+#[derive(Clone, Debug)]
+pub struct Pullable {
+    pub file: UpstreamFile,
+    /// What the upstream says about it, for the unit that it becomes.
+    pub told: Json,
+}

@@ -2,24 +2,34 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod failures;
 mod publish;
+mod remembered;
 mod sync;
 mod task;
+mod upstream;
+mod upstream_page;
 mod version_files;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use content::{ContentType, DetailTable, Inspection, Pullable, Unit, UnitFile, UpstreamFile};
+pub use failures::Failed;
+pub(crate) use failures::Failures;
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
-pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
-pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
+pub use remembered::Remembered;
+pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
+pub use sync::{SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
+pub(crate) use upstream::UpstreamPages;
+pub use upstream::UpstreamReader;
+pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};
 pub(crate) use version_files::Files;
 
 pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{Migrations, Value};
-pub use crate::download::resolve as resolve_url;
+pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
 use crate::resource::Resource;
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
@@ -43,15 +53,29 @@ pub trait Plugin: Send + Sync + 'static {
 
     fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
 
-    /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
-    /// none when the format does not pull through.
-    fn upstream_file(&self, _remote_url: &str, _path: &str) -> Option<UpstreamFile> {
-        None
+    /// Where the upstream keeps the file that a client asks for at `path` of a distribution with a remote; none
+    /// when it has no such file, when the remote's settings exclude it, and when the format does not pull through.
+    ///
+    /// # Errors
+    /// `Upstream` when the upstream does not answer as it should.
+    async fn upstream_file(&self, _upstream: &UpstreamReader, _path: &str) -> Result<Option<Pullable>> {
+        Ok(None)
     }
 
-    /// The unit that a file pulled through at `path` becomes; none when it is not kept.
-    fn pulled_unit(&self, _path: &str, _file: &Inspection) -> Option<(&'static str, Unit)> {
-        None
+    /// The unit that a file pulled through at `path` becomes, `told` being what [`Plugin::upstream_file`] found
+    /// out about it; none when only the file is kept.
+    ///
+    /// # Errors
+    /// When the file cannot be a unit; then it is not kept and the client gets none.
+    async fn pulled_unit(&self, _path: &str, _file: &Inspection, _told: &Json) -> Result<Option<(&'static str, Unit)>> {
+        Ok(None)
+    }
+
+    /// Which column of its table says which group a unit belongs to, by type of content; for a format whose
+    /// synchronizations look at some groups only ([`SyncJob::remembered`]). The columns are text, never null,
+    /// and have an index.
+    fn groups(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Reads the upstream's metadata and declares the wanted units.

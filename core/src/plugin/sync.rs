@@ -1,22 +1,26 @@
 //! What a format sees of a synchronization: it reads the upstream's metadata and says which units it wants.
 //! Files, versions, reuse of what is there, concurrency and progress of downloads are core's.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value as Json;
 use tokio::sync::mpsc::Sender;
 
+use super::failures::Failures;
+use super::remembered::Remembered;
+use super::upstream_page::{MetadataFile, UpstreamPage};
 use super::{Progress, Task, Unit, UpstreamFile};
-use crate::download::{self, Downloader};
+use crate::db::sync_state::{self, GroupColumn};
+use crate::db::{Conn, Db};
+use crate::download::{self, Downloader, PageRequest};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::storage::{DigestSet, Staged, StagedReader, Storage};
+use crate::storage::{DigestSet, Storage};
 
 /// The largest metadata that is held in memory as a whole.
 const LARGEST_IN_MEMORY: u64 = 64 << 20;
-/// Read of a staged file at once.
-const BLOCK: usize = 256 << 10;
 
 /// A unit of content to be had.
 #[derive(Clone, Debug)]
@@ -24,6 +28,9 @@ pub struct Wanted {
     pub unit: Unit,
     /// Where the files are, in the order of [`Unit::files`].
     pub files: Vec<UpstreamFile>,
+    /// The group it belongs to, for a format that does without a unit whose file cannot be had: the failure
+    /// is reported and the next run tries again. None: a failure ends the synchronization.
+    pub group: Option<Arc<str>>,
 }
 
 /// A unit and its type.
@@ -66,6 +73,20 @@ pub(crate) struct Decisions {
     /// The details of a publication of the new version.
     pub publication: Option<Json>,
     pub skipped: bool,
+    /// Of a format that reads by groups.
+    pub by_groups: Option<ByGroups>,
+}
+
+/// What a format that reads by groups found and wants to be remembered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ByGroups {
+    pub fingerprint: String,
+    /// Nothing was remembered that still holds: all groups were looked at.
+    pub anew: bool,
+    /// Groups that were looked at.
+    pub looked_at: Vec<String>,
+    /// What to remember, and what to forget.
+    pub changes: HashMap<String, Option<String>>,
 }
 
 /// One run of a synchronization. Dropping it ends the declarations.
@@ -74,10 +95,21 @@ pub struct SyncJob {
     pub repository: SyncRepository,
     pub options: SyncOptions,
     task: Arc<dyn Task>,
-    downloader: Downloader,
-    storage: Storage,
+    parts: SyncParts,
     wanted: Sender<Declared>,
     state: Mutex<State>,
+}
+
+/// What a job reads with.
+pub(crate) struct SyncParts {
+    pub db: Db,
+    pub downloader: Downloader,
+    pub storage: Storage,
+    pub failures: Arc<Failures>,
+    /// Requests at once.
+    pub concurrency: usize,
+    /// How the format groups its units.
+    pub columns: Vec<GroupColumn>,
 }
 
 #[derive(Default)]
@@ -95,20 +127,20 @@ impl SyncJob {
     pub(crate) fn new(
         (remote, repository, options): (SyncRemote, SyncRepository, SyncOptions),
         task: Arc<dyn Task>,
-        (downloader, storage): (Downloader, Storage),
+        parts: SyncParts,
         wanted: Sender<Declared>,
     ) -> Self {
-        Self { remote, repository, options, task, downloader, storage, wanted, state: Mutex::default() }
+        Self { remote, repository, options, task, parts, wanted, state: Mutex::default() }
     }
 
     /// The address of a file that upstream names relative to the remote's.
     pub fn resolve(&self, relative: &str) -> String {
-        self.downloader.resolve(relative)
+        self.parts.downloader.resolve(relative)
     }
 
     /// Metadata that is small enough to be held in memory.
     pub async fn metadata(&self, url: &str) -> Result<Bytes> {
-        let fetched = self.downloader.fetch_bytes(url, LARGEST_IN_MEMORY).await?;
+        let fetched = self.parts.downloader.fetch_bytes(url, LARGEST_IN_MEMORY).await?;
         self.count_metadata();
         Ok(fetched.bytes)
     }
@@ -116,9 +148,24 @@ impl SyncJob {
     /// Metadata of at most `largest` bytes, to be read in pieces.
     pub async fn metadata_file(&self, url: &str, largest: u64) -> Result<MetadataFile> {
         let wanted = download::Wanted { url: url.to_owned(), size: None, digests: vec![], largest };
-        let staged = self.downloader.fetch(&wanted, &self.storage, DigestSet::sha256()).await?;
+        let staged = self.parts.downloader.fetch(&wanted, &self.parts.storage, DigestSet::sha256()).await?;
         self.count_metadata();
         MetadataFile::new(staged)
+    }
+
+    /// A page of metadata, if it is not what it was. May be asked for from many places at once: never more than
+    /// [`SyncJob::concurrency`] requests are under way.
+    ///
+    /// # Errors
+    /// `Upstream` when the answer is none of [`UpstreamPage`].
+    pub async fn page(&self, request: &PageRequest) -> Result<UpstreamPage> {
+        self.task.check()?;
+        UpstreamPage::read(self.parts.downloader.page(request, &self.parts.storage).await?)
+    }
+
+    /// How many requests the remote allows at once.
+    pub fn concurrency(&self) -> usize {
+        self.parts.concurrency
     }
 
     fn count_metadata(&self) {
@@ -154,8 +201,7 @@ impl SyncJob {
         let same = last == seen && version.as_ref().and_then(Json::as_i64) == Some(self.repository.latest_version);
         let mut state = self.state();
         if self.options.optimize && complete && same {
-            let progress = self.task.progress("Nothing Changed Since Last Sync", "sync.was_skipped", None);
-            progress.finish();
+            self.unchanged();
             state.decisions.skipped = true;
             return true;
         }
@@ -167,6 +213,77 @@ impl SyncJob {
     /// makes one.
     pub fn publish(&self, details: Json) {
         self.state().decisions.publication = Some(details);
+    }
+
+    /// What the last synchronization with this remote remembered, for a format that reads by groups of units
+    /// ([`super::Plugin::groups`]); empty when it was made under other `settings` (or with another address or
+    /// policy, or not as a mirror), when there was none, and when everything is to be looked at. Groups that
+    /// somebody changed since then are among it, with nothing as what is remembered of them.
+    ///
+    /// From then on the job is one by groups: a mirror removes what is not declared only from groups that are
+    /// [`SyncJob::looked_at`] (if nothing was remembered: from all but those that failed), and
+    /// [`SyncJob::remember`] works.
+    pub async fn remembered(&self, settings: &Json) -> Result<Remembered> {
+        let fingerprint =
+            serde_json::json!([self.remote.url, self.remote.policy, self.options.mirror, settings]).to_string();
+        let (repository, remote, optimize) = (self.repository.clone(), self.remote.id, self.options.optimize);
+        let (columns, expected) = (self.parts.columns.clone(), fingerprint.clone());
+        let found = self.parts.db.read(move |conn| match optimize {
+            true => recall(conn, &repository, remote, &columns, &expected),
+            false => Ok(None),
+        });
+        let found = found.await?;
+        let anew = found.is_none();
+        self.state().decisions.by_groups = Some(ByGroups { fingerprint, anew, ..ByGroups::default() });
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Keeps `value` for the next run if this one succeeds and, where `key` is a group, all its files can be had.
+    pub fn remember(&self, key: &str, value: String) {
+        self.change(key, Some(value));
+    }
+
+    /// Nothing shall be remembered under `key`.
+    pub fn forget(&self, key: &str) {
+        self.change(key, None);
+    }
+
+    fn change(&self, key: &str, value: Option<String>) {
+        if let Some(by_groups) = &mut self.state().decisions.by_groups {
+            by_groups.changes.insert(key.to_owned(), value);
+        }
+    }
+
+    /// All units that the group has upstream are declared: a mirror removes others. So with nothing declared the
+    /// group is gone.
+    pub fn looked_at(&self, group: &str) {
+        if let Some(by_groups) = &mut self.state().decisions.by_groups {
+            by_groups.looked_at.push(group.to_owned());
+        }
+    }
+
+    /// Reports that `file` (a page, say) of a group cannot be had. The group keeps the units it has, and the
+    /// next run looks at it again.
+    ///
+    /// # Errors
+    /// The failure, when it is not the upstream's or when nothing can be had any more.
+    pub fn failed(&self, group: &str, file: &str, error: Error) -> Result<()> {
+        self.parts.failures.note(group, file, error)
+    }
+
+    /// Tells that reading succeeded, so that single failures are not taken for an upstream that is down.
+    pub fn succeeded(&self) {
+        self.parts.failures.succeeded();
+    }
+
+    /// Reports that a file is left out for good.
+    pub fn refused(&self, file: &str, reason: &str) {
+        self.parts.failures.refuse(file, reason);
+    }
+
+    /// Reports that nothing changed upstream.
+    pub fn unchanged(&self) {
+        self.task.progress("Nothing Changed Since Last Sync", "sync.was_skipped", None).finish();
     }
 
     pub(crate) fn into_decisions(self) -> Decisions {
@@ -182,35 +299,24 @@ impl SyncJob {
     }
 }
 
-/// A file of metadata on this host, gone when dropped.
-pub struct MetadataFile {
-    pub size: u64,
-    /// In lower-case hexadecimal.
-    pub sha256: String,
-    reader: Option<StagedReader>,
-    _staged: Staged,
-}
-
-impl MetadataFile {
-    fn new(staged: Staged) -> Result<Self> {
-        let reader = Some(staged.reader()?);
-        Ok(Self { size: staged.size, sha256: staged.digests.sha256.to_string(), reader, _staged: staged })
+/// What is remembered, if it still holds.
+fn recall(
+    conn: &mut Conn,
+    repository: &SyncRepository,
+    remote: Id,
+    columns: &[GroupColumn],
+    fingerprint: &str,
+) -> Result<Option<Remembered>> {
+    let Some(source) = sync_state::source(conn, repository.id, remote)? else { return Ok(None) };
+    // What came and went since a version that is gone cannot be told.
+    if source.fingerprint != fingerprint || !sync_state::has_version(conn, repository.id, source.version)? {
+        return Ok(None);
     }
-
-    /// The next bytes; none at the end.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        use std::io::Read;
-        let Some(mut reader) = self.reader.take() else { return Ok(None) };
-        let read = move || {
-            let mut block = Vec::with_capacity(BLOCK);
-            reader.by_ref().take(BLOCK as u64).read_to_end(&mut block).map(|_| (block, reader))
-        };
-        let read = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?;
-        let (block, reader) = read.map_err(|cause| Error::storage("cannot read staged metadata", cause))?;
-        if block.is_empty() {
-            return Ok(None);
-        }
-        self.reader = Some(reader);
-        Ok(Some(block.into()))
+    let mut touched = sync_state::touched(conn, repository.id, (source.version, repository.latest_version), columns)?;
+    if repository.lacks_files {
+        touched.extend(sync_state::lacking_files(conn, repository.id, columns)?);
     }
+    let mut merging = Remembered::merging(touched);
+    sync_state::load(conn, source.id, |key, value| merging.push(key, value))?;
+    Ok(Some(merging.finish()))
 }

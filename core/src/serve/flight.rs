@@ -55,6 +55,7 @@ pub struct PulledFor {
     pub distribution: Id,
     pub repository: Option<Id>,
     pub path: String,
+    pub told: serde_json::Value,
 }
 
 /// How far a flight is.
@@ -320,9 +321,9 @@ async fn keep_pulled(
     source: &Source,
     staged: Staged,
 ) -> Result<StoredFile> {
-    let PulledFor { pulp_type, distribution, repository, path } = pulled.clone();
+    let PulledFor { pulp_type, distribution, repository, path, told } = pulled.clone();
     let url = source.url.clone();
-    inner.formats.keep_pulled(Pulled { pulp_type, distribution, repository, remote, path, url, staged }).await
+    inner.formats.keep_pulled(Pulled { pulp_type, distribution, repository, remote, path, url, told, staged }).await
 }
 
 async fn downloader(inner: &Inner, remote: &Remote) -> Result<Downloader> {

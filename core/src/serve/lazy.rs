@@ -65,9 +65,16 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
     let Some(remote) = inner.db.read(move |conn| lazy::remote(conn, remote)).await? else {
         return Ok(not_found(Mark::Absent));
     };
-    let Some(upstream) = inner.formats.upstream_file(&distribution.pulp_type, &remote.url, path) else {
-        return Ok(not_found(Mark::Absent));
+    let upstream = match inner.formats.upstream_file(&distribution.pulp_type, remote.id, path).await {
+        Ok(Some(upstream)) => upstream,
+        Ok(None) => return Ok(not_found(Mark::Absent)),
+        Err(error @ Error::Upstream(_)) => {
+            tracing::warn!(%error, remote = %remote.id, "an upstream could not be asked for a file");
+            return Ok(bad_gateway());
+        }
+        Err(error) => return Err(error),
     };
+    let (upstream, told) = (upstream.file, upstream.told);
     let digests = upstream.digests.into_iter().map(|(name, digest)| (name.to_owned(), digest)).collect();
     let source = Source { remote_artifact: None, remote, url: upstream.url, size: upstream.size, digests };
     let pulled = PulledFor {
@@ -75,6 +82,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
         distribution: distribution.id,
         repository: distribution.repository,
         path: path.to_owned(),
+        told,
     };
     let key = Key::Pulled(source.remote.id, source.url.clone());
     let order = Order { key, sources: vec![source.clone()], pulled: Some(pulled) };

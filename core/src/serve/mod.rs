@@ -38,7 +38,7 @@ pub use crate::db::lazy::Remote;
 use crate::download::Downloader;
 use crate::error::Result;
 use crate::id::{Id, Sha256};
-use crate::plugin::UpstreamFile;
+use crate::plugin::Pullable;
 use crate::storage::{DigestSet, Staged, Storage};
 
 /// How long another host may take to notice that a distribution points elsewhere.
@@ -55,7 +55,7 @@ pub trait Formats: Send + Sync + 'static {
     fn publishes(&self, pulp_type: &str) -> bool;
 
     /// Where the upstream of a distribution of this type keeps the file at `path`.
-    fn upstream_file(&self, pulp_type: &str, remote_url: &str, path: &str) -> Option<UpstreamFile>;
+    async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>>;
 
     /// A downloader with the settings of the remote; delivery keeps it until the remote is changed.
     async fn downloader(&self, remote: Id) -> Result<Downloader>;
@@ -75,6 +75,8 @@ pub struct Pulled {
     pub remote: Id,
     pub path: String,
     pub url: String,
+    /// What the upstream says about it.
+    pub told: serde_json::Value,
     pub staged: Staged,
 }
 

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, Inspection, Migrations, Plugin, PublicationWriter, SyncJob, Unit, UpstreamFile, VersionReader,
+    ContentType, Inspection, Migrations, Plugin, PublicationWriter, Pullable, SyncJob, Unit, UpstreamReader,
+    VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
@@ -65,13 +66,13 @@ impl Plugin for FilePlugin {
         vec![Arc::new(FileContent)]
     }
 
-    fn upstream_file(&self, remote_url: &str, path: &str) -> Option<UpstreamFile> {
-        sync::upstream_file(remote_url, path)
+    async fn upstream_file(&self, upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
+        Ok(sync::upstream_file(&upstream.remote.url, path))
     }
 
-    fn pulled_unit(&self, path: &str, file: &Inspection) -> Option<(&'static str, Unit)> {
-        let path = path.parse().ok()?;
-        Some((PULP_TYPE, content::unit(path, file.digests.sha256.clone())))
+    async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<(&'static str, Unit)>> {
+        let unit = |path| (PULP_TYPE, content::unit(path, file.digests.sha256.clone()));
+        Ok(path.parse().ok().map(unit))
     }
 
     async fn sync(&self, job: &SyncJob) -> Result<()> {

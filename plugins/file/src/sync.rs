@@ -1,7 +1,7 @@
 //! Reading an upstream: its manifest, streamed, each line a unit.
 
 use pith_core::error::{Error, Result};
-use pith_core::plugin::{SyncJob, UpstreamFile, Wanted, resolve_url};
+use pith_core::plugin::{Pullable, SyncJob, UpstreamFile, Wanted, resolve_url};
 use serde_json::json;
 
 use crate::manifest::{Entry, Parser};
@@ -53,11 +53,12 @@ async fn want(job: &SyncJob, entry: Entry) -> Result<()> {
         digests: vec![("sha256", entry.sha256.to_string())],
     };
     let unit = content::unit(entry.relative_path, entry.sha256);
-    job.want(PULP_TYPE, Wanted { unit, files: vec![upstream] }).await
+    job.want(PULP_TYPE, Wanted { unit, files: vec![upstream], group: None }).await
 }
 
 /// A remote that distributions pull through is a folder of files, or the manifest in it.
-pub(crate) fn upstream_file(remote_url: &str, path: &str) -> Option<UpstreamFile> {
+pub(crate) fn upstream_file(remote_url: &str, path: &str) -> Option<Pullable> {
     path.parse::<pith_core::id::RelativePath>().ok()?;
-    Some(UpstreamFile { url: resolve_url(remote_url, path), size: None, digests: vec![] })
+    let file = UpstreamFile { url: resolve_url(remote_url, path), size: None, digests: vec![] };
+    Some(Pullable { file, told: json!(null) })
 }

@@ -1,17 +1,19 @@
 //! The files of wanted units: which must be fetched, fetching them, keeping them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt, TryChunksError, TryStreamExt};
 
+use super::Stores;
 use super::pipeline::Pipeline;
 use crate::db::content;
 use crate::db::{Conn, artifacts};
-use crate::download::Wanted as WantedFile;
+use crate::download::{Wanted as WantedFile, redacted};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
-use crate::plugin::{Declared, DetailTable};
+use crate::plugin::{Declared, DetailTable, Wanted};
 use crate::storage::{Algorithm, Staged};
 
 /// Files kept together: two synchronisations of the disk and one commit for all of them. Small ones are in
@@ -25,24 +27,38 @@ struct Missing {
     unit: usize,
     file: usize,
     wanted: WantedFile,
+    group: Option<Arc<str>>,
 }
 
-/// A fetched file: unit and file by position in the batch.
-type Fetched = (usize, usize, Staged);
+/// A fetched file: unit and file by position in the batch. None where the format does without the unit.
+type Fetched = (usize, usize, Option<Staged>);
+/// The digest of a file that is here; none of one that failed.
+type Kept = (usize, usize, Option<Sha256>);
 
 impl Pipeline<'_> {
-    /// Fetches what the batch lacks; units learn the digests that upstream did not tell.
-    pub(super) async fn download(&self, batch: &mut [Declared]) -> Result<()> {
+    /// Fetches what the batch lacks; units learn the digests that upstream did not tell. Those leave whose
+    /// first file cannot be had; further ones stay with the upstream until somebody asks for them.
+    pub(super) async fn download(&self, batch: &mut Vec<Declared>) -> Result<()> {
         let missing = self.missing(batch).await?;
         let fetched =
             stream::iter(missing).map(|missing| self.fetch(missing).boxed()).buffer_unordered(self.concurrency);
         let kept = fetched.try_chunks(TOGETHER).map(|bulk| self.keep(bulk).boxed()).buffered(BULKS);
         // Boxed, here and in the pipeline: the compiler does not see through closures of closures that it is Send.
-        let found: Vec<(usize, usize, Sha256)> = kept.try_concat().boxed().await?;
-        for (unit, file, sha256) in found {
-            if let Some(file) = batch.get_mut(unit).and_then(|(_, wanted)| wanted.unit.files.get_mut(file)) {
-                file.sha256 = Some(sha256);
+        let kept: Vec<Kept> = kept.try_concat().boxed().await?;
+        let mut failed = HashSet::new();
+        for (unit, file, sha256) in kept {
+            let Some((_, wanted)) = batch.get_mut(unit) else { continue };
+            match (sha256, wanted.unit.files.get_mut(file)) {
+                (Some(sha256), Some(file)) => file.sha256 = Some(sha256),
+                (None, Some(_)) if file == 0 => {
+                    failed.insert(first_file(wanted));
+                }
+                _ => {}
             }
+        }
+        if !failed.is_empty() {
+            // Units that share the file were waiting for the same download.
+            batch.retain(|(_, wanted)| wanted.group.is_none() || !failed.contains(&first_file(wanted)));
         }
         Ok(())
     }
@@ -58,8 +74,8 @@ impl Pipeline<'_> {
                     None => known.complete.contains(&at),
                 };
                 if !here {
-                    let wanted = wanted_file(upstream)?;
-                    missing.push(Missing { unit: at, file: position, wanted });
+                    let group = wanted.group.clone();
+                    missing.push(Missing { unit: at, file: position, wanted: wanted_file(upstream)?, group });
                 }
             }
         }
@@ -81,29 +97,51 @@ impl Pipeline<'_> {
 
     async fn fetch(&self, missing: Missing) -> Result<Fetched> {
         self.task.check()?;
-        let staged = self.downloader.fetch(&missing.wanted, &self.stores.storage, self.stores.digests).await?;
-        self.reports().downloads.add(1);
+        let staged = self.downloader.fetch(&missing.wanted, &self.stores.storage, self.stores.digests).await;
+        let staged = match (staged, &missing.group) {
+            (Ok(staged), _) => Some(staged),
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(group)) => {
+                self.failures.note(group, &redacted(&missing.wanted.url), error)?;
+                None
+            }
+        };
+        if staged.is_some() {
+            self.failures.succeeded();
+            self.reports().downloads.add(1);
+        }
         Ok((missing.unit, missing.file, staged))
     }
 
     /// Keeps a bulk of fetched files; what arrived before a failure is kept too, for the next run.
-    async fn keep(
-        &self,
-        bulk: Result<Vec<Fetched>, TryChunksError<Fetched, Error>>,
-    ) -> Result<Vec<(usize, usize, Sha256)>> {
+    async fn keep(&self, bulk: Result<Vec<Fetched>, TryChunksError<Fetched, Error>>) -> Result<Vec<Kept>> {
         let (bulk, failure) = match bulk {
             Ok(bulk) => (bulk, None),
             Err(TryChunksError(bulk, error)) => (bulk, Some(error)),
         };
-        let rows: Vec<_> = bulk.iter().map(|(_, _, staged)| (staged.size, staged.digests.clone())).collect();
-        let found = bulk.iter().map(|(unit, file, staged)| (*unit, *file, staged.digests.sha256.clone())).collect();
-        let digests: Vec<_> = rows.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-        let _announced = self.stores.db.announce(&digests).await?;
-        self.stores.storage.keep_all(bulk.into_iter().map(|(_, _, staged)| staged).collect()).await?;
-        let domain = self.stores.domain;
-        self.stores.db.write(move |conn| artifacts::insert_all(conn, domain, &rows)).await?;
-        failure.map_or(Ok(found), Err)
+        let sha256 = |staged: &Option<Staged>| staged.as_ref().map(|staged| staged.digests.sha256.clone());
+        let kept = bulk.iter().map(|(unit, file, staged)| (*unit, *file, sha256(staged))).collect();
+        let bulk: Vec<Staged> = bulk.into_iter().filter_map(|(_, _, staged)| staged).collect();
+        keep_all(self.stores, bulk).await?;
+        failure.map_or(Ok(kept), Err)
     }
+}
+
+/// Keeps fetched files, durable and as artifacts.
+pub(super) async fn keep_all(stores: &Stores, bulk: Vec<Staged>) -> Result<()> {
+    let rows: Vec<_> = bulk.iter().map(|staged| (staged.size, staged.digests.clone())).collect();
+    let digests: Vec<_> = rows.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+    let _announced = stores.db.announce(&digests).await?;
+    stores.storage.keep_all(bulk).await?;
+    let domain = stores.domain;
+    stores.db.write(move |conn| artifacts::insert_all(conn, domain, &rows)).await?;
+    Ok(())
+}
+
+/// What tells the first file of a unit from others: its digest, or else its address.
+fn first_file(wanted: &Wanted) -> Option<String> {
+    let sha256 = wanted.unit.files.first().and_then(|file| file.sha256.as_ref());
+    sha256.map(ToString::to_string).or_else(|| wanted.files.first().map(|file| file.url.clone()))
 }
 
 /// What is here already.

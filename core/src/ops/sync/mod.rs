@@ -2,33 +2,33 @@
 //! ([`pipeline`]) and makes a version of it.
 
 mod download;
+mod groups;
 mod pipeline;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Stores;
 use super::publish::{self, PublishRequest};
 use super::versions::{self, NewVersion, Overwrite, RepositoryKind, VersionDraft};
-use crate::db::publications::{self, VersionRow};
 use crate::db::remotes::RemoteRow;
 use crate::db::sync::{self as rows, Target};
+use crate::db::sync_state::GroupColumn;
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{
-    Decisions, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncRemote, SyncRepository, Task,
+    Decisions, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncParts, SyncRemote,
+    SyncRepository, Task,
 };
 use pipeline::Pipeline;
 
 /// Declared units that wait for the pipeline.
 const WAITING: usize = 1000;
-/// Units compared or removed at once.
-const PAGE: usize = 5000;
 
 /// What to read and what from. The task has the repository to itself and shares the remote.
 pub struct SyncRequest {
@@ -42,10 +42,14 @@ pub struct SyncRequest {
 }
 
 /// What came into being; nothing when nothing changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Synchronized {
     pub version: Option<NewVersion>,
     pub publication: Option<Id>,
+    /// What could not be had, as far as the format does without; the first of it.
+    pub failed: Vec<Failed>,
+    /// How much could not be had.
+    pub failures: u64,
 }
 
 /// Makes a repository hold what a remote has. The new version appears complete or not at all; files that
@@ -60,13 +64,24 @@ pub async fn synchronize(
     plugin: &dyn Plugin,
     request: SyncRequest,
 ) -> Result<Synchronized> {
-    let repository = request.repository;
-    let begin =
-        move |conn: &mut crate::db::Conn| Ok((rows::target(conn, repository)?, versions::begin(conn, repository)?));
+    let (repository, remote) = (request.repository, request.remote.id);
+    let immediate = request.remote.policy == "immediate";
+    let begin = move |conn: &mut crate::db::Conn| {
+        Ok((rows::target(conn, repository, immediate)?, versions::begin(conn, repository)?))
+    };
     let (target, draft) = stores.db.write(begin).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    let job = job(stores, task, &request, &target, sender);
-    let pipeline = Pipeline::new(stores, task, plugin, &request, &draft);
+    let (failures, columns) = (Arc::new(Failures::new(task)), groups::columns(plugin));
+    let pipeline = Pipeline::new(stores, task, plugin, &request, (&draft, failures.clone()));
+    let parts = SyncParts {
+        db: stores.db.clone(),
+        downloader: request.downloader.clone(),
+        storage: stores.storage.clone(),
+        failures: failures.clone(),
+        concurrency: pipeline.concurrency,
+        columns: columns.clone(),
+    };
+    let job = job(task, &request, &target, parts, sender);
     let declare = async {
         plugin.sync(&job).await?;
         // Ends the declarations, so that the pipeline ends.
@@ -78,11 +93,13 @@ pub async fn synchronize(
         return Ok(Synchronized::default());
     }
     let reports = pipeline.finish();
+    let (failed, count, failed_groups) = failures.take();
+    let found = Found { repository, remote, target: &target, columns, failed_groups, decisions: &decisions };
     if let Some(wanted) = reports.wanted {
-        remove_others(stores, &target, repository, &draft, wanted).await?;
+        found.remove_others(stores, &draft, wanted).await?;
     }
     let kind = Kind::of(plugin, request.publishes);
-    let version = finish(stores, task, repository, draft, kind, &target, &decisions).await?;
+    let version = finish(stores, task, draft, kind, &found).await?;
     let (added, removed) = match version {
         Some(version) => stores.db.read(move |conn| rows::changes(conn, version.id)).await.unwrap_or_default(),
         None => (0, 0),
@@ -95,14 +112,24 @@ pub async fn synchronize(
         unassociating.finish();
     }
     let publication = publish(stores, task, plugin, version, &target, &decisions).await?;
-    Ok(Synchronized { version, publication })
+    Ok(Synchronized { version, publication, failed, failures: count })
+}
+
+/// What there is to finish with when all units are in the draft.
+struct Found<'a> {
+    repository: Id,
+    remote: Id,
+    target: &'a Target,
+    columns: Vec<GroupColumn>,
+    failed_groups: std::collections::HashSet<String>,
+    decisions: &'a Decisions,
 }
 
 fn job(
-    stores: &Stores,
     task: &Arc<dyn Task>,
     request: &SyncRequest,
     target: &Target,
+    parts: SyncParts,
     sender: mpsc::Sender<crate::plugin::Declared>,
 ) -> SyncJob {
     let remote = SyncRemote {
@@ -117,8 +144,7 @@ fn job(
         details: target.details.clone(),
         lacks_files: target.lacks_files,
     };
-    let reading = (request.downloader.clone(), stores.storage.clone());
-    SyncJob::new((remote, repository, request.options), task.clone(), reading, sender)
+    SyncJob::new((remote, repository, request.options), task.clone(), parts, sender)
 }
 
 /// An owned [`RepositoryKind`].
@@ -134,57 +160,29 @@ impl Kind {
     }
 }
 
-/// Takes the units out that upstream has not. `wanted` are the ids of those it has.
-async fn remove_others(
-    stores: &Stores,
-    target: &Target,
-    repository: Id,
-    draft: &VersionDraft,
-    mut wanted: Vec<Id>,
-) -> Result<()> {
-    wanted.sort_unstable();
-    let version = VersionRow {
-        id: target.latest_version,
-        number: target.latest_number,
-        repository,
-        pulp_type: target.pulp_type.clone(),
-        details: Json::Null,
-    };
-    let mut after = None;
-    loop {
-        let before = version.clone();
-        let units = stores.db.read(move |conn| publications::units_after(conn, &before, after, PAGE as i64)).await?;
-        let Some(last) = units.last().copied() else { return Ok(()) };
-        after = Some(last);
-        let others: Vec<Id> = units.into_iter().filter(|id| wanted.binary_search(id).is_err()).collect();
-        if !others.is_empty() {
-            let draft = draft.clone();
-            stores.db.write(move |conn| draft.remove(conn, &others)).await?;
-        }
-    }
-}
-
 async fn finish(
     stores: &Stores,
     task: &Arc<dyn Task>,
-    repository: Id,
     draft: VersionDraft,
     kind: Kind,
-    target: &Target,
-    decisions: &Decisions,
+    found: &Found<'_>,
 ) -> Result<Option<NewVersion>> {
     task.check()?;
-    let (task, latest, remembered) = (task.clone(), target.latest_number, decisions.remembered.clone());
+    let (repository, task, latest) = (found.repository, task.clone(), found.target.latest_number);
+    let (remembered, groups) = (found.decisions.remembered.clone(), found.remembering());
     let finish = move |conn: &mut crate::db::Conn| {
         task.fence(conn)?;
         let kind = RepositoryKind { content_types: &kind.content_types, publishes: kind.publishes };
         let version = draft.finish(conn, &kind, Overwrite::Allowed)?;
+        let number = version.map_or(latest, |version| version.number);
         if let Some(mut seen) = remembered {
             if let Some(seen) = seen.as_object_mut() {
-                let number = version.map_or(latest, |version| version.number);
                 seen.insert(MOST_RECENT_VERSION.to_owned(), json!(number));
             }
             rows::set_detail(conn, repository, LAST_SYNC, seen)?;
+        }
+        if let Some(groups) = groups {
+            groups.write(conn, number)?;
         }
         Ok(version)
     };

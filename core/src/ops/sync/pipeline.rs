@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::content::{self, StoredUnit};
 use crate::ops::versions::VersionDraft;
-use crate::plugin::{ContentType, Declared, Plugin, Progress, Task, UpstreamFile};
+use crate::plugin::{ContentType, Declared, Failures, Plugin, Progress, Task, UpstreamFile};
 
 /// Units written together.
 const BATCH: usize = 1000;
@@ -36,6 +36,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) task: &'a Arc<dyn Task>,
     pub(super) downloader: &'a Downloader,
     pub(super) concurrency: usize,
+    pub(super) failures: Arc<Failures>,
     immediate: bool,
     remote: Id,
     draft: &'a VersionDraft,
@@ -63,7 +64,7 @@ impl<'a> Pipeline<'a> {
         task: &'a Arc<dyn Task>,
         plugin: &dyn Plugin,
         request: &'a SyncRequest,
-        draft: &'a VersionDraft,
+        (draft, failures): (&'a VersionDraft, Arc<Failures>),
     ) -> Self {
         let types = plugin.content_types().into_iter().map(|content_type| (content_type.pulp_type(), content_type));
         let concurrency = request.remote.download_concurrency.unwrap_or(CONCURRENCY);
@@ -72,6 +73,7 @@ impl<'a> Pipeline<'a> {
             task,
             downloader: &request.downloader,
             concurrency: usize::try_from(concurrency.clamp(1, BATCH as i64)).unwrap_or(1),
+            failures,
             immediate: request.remote.policy == "immediate",
             remote: request.remote.id,
             draft,

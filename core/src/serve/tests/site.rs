@@ -14,7 +14,7 @@ use crate::download::{Downloader, RemoteSettings, install_tls_provider};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
-use crate::plugin::UpstreamFile;
+use crate::plugin::{Pullable, UpstreamFile};
 use crate::serve::{Delivery, Formats, Pulled, StoredFile, routes};
 use crate::storage::{DigestSet, Storage, StorageConfig};
 
@@ -232,8 +232,14 @@ impl Formats for Files {
         pulp_type == "file.file"
     }
 
-    fn upstream_file(&self, _pulp_type: &str, remote_url: &str, path: &str) -> Option<UpstreamFile> {
-        Some(UpstreamFile { url: format!("{remote_url}/{path}"), size: None, digests: Vec::new() })
+    async fn upstream_file(&self, _pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {
+        let remote = self.db.read(move |conn| crate::db::lazy::remote(conn, remote)).await?;
+        let file = |remote: crate::db::lazy::Remote| UpstreamFile {
+            url: format!("{}/{path}", remote.url),
+            size: None,
+            digests: Vec::new(),
+        };
+        Ok(remote.map(|remote| Pullable { file: file(remote), told: serde_json::Value::Null }))
     }
 
     async fn downloader(&self, _remote: Id) -> Result<Downloader> {

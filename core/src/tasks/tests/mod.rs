@@ -110,6 +110,7 @@ async fn app(config: Config, queue: Queue) -> App {
         storage,
         registry,
         queue,
+        upstreams: crate::ops::Upstreams::default(),
     }
 }
 

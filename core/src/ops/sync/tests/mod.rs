@@ -1,5 +1,7 @@
 //! A toy format, read from a folder of this host.
 
+mod groups;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::db::{Conn, Migrations, remotes};
+use crate::db::{Conn, Migrations, publications, remotes};
 use crate::download::RemoteSettings;
 use crate::id::now;
 use crate::ops::fixture::Fixture;
@@ -96,7 +98,7 @@ impl Plugin for Toy {
                 files: vec![UnitFile { relative_path: path.parse().unwrap(), sha256 }],
             };
             let files = vec![UpstreamFile { url: job.resolve(path), size: None, digests }];
-            job.want("toy.toy", Wanted { unit, files }).await?;
+            job.want("toy.toy", Wanted { unit, files, group: None }).await?;
         }
         if job.options.mirror {
             job.publish(json!({"index": "index"}));
@@ -210,16 +212,23 @@ impl World {
     }
 
     fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Synchronized, Vec<(String, i64)>)> {
+        self.run(&Toy, self.request(policy, mirror, optimize))
+    }
+
+    fn request(&self, policy: &str, mirror: bool, optimize: bool) -> SyncRequest {
         let id = self.remote;
         let mut remote = self.fixture.read(|conn| remotes::by_id(conn, id)).unwrap();
         remote.policy = policy.to_owned();
         let settings = RemoteSettings { url: remote.url.clone(), max_retries: Some(0), ..Default::default() };
         let downloader = Downloader::new(&settings, std::slice::from_ref(&self.upstream)).unwrap();
         let options = SyncOptions { mirror, optimize };
-        let request = SyncRequest { repository: self.repository, remote, downloader, options, publishes: true };
+        SyncRequest { repository: self.repository, remote, downloader, options, publishes: true }
+    }
+
+    fn run(&self, plugin: &dyn Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
         let unstopped = Arc::new(Unstopped::default());
         let task: Arc<dyn Task> = unstopped.clone();
-        let made = self.runtime.block_on(synchronize(&self.stores, &task, &Toy, request))?;
+        let made = self.runtime.block_on(synchronize(&self.stores, &task, plugin, request))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }
@@ -227,7 +236,7 @@ impl World {
     /// The paths of the newest version.
     fn paths(&self) -> Vec<String> {
         let repository = self.repository;
-        let target = self.fixture.read(|conn| rows::target(conn, repository));
+        let target = self.fixture.read(|conn| rows::target(conn, repository, false));
         let version = self.fixture.read(|conn| publications::version(conn, target.latest_version)).unwrap();
         let mut files = Files::new(self.stores.db.clone(), self.stores.storage.clone(), version);
         let mut paths = Vec::new();
