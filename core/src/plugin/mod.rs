@@ -2,23 +2,27 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod draft;
 mod publish;
 mod sync;
 mod task;
+mod units;
 mod version_files;
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use content::{ContentType, DetailTable, Inspected, Inspection, Unit, UnitFile, UpstreamFile};
+pub use draft::{DraftUnits, Equal, Rejected};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
 pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
+pub use units::{Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
 pub(crate) use version_files::Files;
 
 pub use crate::auth::policy::{Owned, Verb};
-pub use crate::db::{Migrations, Value};
+pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::resolve as resolve_url;
 use crate::error::{Error, Result};
 use crate::resource::Resource;
@@ -60,6 +64,14 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Upstream` when what upstream says cannot be used; then nothing of the repository changes.
     async fn sync(&self, _job: &SyncJob) -> Result<()> {
         Err(Error::Conflict(format!("`{}` cannot be synchronized", self.name())))
+    }
+
+    /// Looks at a version before it is made: takes units out that may not be in it, or refuses it.
+    ///
+    /// # Errors
+    /// `Invalid` or `Conflict` with a text for the client; then there is no version.
+    fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Fills a publication of a version.
