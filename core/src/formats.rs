@@ -7,15 +7,16 @@ use serde_json::json;
 
 use crate::app::{App, Shared};
 use crate::db::delivery::StoredFile;
-use crate::db::{Conn, artifacts};
+use crate::db::remotes::RemoteFile;
+use crate::db::{Conn, artifacts, remotes};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
-use crate::ops::{content, create_content, upkeep_tasks, upstreams};
-use crate::params;
-use crate::plugin::{Inspection, Pullable, Unit};
+use crate::ops::inspect::NewUnit;
+use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
+use crate::plugin::{Inspection, Pullable, PulledUnit};
 use crate::serve::{Formats, Pulled};
-use crate::storage::{Algorithm, Digests};
+use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
 
 /// Formats as this process has them; bound to it once it is complete.
@@ -60,52 +61,74 @@ impl Formats for KnownFormats {
             Some(plugin) => plugin.pulled_unit(&pulled.path, &inspection, &pulled.told).await?,
             None => None,
         };
-        let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-        app.storage.keep(pulled.staged).await?;
-        let shared = app.clone();
-        let source = (pulled.remote, pulled.url);
+        let (new, _announced) = match unit {
+            Some(unit) => {
+                let PulledUnit { content_type, inspected, mut urls } = unit;
+                let kept = inspect::keep(&app, inspected, (size, digests.clone()), Some(pulled.staged)).await?;
+                if urls.is_empty() {
+                    urls.push(pulled.url);
+                }
+                (Some((content_type, kept.0, urls)), kept.1)
+            }
+            None => {
+                let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+                app.storage.keep(pulled.staged).await?;
+                (None, announced)
+            }
+        };
+        let (shared, remote) = (app.clone(), pulled.remote);
         let file = StoredFile { sha256: digests.sha256.clone(), size, created: now() };
-        let content = app.db.write(move |conn| store(&shared, conn, unit, size, &digests, &source)).await?;
-        if let (Some(content), Some(repository)) = (content, pulled.repository) {
+        let write = app.db.write(move |conn| match new {
+            Some((content_type, new, urls)) => store(&shared, conn, content_type, &new, (remote, &urls)),
+            None => artifacts::insert(conn, shared.domain, size, &digests).map(|_| vec![]),
+        });
+        let content = write.await?;
+        if let (Some(repository), false) = (pulled.repository, content.is_empty()) {
             add_to_repository(&app, repository, content).await?;
         }
         Ok(file)
     }
 }
 
-/// Stores the artifact and, where the format makes a unit of it, the unit and its source.
+/// Stores a unit with its artifacts, its sources and the units that go with it.
 fn store(
     app: &App,
     conn: &mut Conn,
-    unit: Option<(&'static str, Unit)>,
-    size: u64,
-    digests: &Digests,
-    (remote, url): &(Id, String),
-) -> Result<Option<Id>> {
-    artifacts::insert(conn, app.domain, size, digests)?;
-    let Some((pulp_type, unit)) = unit else { return Ok(None) };
-    let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
-    let stored = content::get_or_create_labelled(conn, app.domain, &**content_type, &unit, &json!({}))?;
-    let known = Algorithm::ALL.into_iter().filter_map(|one| Some((one.name(), digests.get(one)?)));
-    let known: serde_json::Map<_, _> = known.map(|(name, digest)| (name.to_owned(), json!(digest))).collect();
-    for file in &stored.files {
-        conn.execute(
-            "INSERT INTO remote_artifact (id, content_artifact_id, remote_id, url, size, digests)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            params![
-                Id::new(),
-                file.id,
-                *remote,
-                url,
-                i64::try_from(size).unwrap_or(i64::MAX),
-                serde_json::Value::Object(known.clone())
-            ],
-        )?;
+    pulp_type: &str,
+    new: &NewUnit,
+    (remote, urls): (Id, &[String]),
+) -> Result<Vec<Id>> {
+    for (size, digests) in &new.artifacts {
+        artifacts::insert(conn, app.domain, *size, digests)?;
     }
-    Ok(Some(stored.id))
+    let of_type = |name: &str| {
+        app.registry.content_type(name).ok_or_else(|| Error::internal(format!("no content type `{name}`")))
+    };
+    let none = json!({});
+    let stored = content::get_or_create_labelled(conn, app.domain, &**of_type(pulp_type)?, &new.unit, &none)?;
+    let mut sources = vec![];
+    for ((file, unit_file), url) in stored.files.iter().zip(&new.unit.files).zip(urls) {
+        let artifact = new.artifacts.iter().find(|(_, digests)| Some(&digests.sha256) == unit_file.sha256.as_ref());
+        let digests = artifact.into_iter().flat_map(|(_, digests)| {
+            Algorithm::ALL.into_iter().filter_map(|one| Some((one.name(), digests.get(one)?.to_owned())))
+        });
+        sources.push(RemoteFile {
+            content_artifact: file.id,
+            url: url.clone(),
+            size: artifact.map(|(size, _)| *size),
+            digests: digests.collect(),
+        });
+    }
+    remotes::note_files(conn, remote, &sources)?;
+    let mut units = vec![stored.id];
+    for (name, unit) in &new.companions {
+        let stored = content::get_or_create_labelled(conn, app.domain, &**of_type(name)?, unit, &none)?;
+        units.push(stored.id);
+    }
+    Ok(units)
 }
 
-async fn add_to_repository(app: &Shared, repository: Id, content: Id) -> Result<()> {
+async fn add_to_repository(app: &Shared, repository: Id, content: Vec<Id>) -> Result<()> {
     let shared = app.clone();
     let prn = app.db.read(move |conn| create_content::repository_prn(&shared, conn, repository)).await?;
     let task = NewTask {
@@ -113,7 +136,7 @@ async fn add_to_repository(app: &Shared, repository: Id, content: Id) -> Result<
         kind: "modify",
         kind_if_blocked: None,
         args: json!({
-            "repository": repository, "add": [content], "remove": [], "remove_all": false,
+            "repository": repository, "add": content, "remove": [], "remove_all": false,
             "base_version": null, "overwrite": true,
         }),
         exclusive: vec![prn],

@@ -18,6 +18,7 @@ pub const CORE: Migrations = Migrations {
     steps: &[
         ("0001_initial", include_str!("../../../migrations/core/0001_initial.sql")),
         ("0002_sync_state", include_str!("../../../migrations/core/0002_sync_state.sql")),
+        ("0004_repository_part", include_str!("../../../migrations/core/0004_repository_part.sql")),
     ],
 };
 

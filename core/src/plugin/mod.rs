@@ -2,11 +2,13 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod draft;
 mod failures;
 mod publish;
 mod remembered;
 mod sync;
 mod task;
+mod units;
 mod upstream;
 mod upstream_page;
 mod version_files;
@@ -14,7 +16,10 @@ mod version_files;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use content::{ContentType, DetailTable, Inspection, Pullable, Unit, UnitFile, UpstreamFile};
+pub use content::{
+    ContentType, DetailTable, Inspected, Inspection, Pullable, PulledUnit, Unit, UnitFile, UpstreamFile,
+};
+pub use draft::{DraftUnits, Equal, Rejected};
 pub use failures::Failed;
 pub(crate) use failures::Failures;
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
@@ -22,13 +27,14 @@ pub use remembered::Remembered;
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
+pub use units::{Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
 pub(crate) use upstream::UpstreamPages;
 pub use upstream::UpstreamReader;
 pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};
 pub(crate) use version_files::Files;
 
 pub use crate::auth::policy::{Owned, Verb};
-pub use crate::db::{Migrations, Value};
+pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
 use crate::resource::Resource;
@@ -67,7 +73,7 @@ pub trait Plugin: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the file cannot be a unit; then it is not kept and the client gets none.
-    async fn pulled_unit(&self, _path: &str, _file: &Inspection, _told: &Json) -> Result<Option<(&'static str, Unit)>> {
+    async fn pulled_unit(&self, _path: &str, _file: &Inspection, _told: &Json) -> Result<Option<PulledUnit>> {
         Ok(None)
     }
 
@@ -84,6 +90,14 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Upstream` when what upstream says cannot be used; then nothing of the repository changes.
     async fn sync(&self, _job: &SyncJob) -> Result<()> {
         Err(Error::Conflict(format!("`{}` cannot be synchronized", self.name())))
+    }
+
+    /// Looks at a version before it is made: takes units out that may not be in it, or refuses it.
+    ///
+    /// # Errors
+    /// `Invalid` or `Conflict` with a text for the client; then there is no version.
+    fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Fills a publication of a version.

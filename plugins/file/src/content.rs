@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::id::{RelativePath, Sha256};
-use pith_core::plugin::{ContentType, DetailTable, Inspection, Unit, UnitFile};
+use pith_core::plugin::{ContentType, DetailTable, Inspected, Inspection, PulledUnit, Unit, UnitFile};
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
@@ -28,8 +28,8 @@ impl ContentType for FileContent {
     }
 
     /// Nothing is read from the file: the client says at which path it shall be.
-    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit> {
-        Ok(unit(relative_path(given)?, file.digests.sha256.clone()))
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
+        Ok(unit(relative_path(given)?, file.digests.sha256.clone()).into())
     }
 
     fn check(&self, given: &Map<String, Json>) -> Result<()> {
@@ -50,4 +50,10 @@ pub(crate) fn unit(relative_path: RelativePath, sha256: Sha256) -> Unit {
         repo_key: Some(relative_path.as_str().to_owned()),
         files: vec![UnitFile { relative_path, sha256: Some(sha256) }],
     }
+}
+
+/// A file that an upstream has at a path that can be one.
+pub(crate) fn pulled(path: &str, file: &Inspection) -> Option<PulledUnit> {
+    let inspected = unit(path.parse().ok()?, file.digests.sha256.clone()).into();
+    Some(PulledUnit { content_type: PULP_TYPE, inspected, urls: vec![] })
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, Inspection, Migrations, Plugin, PublicationWriter, Pullable, SyncJob, Unit, UpstreamReader,
+    ContentType, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, SyncJob, UpstreamReader,
     VersionReader,
 };
 use pith_core::resource::Resource;
@@ -70,9 +70,8 @@ impl Plugin for FilePlugin {
         Ok(sync::upstream_file(&upstream.remote.url, path))
     }
 
-    async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<(&'static str, Unit)>> {
-        let unit = |path| (PULP_TYPE, content::unit(path, file.digests.sha256.clone()));
-        Ok(path.parse().ok().map(unit))
+    async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<PulledUnit>> {
+        Ok(content::pulled(path, file))
     }
 
     async fn sync(&self, job: &SyncJob) -> Result<()> {

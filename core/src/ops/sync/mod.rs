@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Stores;
 use super::publish::{self, PublishRequest};
-use super::versions::{self, NewVersion, Overwrite, RepositoryKind, VersionDraft};
+use super::versions::{self, Finished, NewVersion, Overwrite, RepositoryKind, VersionDraft};
 use crate::db::remotes::RemoteRow;
 use crate::db::sync::{self as rows, Target};
 use crate::db::sync_state::GroupColumn;
@@ -61,7 +61,7 @@ pub struct Synchronized {
 pub async fn synchronize(
     stores: &Stores,
     task: &Arc<dyn Task>,
-    plugin: &dyn Plugin,
+    plugin: &Arc<dyn Plugin>,
     request: SyncRequest,
 ) -> Result<Synchronized> {
     let (repository, remote) = (request.repository, request.remote.id);
@@ -71,8 +71,8 @@ pub async fn synchronize(
     };
     let (target, draft) = stores.db.write(begin).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    let (failures, columns) = (Arc::new(Failures::new(task)), groups::columns(plugin));
-    let pipeline = Pipeline::new(stores, task, plugin, &request, (&draft, failures.clone()));
+    let (failures, columns) = (Arc::new(Failures::new(task)), groups::columns(plugin.as_ref()));
+    let pipeline = Pipeline::new(stores, task, plugin.as_ref(), &request, (&draft, failures.clone()));
     let parts = SyncParts {
         db: stores.db.clone(),
         downloader: request.downloader.clone(),
@@ -99,7 +99,11 @@ pub async fn synchronize(
         found.remove_others(stores, &draft, wanted).await?;
     }
     let kind = Kind::of(plugin, request.publishes);
-    let version = finish(stores, task, draft, kind, &found).await?;
+    let finished = finish(stores, task, draft, kind, &found).await?;
+    let version = finished.version;
+    for rejected in &finished.rejected {
+        rejected.report(task.as_ref());
+    }
     let (added, removed) = match version {
         Some(version) => stores.db.read(move |conn| rows::changes(conn, version.id)).await.unwrap_or_default(),
         None => (0, 0),
@@ -111,7 +115,7 @@ pub async fn synchronize(
         unassociating.add(removed);
         unassociating.finish();
     }
-    let publication = publish(stores, task, plugin, version, &target, &decisions).await?;
+    let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
     Ok(Synchronized { version, publication, failed, failures: count })
 }
 
@@ -149,14 +153,15 @@ fn job(
 
 /// An owned [`RepositoryKind`].
 struct Kind {
+    plugin: Arc<dyn Plugin>,
     content_types: Vec<&'static str>,
     publishes: bool,
 }
 
 impl Kind {
-    fn of(plugin: &dyn Plugin, publishes: bool) -> Self {
+    fn of(plugin: &Arc<dyn Plugin>, publishes: bool) -> Self {
         let content_types = plugin.content_types().iter().map(|content_type| content_type.pulp_type()).collect();
-        Self { content_types, publishes }
+        Self { plugin: plugin.clone(), content_types, publishes }
     }
 }
 
@@ -166,14 +171,16 @@ async fn finish(
     draft: VersionDraft,
     kind: Kind,
     found: &Found<'_>,
-) -> Result<Option<NewVersion>> {
+) -> Result<Finished> {
     task.check()?;
     let (repository, task, latest) = (found.repository, task.clone(), found.target.latest_number);
     let (remembered, groups) = (found.decisions.remembered.clone(), found.remembering());
     let finish = move |conn: &mut crate::db::Conn| {
         task.fence(conn)?;
-        let kind = RepositoryKind { content_types: &kind.content_types, publishes: kind.publishes };
-        let version = draft.finish(conn, &kind, Overwrite::Allowed)?;
+        let Kind { plugin, content_types, publishes } = &kind;
+        let kind = RepositoryKind { plugin: plugin.as_ref(), content_types, publishes: *publishes };
+        let finished = draft.finish(conn, &kind, Overwrite::Allowed)?;
+        let version = finished.version;
         let number = version.map_or(latest, |version| version.number);
         if let Some(mut seen) = remembered {
             if let Some(seen) = seen.as_object_mut() {
@@ -184,7 +191,7 @@ async fn finish(
         if let Some(groups) = groups {
             groups.write(conn, number)?;
         }
-        Ok(version)
+        Ok(finished)
     };
     stores.db.write(finish).await
 }

@@ -4,6 +4,7 @@ pub mod artifacts;
 pub mod content;
 pub mod docs;
 mod login;
+pub mod parts;
 pub mod publications;
 mod status;
 mod task_filters;

@@ -31,7 +31,7 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
             format!("{{{name}}}{behind}")
         }
         None => {
-            let mut names = id_names(&endpoint.path).into_iter();
+            let mut names = id_names(&endpoint.path, endpoint.doc.nested).into_iter();
             let segments = endpoint.path.split('/').map(|segment| match segment {
                 "{}" => format!("{{{}}}", names.next().unwrap_or("pulp_id")),
                 segment => segment.to_owned(),
@@ -42,11 +42,13 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
 }
 
 /// The names that Pulp gives the ids in a path.
-pub fn id_names(path: &str) -> Vec<&'static str> {
+pub fn id_names(path: &str, nested: bool) -> Vec<&'static str> {
     let segments: Vec<_> = path.split('/').collect();
     let name = |at: usize| match (at.checked_sub(1).map(|at| segments[at]), segments.get(at + 1)) {
         (Some("versions"), _) => "number",
         (_, Some(&"versions")) => "repository_pk",
+        // Below the repository of a part.
+        (_, Some(next)) if *next != "" && nested => "repository_pk",
         (Some("users" | "groups"), _) => "id",
         _ => "pulp_id",
     };
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn ids_in_paths_have_the_names_of_pulp() {
-        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path), expected, "{path}");
+        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path, false), expected, "{path}");
         check("repositories/file/file/", &[]);
         check("repositories/file/file/{}/modify/", &["pulp_id"]);
         check("repositories/file/file/{}/versions/", &["repository_pk"]);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::plugin::{PageRequest, UpstreamPage};
+use crate::plugin::{Inspected, PageRequest, UpstreamPage};
 
 struct Grouped;
 
@@ -22,7 +22,7 @@ impl ContentType for Grouped {
         unimplemented()
     }
 
-    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Unit> {
+    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         unimplemented()
     }
 }
@@ -131,7 +131,7 @@ impl World {
     }
 
     fn sync_groups(&self, policy: &str, mirror: bool) -> (Synchronized, Vec<(String, i64)>) {
-        self.run(&Grouped, self.request(policy, mirror, true)).unwrap()
+        self.run(Grouped, self.request(policy, mirror, true)).unwrap()
     }
 
     /// What is remembered.
@@ -153,7 +153,7 @@ impl World {
             let row =
                 conn.query_one("SELECT content_id FROM grouped_content WHERE path = $1", params![path.as_str()])?;
             draft.remove(conn, &[row.get(0)?])?;
-            let kind = RepositoryKind { content_types: &["toy.toy"], publishes: true };
+            let kind = RepositoryKind { plugin: &Grouped, content_types: &["toy.toy"], publishes: true };
             draft.finish(conn, &kind, Overwrite::Allowed)
         });
     }
@@ -259,7 +259,7 @@ fn an_upstream_that_is_down_ends_the_sync() {
     let groups: Vec<(&str, u32, &[&str])> = names.iter().map(|name| (name.as_str(), 1, &["1"][..])).collect();
     world.offer_groups(&groups);
     names.iter().for_each(|name| world.hide(name));
-    assert!(world.run(&Grouped, world.request("on_demand", true, true)).is_err());
+    assert!(world.run(Grouped, world.request("on_demand", true, true)).is_err());
     assert_eq!(world.paths(), Vec::<String>::new());
 }
 

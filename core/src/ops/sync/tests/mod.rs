@@ -16,7 +16,7 @@ use crate::id::now;
 use crate::ops::fixture::Fixture;
 use crate::params;
 use crate::plugin::{
-    ContentType, DetailTable, Files, Inspection, Progress, PublicationWriter, Unit, UnitFile, UpstreamFile,
+    ContentType, DetailTable, Files, Inspected, Inspection, Progress, PublicationWriter, Unit, UnitFile, UpstreamFile,
     VersionReader, Wanted,
 };
 use crate::resource::Resource;
@@ -39,7 +39,7 @@ impl ContentType for Toy {
         unimplemented()
     }
 
-    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Unit> {
+    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         unimplemented()
     }
 }
@@ -129,6 +129,7 @@ impl Progress for Count {
         *self.0.lock().unwrap() += count;
     }
     fn set_total(&self, _: i64) {}
+    fn set_suffix(&self, _: &str) {}
     fn finish(&self) {}
 }
 
@@ -212,7 +213,7 @@ impl World {
     }
 
     fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Synchronized, Vec<(String, i64)>)> {
-        self.run(&Toy, self.request(policy, mirror, optimize))
+        self.run(Toy, self.request(policy, mirror, optimize))
     }
 
     fn request(&self, policy: &str, mirror: bool, optimize: bool) -> SyncRequest {
@@ -225,10 +226,11 @@ impl World {
         SyncRequest { repository: self.repository, remote, downloader, options, publishes: true }
     }
 
-    fn run(&self, plugin: &dyn Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
+    fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
         let unstopped = Arc::new(Unstopped::default());
         let task: Arc<dyn Task> = unstopped.clone();
-        let made = self.runtime.block_on(synchronize(&self.stores, &task, plugin, request))?;
+        let made =
+            self.runtime.block_on(synchronize(&self.stores, &task, &(Arc::new(plugin) as Arc<dyn Plugin>), request))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }
