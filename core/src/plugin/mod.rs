@@ -47,6 +47,12 @@ pub trait Plugin: Send + Sync + 'static {
 
     fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
 
+    /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
+    /// publication.
+    fn serves_publications(&self) -> bool {
+        true
+    }
+
     /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
     /// none when the format does not pull through.
     fn upstream_file(&self, _remote_url: &str, _path: &str) -> Option<UpstreamFile> {

@@ -25,6 +25,8 @@ pub enum Wire {
     /// A list of `{"name": "value"}`.
     Headers,
     Choice(&'static [&'static str]),
+    /// A list of some of these.
+    Choices(&'static [&'static str]),
     Href(Target),
     Hrefs,
     Texts,
@@ -211,6 +213,11 @@ impl Field {
         Self { source: Source::Shown(columns, show), access: Access::ReadOnly, ..self }
     }
 
+    /// Also taken from clients, who may send what is shown.
+    pub fn writable(self) -> Self {
+        Self { access: Access::ReadWrite, ..self }
+    }
+
     pub fn read_only(self) -> Self {
         Self { access: Access::ReadOnly, ..self }
     }
@@ -320,6 +327,7 @@ impl Field {
                 None => Err(json!([format!("Incorrect type. Expected URL string, received {}.", type_name(value))])),
             },
             Wire::Hrefs | Wire::Texts => parse_texts(value),
+            Wire::Choices(choices) => parse_choices(value, choices),
             Wire::File => message("The submitted data was not a file. Check the encoding type on the form."),
             Wire::Any(_) => Ok(value.clone()),
         }
@@ -467,6 +475,15 @@ fn parse_headers(value: &Json) -> Result<Json, Json> {
 
 fn parse_list(value: &Json) -> Result<&Vec<Json>, Json> {
     value.as_array().ok_or_else(|| json!([format!("Expected a list of items but got type \"{}\".", type_name(value))]))
+}
+
+fn parse_choices(value: &Json, choices: &[&str]) -> Result<Json, Json> {
+    let texts = parse_texts(value)?;
+    let listed = texts.as_array().into_iter().flatten().filter_map(Json::as_str);
+    match listed.clone().find(|text| !choices.contains(text)) {
+        Some(wrong) => Err(json!([format!("\"{wrong}\" is not a valid choice.")])),
+        None => Ok(texts),
+    }
 }
 
 fn parse_texts(value: &Json) -> Result<Json, Json> {

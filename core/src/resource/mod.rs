@@ -129,6 +129,8 @@ pub struct Resource {
     pub description: &'static str,
     /// Fills what a row alone does not tell, for many rows at once.
     pub enrich: Option<Enrich>,
+    /// What must hold of what a client gives, beside the types of the fields.
+    pub check: Option<fn(&Draft, &mut Errors)>,
     /// For [`Kind::Part`].
     pub part: Option<kinds::PartOf>,
 }

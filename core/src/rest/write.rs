@@ -47,6 +47,13 @@ impl Request {
         }
     }
 
+    /// Records a task that failed before it began.
+    pub async fn dispatch_failed(&self, name: &str, args: Json, holds: Holds, error: Error) -> Result<Answer> {
+        let task = self.task(name, "content_create", args, holds);
+        let id = tasks::dispatch_failed(&self.app, &task, error).await?;
+        Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
+    }
+
     fn task(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> NewTask {
         NewTask {
             name: name.to_owned(),

@@ -95,6 +95,7 @@ impl Names {
             policy: Policy::administrators(),
             description: self.description,
             enrich: None,
+            check: None,
             part: None,
         }
     }
@@ -127,6 +128,7 @@ impl Resource {
             policy: Policy::administrators(),
             description: "",
             enrich: None,
+            check: None,
             part: None,
         }
     }

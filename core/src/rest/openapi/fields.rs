@@ -58,6 +58,7 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
             }
             None => json!({"type": "string", "enum": choices}),
         },
+        Wire::Choices(choices) => json!({"type": "array", "items": {"type": "string", "enum": choices}}),
         Wire::Href(_) => json!({"type": "string", "format": "uri-reference"}),
         Wire::Hrefs if side.is_input() => json!({"type": "array", "items": {"type": "string"}}),
         Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri-reference"}}),

@@ -163,11 +163,13 @@ mod tests {
 
     #[test]
     fn ids_in_paths_have_the_names_of_pulp() {
-        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path), expected, "{path}");
+        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path, path.contains("_entries")), expected, "{path}");
         check("repositories/file/file/", &[]);
         check("repositories/file/file/{}/modify/", &["pulp_id"]);
         check("repositories/file/file/{}/versions/", &["repository_pk"]);
         check("repositories/file/file/{}/versions/{}/repair/", &["repository_pk", "number"]);
+        check("repositories/a/a/{}/some_entries/{}/", &["repository_pk", "pulp_id"]);
+        check("repositories/a/a/{}/some_entries/", &["repository_pk"]);
         check("users/{}/", &["id"]);
     }
 }
