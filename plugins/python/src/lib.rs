@@ -4,8 +4,12 @@
 //! talks to a network, a database or a clock.
 
 pub mod archive;
+pub mod bandersnatch;
+pub mod blocklist;
 pub mod filename;
+pub mod filters;
 pub mod metadata;
 pub mod name;
+pub mod osv;
 pub mod simple;
 pub mod version;
