@@ -118,8 +118,8 @@ fn column_value(field: &Field, value: &Json) -> Result<Value> {
         Wire::Text | Wire::RawText | Wire::Choice(_) => value.as_str().ok_or_else(wrong)?.into(),
         Wire::Labels | Wire::Headers | Wire::Texts | Wire::Choices(_) | Wire::Hrefs | Wire::Any(_) => {
             value.clone().into()
-        },
-        Wire::Href(_) | Wire::File => return Err(wrong()),
+        }
+        Wire::Href(_) | Wire::File | Wire::TextFile => return Err(wrong()),
     })
 }
 

@@ -4,6 +4,7 @@
 mod content;
 mod draft;
 mod publish;
+mod repository;
 mod sync;
 mod task;
 mod units;
@@ -15,6 +16,7 @@ use serde_json::Value as Json;
 pub use content::{ContentType, DetailTable, Inspected, Inspection, Unit, UnitFile, UpstreamFile};
 pub use draft::{DraftUnits, Equal, Rejected};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
+pub use repository::RepositoryJob;
 pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
 pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
@@ -78,6 +80,12 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Invalid` or `Conflict` with a text for the client; then there is no version.
     fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Does what an action of the format's own asks for ([`crate::resource::ActionRun::Work`]). The result is shown
+    /// with the task.
+    async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
+        Err(repository::unknown(work))
     }
 
     /// Fills a publication of a version.

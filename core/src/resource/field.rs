@@ -32,6 +32,8 @@ pub enum Wire {
     Texts,
     /// A file in a multipart form.
     File,
+    /// A file in a multipart form that is text and small; read as that text.
+    TextFile,
     /// Anything; the named schema if not empty.
     Any(&'static str),
 }
@@ -163,6 +165,11 @@ impl Field {
         }
     }
 
+    /// A small text in a file.
+    pub fn text_file(name: &'static str, description: &'static str) -> Self {
+        Self::of(name, Wire::TextFile, description, json!("text")).input()
+    }
+
     pub fn any(name: &'static str, schema: &'static str, description: &'static str, example: Json) -> Self {
         Self::of(name, Wire::Any(schema), description, example)
     }
@@ -290,7 +297,9 @@ impl Mode {
         };
         match value {
             Some(value) => drop(draft.insert(field.name.to_owned(), value.clone())),
-            None if field.required && field.wire == Wire::File => errors.add(field.name, "No file was submitted."),
+            None if field.required && matches!(field.wire, Wire::File | Wire::TextFile) => {
+                errors.add(field.name, "No file was submitted.")
+            }
             None if field.required => errors.add(field.name, "This field is required."),
             None => {}
         }
@@ -328,6 +337,10 @@ impl Field {
             },
             Wire::Hrefs | Wire::Texts => parse_texts(value),
             Wire::Choices(choices) => parse_choices(value, choices),
+            Wire::TextFile => match value.as_str() {
+                Some(text) => Ok(json!(text)),
+                None => message("The submitted data was not a file. Check the encoding type on the form."),
+            },
             Wire::File => message("The submitted data was not a file. Check the encoding type on the form."),
             Wire::Any(_) => Ok(value.clone()),
         }

@@ -219,7 +219,7 @@ impl Field {
             Wire::Labels | Wire::Headers | Wire::Any(_) | Wire::Texts | Wire::Choices(_) | Wire::Hrefs => {
                 record.get::<Json>(column).unwrap_or(Json::Null)
             }
-            Wire::Text | Wire::RawText | Wire::Choice(_) | Wire::Href(_) | Wire::File => {
+            Wire::Text | Wire::RawText | Wire::Choice(_) | Wire::Href(_) | Wire::File | Wire::TextFile => {
                 json!(record.get::<String>(column))
             }
         }

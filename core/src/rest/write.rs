@@ -1,6 +1,6 @@
 //! Creating, changing and deleting what is configured.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
 use super::endpoints::{content, parts, publications};
@@ -133,11 +133,28 @@ pub fn exists(conn: &mut crate::db::Conn, resource: &Resource, id: Id) -> Result
 }
 
 async fn create(mut request: Request) -> Result<Answer> {
-    let at = request.resource_at()?;
     let fields = request.resource()?.fields.clone();
     let input = request.input(&fields).await?;
+    create_of(request, &input.fields).await
+}
+
+/// Creates an object of something else than its fields; the path ends with what.
+pub async fn create_derived(mut request: Request) -> Result<Answer> {
+    let named = request.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let derivation = request.resource()?.derivations.iter().find(|one| one.name == named).cloned();
+    let derivation = derivation.ok_or_else(|| Error::internal("the resource lacks this derivation"))?;
+    let input = request.input(&derivation.fields).await?;
     let mut errors = Errors::default();
-    let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    let draft = Mode::Create.parse(&derivation.fields, &input.fields, &mut errors);
+    errors.into_result()?;
+    let fields = (derivation.derive)(draft)?;
+    create_of(request, &fields).await
+}
+
+async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer> {
+    let at = request.resource_at()?;
+    let mut errors = Errors::default();
+    let draft = Mode::Create.parse(&request.resource()?.fields, given, &mut errors);
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request
         .app

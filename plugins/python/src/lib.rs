@@ -2,6 +2,7 @@
 //!
 //! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
 //! - `content/`: what a unit is and how a file becomes one;
+//! - `repair.rs`: reading the metadata of files again;
 //! - `rules.rs`: what a version may hold; `publish.rs`: publications;
 //! - the public modules are pure: they take bytes or the path of a file and give values. None of them talks to a
 //!   network, a database or a clock.
@@ -20,6 +21,7 @@ pub mod version;
 mod content;
 mod plugin;
 mod publish;
+mod repair;
 mod resources;
 mod rules;
 

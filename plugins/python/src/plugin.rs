@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pith_core::error::Result;
-use pith_core::plugin::{ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, VersionReader};
+use pith_core::error::{Error, Result};
+use pith_core::plugin::{ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, RepositoryJob, VersionReader};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
-use crate::{publish, resources, rules};
+use crate::{publish, repair, resources, rules};
 
 /// The format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +51,13 @@ impl Plugin for PythonPlugin {
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
         rules::check(draft)
+    }
+
+    async fn work(&self, work: &str, job: &RepositoryJob) -> Result<Json> {
+        match work {
+            resources::REPAIR => repair::repair(job).await,
+            other => Err(Error::internal(format!("the format knows no work called `{other}`"))),
+        }
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

@@ -6,12 +6,15 @@ mod content;
 
 use std::str::FromStr;
 
+use pith_core::error::Error;
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
-use pith_core::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Resource, Target, Wire};
+use pith_core::resource::{Action, ActionRun, Derivation, Draft, Errors, Field, Kind, Resource, Target, Wire};
 use serde_json::{Value as Json, json};
 
 pub(crate) use content::{packages, provenances, yanks};
+
+use crate::bandersnatch;
 
 /// The name of repositories, remotes, publications, distributions and packages.
 pub(crate) const PULP_TYPE: &str = "python.python";
@@ -22,16 +25,8 @@ pub(crate) fn all() -> Vec<Resource> {
 }
 
 /// The kinds of files that a remote may be limited to.
-const PACKAGE_TYPES: &[&str] = &[
-    "bdist_dmg",
-    "bdist_dumb",
-    "bdist_egg",
-    "bdist_msi",
-    "bdist_rpm",
-    "bdist_wheel",
-    "bdist_wininst",
-    "sdist",
-];
+const PACKAGE_TYPES: &[&str] =
+    &["bdist_dmg", "bdist_dumb", "bdist_egg", "bdist_msi", "bdist_rpm", "bdist_wheel", "bdist_wininst", "sdist"];
 
 const NAMES: Names = Names {
     app: "python",
@@ -65,7 +60,7 @@ fn repository() -> Resource {
     };
     let entries = "/pulp/api/v3/repositories/python/python/01a1fe65-ed86-7239-9e42-33410d1bb681/blocklist_entries/";
     let last_sync = json!({"url": "https://index.example/", "most_recent_version": 1});
-    Resource::repository(names, policy).action(sync()).with_fields([
+    Resource::repository(names, policy).action(sync()).action(repair_metadata()).with_fields([
         Field::boolean("autopublish", "Whether each new version is published by itself. Out of use.", false)
             .default(json!(false))
             .detail(),
@@ -118,6 +113,52 @@ fn sync() -> Action {
     }
 }
 
+/// The work that reads metadata again.
+pub(crate) const REPAIR: &str = "repair";
+
+fn repair_metadata() -> Action {
+    Action {
+        name: "repair_metadata",
+        run: ActionRun::Work(REPAIR),
+        fields: vec![],
+        schema: "",
+        description: "Read the metadata of the packages of the newest version from their files again.",
+    }
+}
+
+fn from_bandersnatch() -> Derivation {
+    Derivation {
+        name: "from_bandersnatch",
+        fields: vec![
+            Field::text_file("config", "A configuration of bandersnatch.").required(),
+            Field::text("name", "The name of the remote.", "pypi").required(),
+            Field::choice("policy", POLICIES, "When files are fetched.", "on_demand").default(json!("on_demand")),
+        ],
+        schema: "PythonBanderRemote",
+        description: "Make a remote of what a configuration of the mirror program bandersnatch says.",
+        derive: |draft| {
+            let config = draft.get("config").and_then(Json::as_str).unwrap_or_default();
+            let settings = bandersnatch::parse(config.as_bytes());
+            let settings = settings.map_err(|problem| Error::field("config", problem.to_string()))?;
+            let remote = json!({
+                "name": draft.get("name"),
+                "policy": draft.get("policy"),
+                "url": settings.url,
+                "download_concurrency": settings.download_concurrency,
+                "includes": settings.includes,
+                "excludes": settings.excludes,
+                "prereleases": settings.prereleases,
+                "package_types": settings.package_types,
+                "keep_latest_packages": settings.keep_latest_packages,
+                "exclude_platforms": settings.exclude_platforms,
+            });
+            Ok(remote.as_object().cloned().unwrap_or_default())
+        },
+    }
+}
+
+const POLICIES: &[&str] = &["on_demand", "immediate", "streamed"];
+
 fn remote() -> Resource {
     let names = Names {
         model: "PythonRemote",
@@ -135,7 +176,7 @@ fn remote() -> Resource {
         let field = Field::texts(name, description, example).default(json!([])).detail();
         Field { wire: Wire::Choices(choices), ..field }
     };
-    let mut remote = Resource::remote(names, &["on_demand", "immediate", "streamed"], policy).with_fields([
+    let mut remote = Resource::remote(names, POLICIES, policy).with_fields([
         list(
             "includes",
             "Requirements (PEP 508) that name the projects and releases to take; without any, all are taken.",
@@ -174,6 +215,7 @@ fn remote() -> Resource {
         policy.default = Some(json!("on_demand"));
     }
     remote.check = Some(check_remote);
+    remote.derivations.push(from_bandersnatch());
     remote
 }
 

@@ -48,7 +48,10 @@ fn upload_endpoint(at: usize, resource: &Resource, content_type: &dyn ContentTyp
             tag: resource.tag.into(),
             summary: summary(&text),
             description: text,
-            body: Some(BodyDoc { schema: format!("{}Upload", resource.model), fields: upload_fields(resource, content_type) }),
+            body: Some(BodyDoc {
+                schema: format!("{}Upload", resource.model),
+                fields: upload_fields(resource, content_type),
+            }),
             answers: vec![(
                 201,
                 Content::Object {

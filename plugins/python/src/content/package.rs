@@ -90,7 +90,9 @@ impl ContentType for PackageContent {
         let path = file.path.clone().ok_or_else(|| Error::internal("a package without its file"))?;
         let name = filename.clone();
         // Who chooses the path answers for it, as with Pulp: the name may then disagree with the metadata.
-        let read = move || if chosen.is_some() { archive::inspect_renamed(&path, &name) } else { archive::inspect(&path, &name) };
+        let read = move || {
+            if chosen.is_some() { archive::inspect_renamed(&path, &name) } else { archive::inspect(&path, &name) }
+        };
         let package = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused)?;
         inspected(file, package, given)
     }
@@ -127,10 +129,9 @@ fn check_extension(filename: &str) -> Result<()> {
 fn check_digest(file: &Inspection, given: &Map<String, Json>) -> Result<()> {
     let stated = given.get("sha256").and_then(Json::as_str).filter(|stated| !stated.is_empty());
     match stated {
-        Some(stated) if !stated.eq_ignore_ascii_case(file.digests.sha256.as_str()) => Err(Error::field(
-            "sha256",
-            "The uploaded artifact's sha256 checksum does not match the one provided",
-        )),
+        Some(stated) if !stated.eq_ignore_ascii_case(file.digests.sha256.as_str()) => {
+            Err(Error::field("sha256", "The uploaded artifact's sha256 checksum does not match the one provided"))
+        }
         _ => Ok(()),
     }
 }
@@ -165,7 +166,8 @@ impl PackageFacts {
         let path = |name: String| -> Result<RelativePath> {
             name.parse().map_err(|problem| Error::non_field(format!("`{name}` cannot be a path: {problem}")))
         };
-        let mut files = vec![UnitFile { relative_path: path(self.filename.clone())?, sha256: Some(self.sha256.clone()) }];
+        let mut files =
+            vec![UnitFile { relative_path: path(self.filename.clone())?, sha256: Some(self.sha256.clone()) }];
         if let Some(sha256) = &self.metadata_sha256 {
             let relative_path = path(format!("{}.metadata", self.filename))?;
             files.push(UnitFile { relative_path, sha256: Some(sha256.clone()) });

@@ -44,7 +44,12 @@ const METADATA: [(&str, &str, &str, &str); 26] = [
     ("dynamic", "u.dynamic", "The fields that other files of the release may differ in, as a JSON list.", "[]"),
     ("license_expression", "u.license_expression", "The licence as an SPDX expression.", "MIT"),
     ("license_file", "u.license_file", "The paths of the licences in the file, as a JSON list.", "[\"LICENSE\"]"),
-    ("sha256", "u.sha256", "The SHA-256 of the file.", "2eceb1643c10c5e4a65970baf63bde43b79cbdac7de81dae853ce47ab05197e9"),
+    (
+        "sha256",
+        "u.sha256",
+        "The SHA-256 of the file.",
+        "2eceb1643c10c5e4a65970baf63bde43b79cbdac7de81dae853ce47ab05197e9",
+    ),
 ];
 
 /// What the file name and the file itself say.
@@ -77,9 +82,13 @@ pub(crate) fn packages() -> Resource {
     packages.fields.extend(RELEASE.map(text).map(Field::read_only));
     packages.fields.extend([
         Field::integer("size", None, "The size of the file in bytes.", 22455).column("u.size").read_only(),
-        Field::text("metadata_sha256", "The SHA-256 of the metadata that is served beside the file.", "ed333f0db05d77e9")
-            .nullable()
-            .column("u.metadata_sha256"),
+        Field::text(
+            "metadata_sha256",
+            "The SHA-256 of the metadata that is served beside the file.",
+            "ed333f0db05d77e9",
+        )
+        .nullable()
+        .column("u.metadata_sha256"),
         Field::any("attestations", "", "Attestations (PEP 740) of the file, a list of objects.", json!([])).input(),
         Field::text("provenance", "The PRN of the file's provenance.", "prn:python.packageprovenance:01a1fe65-…")
             .nullable()
@@ -158,12 +167,15 @@ pub(crate) fn provenances() -> Resource {
     let package = "/pulp/api/v3/content/python/packages/01a1fe65-417b-759b-8cee-a2cea5afd109/";
     let mut provenances = Resource::plain_content(names, "python_provenance", "pythonrepository");
     provenances.fields.extend([
-        Field { required: true, ..Field::href("package", Target::Typed(Kind::Content, PACKAGE), "The package.", package) }
-            .shown(&[PACKAGE_OF_PROVENANCE], |scope, _, record| {
-                let id: Option<Id> = record.get(PACKAGE_OF_PROVENANCE);
-                json!(id.and_then(|id| scope.typed_href(Kind::Content, PACKAGE, id)))
-            })
-            .writable(),
+        Field {
+            required: true,
+            ..Field::href("package", Target::Typed(Kind::Content, PACKAGE), "The package.", package)
+        }
+        .shown(&[PACKAGE_OF_PROVENANCE], |scope, _, record| {
+            let id: Option<Id> = record.get(PACKAGE_OF_PROVENANCE);
+            json!(id.and_then(|id| scope.typed_href(Kind::Content, PACKAGE, id)))
+        })
+        .writable(),
         Field::any("provenance", "", "The provenance object.", json!({"version": 1, "attestation_bundles": []}))
             .column("u.provenance")
             .read_only(),
@@ -175,11 +187,7 @@ pub(crate) fn provenances() -> Resource {
         Filter::custom("package", Input::Text, "Keep the provenances of this package.", of_packages),
         Filter::custom("package__in", Input::TextList, "Keep the provenances of these packages.", of_packages),
     ]);
-    provenances.ordering.extend([
-        ("sha256", "u.sha256"),
-        ("provenance", "u.sha256"),
-        ("upstream_id", "t.id"),
-    ]);
+    provenances.ordering.extend([("sha256", "u.sha256"), ("provenance", "u.sha256"), ("upstream_id", "t.id")]);
     provenances
 }
 
@@ -187,7 +195,8 @@ fn of_packages(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
     if text.is_empty() {
         return Ok(Clause::always());
     }
-    let ids = text.split(',').map(|href| context.object(href, Kind::Content, "package")).collect::<Result<Vec<Id>>>()?;
+    let ids =
+        text.split(',').map(|href| context.object(href, Kind::Content, "package")).collect::<Result<Vec<Id>>>()?;
     let packages = "u.package_sha256 IN (SELECT p.sha256 FROM python_package p WHERE p.content_id = ANY({}))";
     Ok(Clause::new(packages, [Value::Ids(ids)]))
 }
