@@ -6,6 +6,7 @@ mod draft;
 mod failures;
 mod publish;
 mod remembered;
+mod repository;
 mod sync;
 mod task;
 mod units;
@@ -24,6 +25,7 @@ pub use failures::Failed;
 pub(crate) use failures::Failures;
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
+pub use repository::RepositoryJob;
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
@@ -58,6 +60,12 @@ pub trait Plugin: Send + Sync + 'static {
     fn resources(&self) -> Vec<Resource>;
 
     fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
+
+    /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
+    /// publication.
+    fn serves_publications(&self) -> bool {
+        true
+    }
 
     /// Where the upstream keeps the file that a client asks for at `path` of a distribution with a remote; none
     /// when it has no such file, when the remote's settings exclude it, and when the format does not pull through.
@@ -98,6 +106,12 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Invalid` or `Conflict` with a text for the client; then there is no version.
     fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Does what an action of the format's own asks for ([`crate::resource::ActionRun::Work`]). The result is shown
+    /// with the task.
+    async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
+        Err(repository::unknown(work))
     }
 
     /// Fills a publication of a version.

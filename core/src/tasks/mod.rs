@@ -36,7 +36,7 @@ use crate::id::Id;
 
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
-pub use dispatch::{dispatch, dispatch_telling};
+pub use dispatch::{dispatch, dispatch_failed, dispatch_telling};
 pub use memory::{MEMORY, MEMORY_PROFILE};
 pub use presence::{Presence, recover};
 pub use progress::Progress;
