@@ -2,7 +2,7 @@
 //! groups of which a synchronization looks only at some.
 
 use super::content::DetailTable;
-use super::{Conn, Value};
+use super::{Conn, Row, Value};
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
@@ -164,4 +164,23 @@ pub fn members(
         }
     }
     Ok(ids)
+}
+
+/// The units of a group in a version: id, creation, and some columns.
+pub fn rows(
+    conn: &mut Conn,
+    (repository, version): (Id, i64),
+    group: &GroupColumn,
+    columns: &[&str],
+    value: &str,
+) -> Result<Vec<Row>> {
+    let columns: String = columns.iter().map(|column| format!(", d.{column}")).collect();
+    let sql = format!(
+        "SELECT d.content_id, c.created{columns} FROM {} d JOIN content c ON c.id = d.content_id
+         JOIN repository_content rc ON rc.content_id = d.content_id
+         WHERE d.{} = $1 AND rc.repository_id = $2 AND rc.version_added <= $3
+             AND (rc.version_removed IS NULL OR rc.version_removed > $3)",
+        group.table.name, group.column
+    );
+    conn.joining_as_written(|conn| conn.query(&sql, params![value, repository, version]))
 }

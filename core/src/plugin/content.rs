@@ -7,10 +7,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::db::Value;
 pub use crate::db::content::DetailTable;
+use crate::download::Wanted;
 use crate::error::Result;
 use crate::id::{RelativePath, Sha256};
 use crate::resource::Resource;
-use crate::storage::Digests;
+use crate::storage::{Algorithm, Digests};
 
 /// One kind of content unit.
 #[async_trait]
@@ -109,6 +110,19 @@ pub struct UpstreamFile {
     pub size: Option<u64>,
     /// Expected digests by algorithm name.
     pub digests: Vec<(&'static str, String)>,
+}
+
+impl UpstreamFile {
+    /// What a download of it has to come to.
+    pub(crate) fn wanted(&self) -> Result<Wanted> {
+        let digest = |(name, digest): &(&'static str, String)| Ok((name.parse::<Algorithm>()?, digest.clone()));
+        Ok(Wanted {
+            url: self.url.clone(),
+            size: self.size,
+            digests: self.digests.iter().map(digest).collect::<Result<_>>()?,
+            largest: self.size.unwrap_or(u64::MAX),
+        })
+    }
 }
 
 /// A file that an upstream has and a client asks for.

@@ -27,7 +27,7 @@ pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
-pub use sync::{SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
+pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
 pub use units::{Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
 pub(crate) use upstream::UpstreamPages;

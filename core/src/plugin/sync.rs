@@ -11,13 +11,13 @@ use tokio::sync::mpsc::Sender;
 use super::failures::Failures;
 use super::remembered::Remembered;
 use super::upstream_page::{MetadataFile, UpstreamPage};
-use super::{Progress, Task, Unit, UpstreamFile};
+use super::{Inspection, Progress, Task, Unit, UnitRow, UpstreamFile};
 use crate::db::sync_state::{self, GroupColumn};
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, artifacts, parts};
 use crate::download::{self, Downloader, PageRequest};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::storage::{DigestSet, Storage};
+use crate::storage::{DigestSet, Staged, Storage};
 
 /// The largest metadata that is held in memory as a whole.
 const LARGEST_IN_MEMORY: u64 = 64 << 20;
@@ -87,6 +87,10 @@ pub(crate) struct ByGroups {
     pub looked_at: Vec<String>,
     /// What to remember, and what to forget.
     pub changes: HashMap<String, Option<String>>,
+    /// Keys that are forgotten when anything failed.
+    pub of_the_whole: Vec<String>,
+    /// Units that stay without being declared.
+    pub kept: Vec<Id>,
 }
 
 /// One run of a synchronization. Dropping it ends the declarations.
@@ -108,8 +112,17 @@ pub(crate) struct SyncParts {
     pub failures: Arc<Failures>,
     /// Requests at once.
     pub concurrency: usize,
-    /// How the format groups its units.
-    pub columns: Vec<GroupColumn>,
+    /// How the format groups its units, by type.
+    pub columns: Vec<(&'static str, GroupColumn)>,
+    pub domain: Id,
+    /// The digests that artifacts get.
+    pub digests: DigestSet,
+}
+
+/// A file that was fetched and is not kept yet.
+pub struct FetchedFile {
+    pub inspection: Inspection,
+    staged: Staged,
 }
 
 #[derive(Default)]
@@ -227,7 +240,8 @@ impl SyncJob {
         let fingerprint =
             serde_json::json!([self.remote.url, self.remote.policy, self.options.mirror, settings]).to_string();
         let (repository, remote, optimize) = (self.repository.clone(), self.remote.id, self.options.optimize);
-        let (columns, expected) = (self.parts.columns.clone(), fingerprint.clone());
+        let columns: Vec<_> = self.parts.columns.iter().map(|(_, column)| *column).collect();
+        let expected = fingerprint.clone();
         let found = self.parts.db.read(move |conn| match optimize {
             true => recall(conn, &repository, remote, &columns, &expected),
             false => Ok(None),
@@ -248,6 +262,14 @@ impl SyncJob {
         self.change(key, None);
     }
 
+    /// As [`SyncJob::remember`], of something that is true of all groups together: forgotten when any failed.
+    pub fn remember_of_the_whole(&self, key: &str, value: String) {
+        self.change(key, Some(value));
+        if let Some(by_groups) = &mut self.state().decisions.by_groups {
+            by_groups.of_the_whole.push(key.to_owned());
+        }
+    }
+
     fn change(&self, key: &str, value: Option<String>) {
         if let Some(by_groups) = &mut self.state().decisions.by_groups {
             by_groups.changes.insert(key.to_owned(), value);
@@ -260,6 +282,57 @@ impl SyncJob {
         if let Some(by_groups) = &mut self.state().decisions.by_groups {
             by_groups.looked_at.push(group.to_owned());
         }
+    }
+
+    /// The units of a type and a group that the newest version has, with some columns of their table.
+    pub async fn members(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        group: &str,
+    ) -> Result<Vec<UnitRow>> {
+        let by_type = |(name, column): &(&'static str, GroupColumn)| (*name == content_type).then_some(*column);
+        let column = self.parts.columns.iter().find_map(by_type);
+        let column = column.ok_or_else(|| Error::internal(format!("`{content_type}` is not read by groups")))?;
+        let (repository, latest, group) = (self.repository.id, self.repository.latest_version, group.to_owned());
+        let rows =
+            self.parts.db.read(move |conn| sync_state::rows(conn, (repository, latest), &column, columns, &group));
+        rows.await?.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// Units of the newest version that upstream still has, as if they were declared.
+    pub fn keep(&self, units: &[Id]) {
+        if let Some(by_groups) = &mut self.state().decisions.by_groups {
+            by_groups.kept.extend_from_slice(units);
+        }
+    }
+
+    /// The repository's objects of this model, as their fields.
+    pub async fn parts(&self, model: &'static str) -> Result<Vec<Json>> {
+        let repository = self.repository.id;
+        let found = self.parts.db.read(move |conn| parts::of_repository(conn, repository, model)).await?;
+        Ok(found.into_iter().map(|part| part.fields).collect())
+    }
+
+    /// Fetches a file before there is a unit of it: of some only the file tells what they are. The file is kept,
+    /// whatever the policy; its path can be read as long as the answer lives.
+    pub async fn fetch(&self, file: &UpstreamFile) -> Result<FetchedFile> {
+        self.task.check()?;
+        let wanted = file.wanted()?;
+        let mut staged = self.parts.downloader.fetch(&wanted, &self.parts.storage, self.parts.digests).await?;
+        let path = Some(staged.on_disk().await?);
+        let inspection = Inspection { path, file_name: None, size: staged.size, digests: staged.digests.clone() };
+        Ok(FetchedFile { inspection, staged })
+    }
+
+    /// Keeps a fetched file, for units that are declared afterwards.
+    pub async fn keep_file(&self, file: FetchedFile) -> Result<()> {
+        let FetchedFile { inspection: Inspection { size, digests, .. }, staged } = file;
+        let domain = self.parts.domain;
+        let _announced = self.parts.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+        self.parts.storage.keep(staged).await?;
+        self.parts.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
+        Ok(())
     }
 
     /// Reports that `file` (a page, say) of a group cannot be had. The group keeps the units it has, and the

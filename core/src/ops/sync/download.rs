@@ -14,7 +14,7 @@ use crate::download::{Wanted as WantedFile, redacted};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 use crate::plugin::{Declared, DetailTable, Wanted};
-use crate::storage::{Algorithm, Staged};
+use crate::storage::Staged;
 
 /// Files kept together: two synchronisations of the disk and one commit for all of them. Small ones are in
 /// memory until then, 64 KiB each at most.
@@ -75,7 +75,7 @@ impl Pipeline<'_> {
                 };
                 if !here {
                     let group = wanted.group.clone();
-                    missing.push(Missing { unit: at, file: position, wanted: wanted_file(upstream)?, group });
+                    missing.push(Missing { unit: at, file: position, wanted: upstream.wanted()?, group });
                 }
             }
         }
@@ -165,14 +165,4 @@ fn known(conn: &mut Conn, domain: Id, sha256: &[Sha256], asked: &[Asked]) -> Res
         }
     }
     Ok(Known { artifacts, complete })
-}
-
-fn wanted_file(upstream: &crate::plugin::UpstreamFile) -> Result<WantedFile> {
-    let digest = |(name, digest): &(&'static str, String)| Ok((name.parse::<Algorithm>()?, digest.clone()));
-    Ok(WantedFile {
-        url: upstream.url.clone(),
-        size: upstream.size,
-        digests: upstream.digests.iter().map(digest).collect::<Result<_>>()?,
-        largest: upstream.size.unwrap_or(u64::MAX),
-    })
 }

@@ -1,8 +1,6 @@
 //! The end of a synchronization as far as groups of units are concerned: what a mirror removes, and what is
 //! remembered for the next run.
 
-use std::collections::HashSet;
-
 use serde_json::Value as Json;
 
 use super::super::Stores;
@@ -18,12 +16,12 @@ use crate::plugin::{ByGroups, Plugin};
 /// Units compared or removed at once.
 const PAGE: usize = 5000;
 
-/// The columns that group the units of a format.
-pub(super) fn columns(plugin: &dyn Plugin) -> Vec<GroupColumn> {
+/// The columns that group the units of a format, by type.
+pub(super) fn columns(plugin: &dyn Plugin) -> Vec<(&'static str, GroupColumn)> {
     let types = plugin.content_types();
     let column = |(name, column): &(&'static str, &'static str)| {
         let content_type = types.iter().find(|content_type| content_type.pulp_type() == *name)?;
-        Some(GroupColumn { table: content_type.table(), column })
+        Some((*name, GroupColumn { table: content_type.table(), column }))
     };
     plugin.groups().iter().filter_map(column).collect()
 }
@@ -31,6 +29,7 @@ pub(super) fn columns(plugin: &dyn Plugin) -> Vec<GroupColumn> {
 impl Found<'_> {
     /// Takes the units out that upstream has not. `wanted` are the ids of those it has.
     pub(super) async fn remove_others(&self, stores: &Stores, draft: &VersionDraft, mut wanted: Vec<Id>) -> Result<()> {
+        wanted.extend(self.decisions.by_groups.iter().flat_map(|by_groups| &by_groups.kept));
         match &self.decisions.by_groups {
             Some(by_groups) if !by_groups.anew => {
                 let looked_at = by_groups.looked_at.iter().filter(|group| !self.failed_groups.contains(*group));
@@ -47,7 +46,8 @@ impl Found<'_> {
     }
 
     async fn members(&self, stores: &Stores, groups: Vec<String>) -> Result<Vec<Id>> {
-        let (domain, repository, columns) = (stores.domain, self.repository, self.columns.clone());
+        let (domain, repository) = (stores.domain, self.repository);
+        let columns: Vec<_> = self.columns.iter().map(|(_, column)| *column).collect();
         stores.db.read(move |conn| sync_state::members(conn, domain, repository, &columns, &groups)).await
     }
 
@@ -72,18 +72,12 @@ impl Found<'_> {
 
     /// What the transaction that finishes the version writes down.
     pub(super) fn remembering(&self) -> Option<Notes> {
-        let ByGroups { fingerprint, anew, changes, .. } = self.decisions.by_groups.clone()?;
-        let failed = |key: &String| self.failed_groups.contains(key);
-        let mut changes: Vec<_> = changes
-            .into_iter()
-            .map(|(key, value)| {
-                let value = value.filter(|_| !failed(&key));
-                (key, value)
-            })
-            .collect();
-        let mentioned: HashSet<&String> = changes.iter().map(|(key, _)| key).collect();
-        let others: Vec<_> = self.failed_groups.iter().filter(|key| !mentioned.contains(key)).cloned().collect();
-        changes.extend(others.into_iter().map(|key| (key, None)));
+        let ByGroups { fingerprint, anew, mut changes, of_the_whole, .. } = self.decisions.by_groups.clone()?;
+        let of_the_whole = of_the_whole.into_iter().filter(|_| !self.failed_groups.is_empty());
+        for key in self.failed_groups.iter().cloned().chain(of_the_whole) {
+            changes.insert(key, None);
+        }
+        let mut changes: Vec<_> = changes.into_iter().collect();
         // In the order of the index.
         changes.sort_unstable();
         Some(Notes { repository: self.repository, remote: self.remote, fingerprint, anew, changes })

@@ -80,6 +80,8 @@ pub async fn synchronize(
         failures: failures.clone(),
         concurrency: pipeline.concurrency,
         columns: columns.clone(),
+        domain: stores.domain,
+        digests: stores.digests,
     };
     let job = job(task, &request, &target, parts, sender);
     let declare = async {
@@ -124,7 +126,7 @@ struct Found<'a> {
     repository: Id,
     remote: Id,
     target: &'a Target,
-    columns: Vec<GroupColumn>,
+    columns: Vec<(&'static str, GroupColumn)>,
     failed_groups: std::collections::HashSet<String>,
     decisions: &'a Decisions,
 }
