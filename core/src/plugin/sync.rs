@@ -279,7 +279,8 @@ impl SyncJob {
     /// All units that the group has upstream are declared: a mirror removes others. So with nothing declared the
     /// group is gone.
     pub fn looked_at(&self, group: &str) {
-        if let Some(by_groups) = &mut self.state().decisions.by_groups {
+        // When all are looked at, it goes without saying.
+        if let Some(by_groups) = self.state().decisions.by_groups.as_mut().filter(|by_groups| !by_groups.anew) {
             by_groups.looked_at.push(group.to_owned());
         }
     }

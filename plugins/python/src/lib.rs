@@ -3,6 +3,7 @@
 //! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
 //! - `content/`: what a unit is and how a file becomes one;
 //! - `repair.rs`: reading the metadata of files again;
+//! - `sync/`: reading an index, and pulling through;
 //! - `rules.rs`: what a version may hold; `publish.rs`: publications;
 //! - the public modules are pure: they take bytes or the path of a file and give values. None of them talks to a
 //!   network, a database or a clock.
@@ -24,5 +25,6 @@ mod publish;
 mod repair;
 mod resources;
 mod rules;
+mod sync;
 
 pub use plugin::PythonPlugin;

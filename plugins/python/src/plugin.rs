@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
-use pith_core::plugin::{ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, RepositoryJob, VersionReader};
+use pith_core::plugin::{
+    ContentType, DraftUnits, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, RepositoryJob,
+    SyncJob, UpstreamReader, VersionReader,
+};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
-use crate::{publish, repair, resources, rules};
+use crate::{publish, repair, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,6 +50,22 @@ impl Plugin for PythonPlugin {
     /// An index is made of the version itself.
     fn serves_publications(&self) -> bool {
         false
+    }
+
+    fn groups(&self) -> &'static [(&'static str, &'static str)] {
+        sync::GROUPS
+    }
+
+    async fn sync(&self, job: &SyncJob) -> Result<()> {
+        sync::sync(job).await
+    }
+
+    async fn upstream_file(&self, upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
+        sync::pull::upstream_file(upstream, path).await
+    }
+
+    async fn pulled_unit(&self, path: &str, file: &Inspection, told: &Json) -> Result<Option<PulledUnit>> {
+        sync::pull::unit(path, file, told).await
     }
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {

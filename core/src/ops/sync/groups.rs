@@ -29,8 +29,8 @@ pub(super) fn columns(plugin: &dyn Plugin) -> Vec<(&'static str, GroupColumn)> {
 impl Found<'_> {
     /// Takes the units out that upstream has not. `wanted` are the ids of those it has.
     pub(super) async fn remove_others(&self, stores: &Stores, draft: &VersionDraft, mut wanted: Vec<Id>) -> Result<()> {
-        wanted.extend(self.decisions.by_groups.iter().flat_map(|by_groups| &by_groups.kept));
-        match &self.decisions.by_groups {
+        wanted.extend(self.by_groups.iter().flat_map(|by_groups| &by_groups.kept));
+        match &self.by_groups {
             Some(by_groups) if !by_groups.anew => {
                 let looked_at = by_groups.looked_at.iter().filter(|group| !self.failed_groups.contains(*group));
                 let members = self.members(stores, looked_at.cloned().collect()).await?;
@@ -71,8 +71,8 @@ impl Found<'_> {
     }
 
     /// What the transaction that finishes the version writes down.
-    pub(super) fn remembering(&self) -> Option<Notes> {
-        let ByGroups { fingerprint, anew, mut changes, of_the_whole, .. } = self.decisions.by_groups.clone()?;
+    pub(super) fn remembering(&mut self) -> Option<Notes> {
+        let ByGroups { fingerprint, anew, mut changes, of_the_whole, .. } = self.by_groups.take()?;
         let of_the_whole = of_the_whole.into_iter().filter(|_| !self.failed_groups.is_empty());
         for key in self.failed_groups.iter().cloned().chain(of_the_whole) {
             changes.insert(key, None);

@@ -22,8 +22,8 @@ use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{
-    Decisions, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncParts, SyncRemote,
-    SyncRepository, Task,
+    ByGroups, Decisions, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncParts,
+    SyncRemote, SyncRepository, Task,
 };
 use pipeline::Pipeline;
 
@@ -89,19 +89,21 @@ pub async fn synchronize(
         // Ends the declarations, so that the pipeline ends.
         Ok::<_, Error>(job.into_decisions())
     };
-    let (decisions, ()) = tokio::try_join!(declare, pipeline.run(receiver))?;
+    let (mut decisions, ()) = tokio::try_join!(declare, pipeline.run(receiver))?;
     if decisions.skipped {
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
     let reports = pipeline.finish();
     let (failed, count, failed_groups) = failures.take();
-    let found = Found { repository, remote, target: &target, columns, failed_groups, decisions: &decisions };
+    let by_groups = decisions.by_groups.take();
+    let mut found =
+        Found { repository, remote, target: &target, columns, failed_groups, decisions: &decisions, by_groups };
     if let Some(wanted) = reports.wanted {
         found.remove_others(stores, &draft, wanted).await?;
     }
     let kind = Kind::of(plugin, request.publishes);
-    let finished = finish(stores, task, draft, kind, &found).await?;
+    let finished = finish(stores, task, draft, kind, &mut found).await?;
     let version = finished.version;
     for rejected in &finished.rejected {
         rejected.report(task.as_ref());
@@ -129,6 +131,7 @@ struct Found<'a> {
     columns: Vec<(&'static str, GroupColumn)>,
     failed_groups: std::collections::HashSet<String>,
     decisions: &'a Decisions,
+    by_groups: Option<ByGroups>,
 }
 
 fn job(
@@ -172,7 +175,7 @@ async fn finish(
     task: &Arc<dyn Task>,
     draft: VersionDraft,
     kind: Kind,
-    found: &Found<'_>,
+    found: &mut Found<'_>,
 ) -> Result<Finished> {
     task.check()?;
     let (repository, task, latest) = (found.repository, task.clone(), found.target.latest_number);
