@@ -3,11 +3,13 @@
 pub mod bucket;
 pub mod http;
 pub mod multipart;
+pub mod package_index;
 pub mod pulp;
 pub mod random;
 pub mod raw;
 pub mod server;
 pub mod upstream;
+pub mod wheel;
 pub mod world;
 
 pub use http::{Answer, Client};

@@ -35,6 +35,8 @@ pub enum Reply {
     Close,
     /// Sends nothing for so long.
     Hang(Duration),
+    /// 200 and bytes without end, for as long as somebody reads them.
+    Endless,
     /// These headers besides; for anything else.
     Headers(Vec<(String, String)>, Vec<u8>),
 }
@@ -91,6 +93,11 @@ impl Upstream {
         self.asked().into_iter().map(|asked| asked.path).collect()
     }
 
+    /// What was asked for since this was last called.
+    pub fn take_asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -123,6 +130,12 @@ fn serve(mut connection: TcpStream, record: &Mutex<Vec<Asked>>, answer: &Answeri
         Reply::Close => Some(()),
         Reply::Hang(duration) => {
             thread::sleep(duration);
+            Some(())
+        }
+        Reply::Endless => {
+            send(&mut connection, "200 OK", b"")?;
+            let block = [b' '; 64 << 10];
+            while connection.write_all(&block).is_ok() {}
             Some(())
         }
         Reply::Headers(headers, body) => {
