@@ -15,7 +15,10 @@ pub struct Migrations {
 /// Core's own.
 pub const CORE: Migrations = Migrations {
     component: "core",
-    steps: &[("0001_initial", include_str!("../../../migrations/core/0001_initial.sql"))],
+    steps: &[
+        ("0001_initial", include_str!("../../../migrations/core/0001_initial.sql")),
+        ("0004_pending_content", include_str!("../../../migrations/core/0004_pending_content.sql")),
+    ],
 };
 
 pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {

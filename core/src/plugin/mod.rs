@@ -2,15 +2,25 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod face;
+mod page;
 mod publish;
 mod sync;
 mod task;
 mod version_files;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
 pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use face::{
+    Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form, FormFile,
+    Links, Slash, Upload, Uploaded,
+};
+pub(crate) use page::Finished;
+pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
 pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
@@ -41,7 +51,7 @@ pub trait Plugin: Send + Sync + 'static {
     /// Repositories, remotes, publications and distributions of the format.
     fn resources(&self) -> Vec<Resource>;
 
-    fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
+    fn content_types(&self) -> Vec<Arc<dyn ContentType>>;
 
     /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
     /// none when the format does not pull through.
@@ -51,6 +61,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// The unit that a file pulled through at `path` becomes; none when it is not kept.
     fn pulled_unit(&self, _path: &str, _file: &Inspection) -> Option<(&'static str, Unit)> {
+        None
+    }
+
+    /// The paths that clients of the format speak to natively, where it has such.
+    fn face(&self) -> Option<Arc<dyn Face>> {
         None
     }
 

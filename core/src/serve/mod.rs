@@ -38,7 +38,7 @@ pub use crate::db::lazy::Remote;
 use crate::download::Downloader;
 use crate::error::Result;
 use crate::id::{Id, Sha256};
-use crate::plugin::UpstreamFile;
+use crate::plugin::{UpstreamFile, Version, VersionUnits};
 use crate::storage::{DigestSet, Staged, Storage};
 
 /// How long another host may take to notice that a distribution points elsewhere.
@@ -53,6 +53,12 @@ const LISTINGS: usize = 2;
 pub trait Formats: Send + Sync + 'static {
     /// Whether distributions of this type serve publications rather than versions.
     fn publishes(&self, pulp_type: &str) -> bool;
+
+    /// Whether distributions of this type have a native face.
+    fn has_face(&self, pulp_type: &str) -> bool;
+
+    /// The units of a version and those that wait for the next one, for formats of this type.
+    fn units(&self, pulp_type: &str, version: Version, pending: &[Id]) -> VersionUnits;
 
     /// Where the upstream of a distribution of this type keeps the file at `path`.
     fn upstream_file(&self, pulp_type: &str, remote_url: &str, path: &str) -> Option<UpstreamFile>;
