@@ -11,6 +11,7 @@ use crate::db::{self, Address, Conn, Db};
 use crate::error::{Error, Result};
 use crate::formats::KnownFormats;
 use crate::id::{Id, now};
+use crate::native::Native;
 use crate::ops;
 use crate::params;
 use crate::plugin::Plugin;
@@ -41,6 +42,7 @@ pub struct App {
     pub domain: Id,
     pub queue: Queue,
     pub delivery: Delivery,
+    pub native: Native,
     /// `/pulp/api/v3/`
     pub api: String,
 }
@@ -65,6 +67,7 @@ impl App {
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
         let formats = Arc::new(KnownFormats::default());
         let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats.clone())?;
+        let native = Native::new(&config, &registry, storage.clone());
         let queue = Queue::new(QueueParts {
             db: db.clone(),
             address,
@@ -89,6 +92,7 @@ impl App {
             domain,
             queue,
             delivery,
+            native,
         });
         formats.bind(&app);
         Ok(app)

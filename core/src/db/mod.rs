@@ -26,6 +26,7 @@ mod sqlite;
 pub mod sync;
 pub mod task_profiles;
 pub mod tasks;
+pub mod units;
 pub mod uploads;
 pub mod users;
 mod value;

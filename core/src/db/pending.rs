@@ -5,18 +5,23 @@ use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::params;
 
-/// The units that wait, in the order of their arrival.
-pub fn units(conn: &mut Conn, repository: Id) -> Result<Vec<Id>> {
-    let rows = conn.query(
-        "SELECT content_id FROM pending_content WHERE repository_id = $1 ORDER BY created, content_id",
-        params![repository],
-    )?;
-    rows.iter().map(|row| row.get(0)).collect()
+/// What waits in a repository.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// In the order of their arrival.
+    pub units: Vec<Id>,
+    /// When the last one arrived.
+    pub since: Option<Instant>,
 }
 
-/// When the last one that waits arrived.
-pub fn newest(conn: &mut Conn, repository: Id) -> Result<Option<Instant>> {
-    conn.query_one("SELECT max(created) FROM pending_content WHERE repository_id = $1", params![repository])?.get(0)
+/// The units that wait.
+pub fn units(conn: &mut Conn, repository: Id) -> Result<Pending> {
+    let rows = conn.query(
+        "SELECT content_id, created FROM pending_content WHERE repository_id = $1 ORDER BY created, content_id",
+        params![repository],
+    )?;
+    let since = rows.last().map(|row| row.get(1)).transpose()?;
+    Ok(Pending { units: rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?, since })
 }
 
 /// Lets units wait for `task`; those that do so already stay with theirs.
@@ -24,6 +29,12 @@ pub fn add(conn: &mut Conn, repository: Id, units: &[Id], task: Id, now: Instant
     let row = |unit: &Id| -> Vec<Value> { vec![repository.into(), (*unit).into(), now.into(), task.into()] };
     let rows: Vec<_> = units.iter().map(row).collect();
     conn.insert_ignoring("pending_content", &["repository_id", "content_id", "created", "task_id"], &rows).map(drop)
+}
+
+/// Lets all that wait in a repository wait for another task.
+pub fn reassign(conn: &mut Conn, repository: Id, task: Id) -> Result<()> {
+    let sql = "UPDATE pending_content SET task_id = $2 WHERE repository_id = $1";
+    conn.execute(sql, params![repository, task]).map(drop)
 }
 
 /// Ends the waiting of all units of a repository.
@@ -53,13 +64,7 @@ pub fn forsaken(conn: &mut Conn, since: Instant) -> Result<Vec<Id>> {
 }
 
 /// A unit that a version has, or that waits for the next one, with the unique key of this type.
-pub fn holder(
-    conn: &mut Conn,
-    repository: Id,
-    newest: i64,
-    pulp_type: &str,
-    repo_key: &str,
-) -> Result<Option<Id>> {
+pub fn holder(conn: &mut Conn, repository: Id, newest: i64, pulp_type: &str, repo_key: &str) -> Result<Option<Id>> {
     let row = conn.query_opt(
         "SELECT c.id FROM content c WHERE c.pulp_type = $1 AND c.repo_key = $2 AND (
              EXISTS (SELECT 1 FROM repository_content m WHERE m.repository_id = $3 AND m.content_id = c.id

@@ -1,6 +1,7 @@
 //! The verbs of core: what is done to repositories, versions, content and bytes. Verbs know neither status
 //! codes nor addresses, and no format.
 
+pub mod change_units;
 pub mod change_version;
 pub mod check;
 pub mod configured;
@@ -23,8 +24,10 @@ pub mod repair;
 mod stores;
 pub mod sync;
 mod sync_task;
+mod take_in;
 pub mod upkeep;
 pub mod upkeep_tasks;
+pub mod upload;
 pub mod versions;
 
 pub use kinds::task_kinds;

@@ -6,10 +6,10 @@ use serde_json::Value as Json;
 
 use super::Stores;
 use crate::db::publications::{self, NewPublication, VersionRow};
-use crate::db::{Conn, artifacts};
+use crate::db::{Conn, artifacts, units};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::plugin::{Files, Plugin, PublicationWriter, Task, VersionReader};
+use crate::plugin::{Files, Plugin, PublicationWriter, Task, VersionReader, VersionUnits};
 
 /// What to publish and how.
 #[derive(Clone, Debug)]
@@ -33,12 +33,13 @@ pub async fn publish(
     request: PublishRequest,
 ) -> Result<Id> {
     let id = request.repository_version;
-    let version = stores.db.read(move |conn| publications::version(conn, id)).await?;
-    let version = version.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
+    let found = stores.db.read(move |conn| Ok(publications::version(conn, id)?.zip(units::version(conn, id)?)));
+    let (version, read) = found.await?.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
     let Stores { db, storage, domain, digests } = stores.clone();
-    let mut files = VersionReader::new(Files::new(db.clone(), storage.clone(), version.clone()));
+    let units = VersionUnits::new(db.clone(), read, plugin.content_types());
+    let mut reader = VersionReader::new(units, Files::new(db.clone(), storage.clone(), version.clone()));
     let mut writer = PublicationWriter::new(request.details.clone(), db, storage, domain, digests);
-    plugin.publish(&mut files, &mut writer).await?;
+    plugin.publish(&mut reader, &mut writer).await?;
     task.check()?;
     let task = task.clone();
     stores.db.write(move |conn| complete(conn, domain, task.as_ref(), &version, request, writer)).await

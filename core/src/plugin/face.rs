@@ -85,6 +85,8 @@ pub struct FaceDoc {
 #[derive(Clone, Debug)]
 pub struct FaceDistribution {
     pub id: Id,
+    /// The component and the type: `note.note`.
+    pub pulp_type: String,
     pub base_path: String,
     /// What is configured of it beyond what all have.
     pub details: Json,
@@ -102,6 +104,8 @@ pub struct FaceRequest {
     pub parameters: Vec<(&'static str, String)>,
     pub query: Vec<(String, String)>,
     pub accept: Option<String>,
+    /// It was sent to the content face, which has no file at that path.
+    pub on_content_face: bool,
     pub distribution: Arc<FaceDistribution>,
     /// What the distribution serves at this moment; none when it serves only what a remote has.
     pub served: Option<VersionUnits>,

@@ -7,6 +7,7 @@ mod page;
 mod publish;
 mod sync;
 mod task;
+mod units;
 mod version_files;
 
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use serde_json::Value as Json;
 
 pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
 pub use face::{
-    Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form, FormFile,
-    Links, Slash, Upload, Uploaded,
+    Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form,
+    FormFile, Links, Slash, Upload, Uploaded,
 };
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
@@ -25,10 +26,11 @@ pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
 pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
+pub use units::{Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
 pub(crate) use version_files::Files;
 
 pub use crate::auth::policy::{Owned, Verb};
-pub use crate::db::{Migrations, Value};
+pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::resolve as resolve_url;
 use crate::error::{Error, Result};
 use crate::resource::Resource;

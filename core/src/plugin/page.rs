@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use futures_util::future::BoxFuture;
 
 use crate::error::{Error, Result};
-use crate::storage::{DigestSet, Staged, Storage, StagingWriter};
+use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
 
 /// A page no larger stays in memory.
 pub const LARGEST_IN_MEMORY: usize = 512 << 10;
@@ -112,4 +112,3 @@ where
 {
     Box::new(move |writer| Box::pin(render(writer)))
 }
-

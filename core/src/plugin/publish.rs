@@ -9,17 +9,20 @@ use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
 use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
 
+use super::units::VersionUnits;
 use super::version_files::Files;
 pub use crate::db::publications::VersionFile;
 
-/// The files of a repository version.
+/// What a repository version holds.
 pub struct VersionReader {
+    /// Its units.
+    pub units: VersionUnits,
     files: Files,
 }
 
 impl VersionReader {
-    pub(crate) fn new(files: Files) -> Self {
-        Self { files }
+    pub(crate) fn new(units: VersionUnits, files: Files) -> Self {
+        Self { units, files }
     }
 
     /// Some thousand files in the order of their paths (as bytes); none at the end. Costs the memory of a

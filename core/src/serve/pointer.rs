@@ -8,7 +8,8 @@ use sha2::Digest;
 use super::{Formats, Inner, STALE, path};
 use crate::db::Conn;
 use crate::db::delivery::{self, Distribution, Tree};
-use crate::db::{pending, units};
+use crate::db::pending::{self, Pending};
+use crate::db::units;
 use crate::error::Result;
 use crate::id::{Id, now};
 use crate::plugin::{FaceDistribution, VersionUnits};
@@ -38,6 +39,11 @@ pub struct FaceView {
 impl Pointer {
     fn is_good(&self, generation: u64) -> bool {
         self.generation == generation && self.good_until.is_none_or(|end| Moment::now() < end)
+    }
+
+    /// Whether its format is this component.
+    pub fn belongs_to(&self, component: &str) -> bool {
+        self.distribution.pulp_type.split('.').next() == Some(component)
     }
 
     /// A pointer to one checkpoint, with the life of the distribution's own.
@@ -93,7 +99,7 @@ fn load(
     // Before the version is: what waits no longer is then in the version, and nothing is ever in neither.
     let pending = match distribution.serves_newest().filter(|_| formats.has_face(&distribution.pulp_type)) {
         Some(repository) => pending::units(conn, repository)?,
-        None => vec![],
+        None => Pending::default(),
     };
     let tree = match (distribution.checkpoint, formats.publishes(&distribution.pulp_type)) {
         (true, _) => None,
@@ -108,8 +114,9 @@ fn load(
     let left = grace.iter().filter_map(|(_, end)| (*end - now).to_std().ok()).min();
     let ids: Vec<Id> = grace.into_iter().map(|(id, _)| id).collect();
     let grace = (!ids.is_empty()).then_some(Tree::Publications(ids));
-    let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), &pending);
+    let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), &pending.units);
     let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
+    let pending = pending.units;
     Ok((Pointer { distribution, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
 }
 
@@ -117,7 +124,7 @@ fn face(
     conn: &mut Conn,
     distribution: &Distribution,
     tree: Option<&Tree>,
-    pending: &[Id],
+    pending: &Pending,
     formats: &dyn Formats,
 ) -> Result<Option<FaceView>> {
     if !formats.has_face(&distribution.pulp_type) {
@@ -132,9 +139,10 @@ fn face(
         None => None,
     };
     let version = version.map(|id| units::version(conn, id)).transpose()?.flatten();
-    let units = version.map(|version| formats.units(&distribution.pulp_type, version, pending));
+    let units = version.and_then(|version| formats.units(&distribution.pulp_type, version, pending));
     let seen = FaceDistribution {
         id: distribution.id,
+        pulp_type: distribution.pulp_type.clone(),
         base_path: distribution.base_path.clone(),
         details: distribution.details.clone(),
         repository: distribution.repository,

@@ -1,0 +1,229 @@
+//! The units of a repository version by the columns of their content type's own table. Names of tables and
+//! columns come from the code of formats, values from anywhere.
+
+use super::{Conn, Row, Value};
+use crate::error::Result;
+use crate::id::{Id, Instant};
+use crate::params;
+
+/// From how many units on a repository is read along its format's table rather than along its version.
+pub const LARGE: i64 = 50_000;
+
+/// The version that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub id: Id,
+    pub repository: Id,
+    pub number: i64,
+    pub created: Instant,
+}
+
+/// The version of this id, unless it is gone.
+pub fn version(conn: &mut Conn, id: Id) -> Result<Option<Version>> {
+    let row =
+        conn.query_opt("SELECT id, repository_id, number, created FROM repository_version WHERE id = $1", params![id])?;
+    row.map(|row| Ok(Version { id: row.get(0)?, repository: row.get(1)?, number: row.get(2)?, created: row.get(3)? }))
+        .transpose()
+}
+
+const PRESENT: &str = "rc.repository_id = $1 AND rc.version_added <= $2
+    AND (rc.version_removed IS NULL OR rc.version_removed > $2)";
+
+/// When the unit `rc` joined the repository: with the version that brought it, or the one that was merged into.
+const ADDED: &str = "(SELECT v.created FROM repository_version v WHERE v.repository_id = rc.repository_id
+    AND v.number >= rc.version_added ORDER BY v.number LIMIT 1)";
+
+/// Id, creation, arrival in the repository and `columns` of the units with one of the given values in each of the named columns. Starts at
+/// the first of these columns, which has an index.
+pub fn matching(
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    equal: &[(&str, Value)],
+) -> Result<Vec<Row>> {
+    let mut params = vec![version.repository.into(), version.number.into()];
+    let mut conditions = String::new();
+    for (column, values) in equal {
+        params.push(values.clone());
+        conditions.push_str(&format!("u.{column} = ANY(${}) AND ", params.len()));
+    }
+    let sql = format!(
+        "SELECT u.content_id, t.created, {ADDED}{} FROM {table} u CROSS JOIN repository_content rc CROSS JOIN content t
+         WHERE {conditions}rc.content_id = u.content_id AND {PRESENT} AND t.id = u.content_id ORDER BY u.content_id",
+        selected(columns)
+    );
+    conn.query(&sql, &params)
+}
+
+/// The same of at most `limit` units after the unit `after`, whatever their values; in the order of their ids.
+pub fn page(
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    after: Option<Id>,
+    limit: i64,
+) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT u.content_id, t.created, {ADDED}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+         WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
+         ORDER BY rc.content_id LIMIT $4",
+        selected(columns)
+    );
+    let after = after.unwrap_or(Id(uuid::Uuid::nil()));
+    conn.query(&sql, params![version.repository, version.number, after, limit])
+}
+
+/// As [`matching`], of units that wait for the next version.
+pub fn waiting(
+    conn: &mut Conn,
+    waiting: &Waiting,
+    table: &str,
+    columns: &[&str],
+    equal: &[(&str, Value)],
+) -> Result<Vec<Row>> {
+    let mut params = vec![waiting.units.clone().into(), waiting.since.into()];
+    let mut conditions = String::new();
+    for (column, values) in equal {
+        params.push(values.clone());
+        conditions.push_str(&format!(" AND u.{column} = ANY(${})", params.len()));
+    }
+    let sql = format!(
+        "SELECT u.content_id, t.created, CAST($2 AS timestamptz){} FROM {table} u CROSS JOIN content t
+         WHERE u.content_id = ANY($1) AND t.id = u.content_id{conditions} ORDER BY u.content_id",
+        selected(columns)
+    );
+    conn.query(&sql, &params)
+}
+
+/// Units that wait for the next version, and since when at most.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub units: Vec<Id>,
+    pub since: Instant,
+}
+
+/// The values of the column among units that wait, and how they are called.
+pub fn waiting_groups(conn: &mut Conn, waiting: &Waiting, by: &Grouping) -> Result<Vec<(String, String)>> {
+    let Grouping { table, column, label, .. } = by;
+    let sql = format!(
+        "SELECT u.{column}, min(u.{label}) FROM {table} u WHERE u.content_id = ANY($1) GROUP BY u.{column} ORDER BY 1"
+    );
+    conn.query(&sql, params![waiting.units.clone()])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// How many units of a type wait that the version does not have.
+pub fn waiting_count(conn: &mut Conn, version: Version, waiting: &Waiting, content_type: &str) -> Result<i64> {
+    let sql = format!(
+        "SELECT count(*) FROM content c WHERE c.id = ANY($3) AND c.pulp_type = $4 AND NOT EXISTS
+             (SELECT 1 FROM repository_content rc WHERE rc.content_id = c.id AND {PRESENT})"
+    );
+    let values = params![version.repository, version.number, waiting.units.clone(), content_type];
+    conn.query_one(&sql, values)?.get(0)
+}
+
+fn selected(columns: &[&str]) -> String {
+    columns.iter().map(|column| format!(", u.{column}")).collect()
+}
+
+/// A column that several types of content share, by which their units belong together.
+#[derive(Clone, Debug)]
+pub struct Grouping {
+    /// The table whose present units make a group exist.
+    pub table: &'static str,
+    pub column: &'static str,
+    /// The column that says how a group is to be called.
+    pub label: &'static str,
+    /// Tables whose units count as changes of the groups only.
+    pub also: Vec<&'static str>,
+}
+
+/// Which groups.
+#[derive(Clone, Debug)]
+pub enum Range {
+    All,
+    /// Above the first and up to the second; the tables are read along their column.
+    Between(String, String),
+    One(String),
+}
+
+/// A value of the column.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub value: String,
+    /// The least of its present units.
+    pub label: String,
+    /// The number of the version in which anything under it changed last.
+    pub changed: i64,
+}
+
+/// The values of the column, in byte order.
+pub fn groups(conn: &mut Conn, version: Version, by: &Grouping, range: &Range) -> Result<Vec<Found>> {
+    let mut params = params![version.repository, version.number].to_vec();
+    let column = by.column;
+    let condition = match range {
+        Range::All => String::new(),
+        Range::Between(after, last) => {
+            params.extend([after.as_str().into(), last.as_str().into()]);
+            format!("AND u.{column} > $3 AND u.{column} <= $4")
+        }
+        Range::One(value) => {
+            params.push(value.as_str().into());
+            format!("AND u.{column} = $3")
+        }
+    };
+    let part = |table: &str, label: &str, present: &str| {
+        let joined = match range {
+            Range::All => format!("repository_content rc CROSS JOIN {table} u"),
+            Range::Between(..) | Range::One(_) => format!("{table} u CROSS JOIN repository_content rc"),
+        };
+        format!(
+            "SELECT u.{column} AS value, {label} AS label, {present} AS present,
+                 CASE WHEN rc.version_removed <= $2 THEN rc.version_removed ELSE rc.version_added END AS changed
+             FROM {joined} WHERE rc.content_id = u.content_id AND rc.repository_id = $1 AND rc.version_added <= $2
+             {condition}"
+        )
+    };
+    let label = format!("u.{}", by.label);
+    let mut parts = vec![part(
+        by.table,
+        &label,
+        "CASE WHEN rc.version_removed IS NULL OR rc.version_removed > $2 THEN 1 ELSE 0 END",
+    )];
+    parts.extend(by.also.iter().map(|table| part(table, "NULL", "0")));
+    let sql = format!(
+        "SELECT value, min(CASE WHEN present = 1 THEN label END), max(changed) FROM ({}) x GROUP BY value HAVING max(present) = 1 ORDER BY value",
+        parts.join(" UNION ALL ")
+    );
+    let found = |row: &Row| Ok(Found { value: row.get(0)?, label: row.get(1)?, changed: row.get(2)? });
+    conn.query(&sql, &params)?.iter().map(found).collect()
+}
+
+/// The greatest of the next `count` values of the column, of whatever repository; none at the end.
+pub fn next_values(conn: &mut Conn, by: &Grouping, after: &str, count: i64) -> Result<Option<String>> {
+    let Grouping { table, column, .. } = by;
+    let sql = format!(
+        "SELECT max(value) FROM (SELECT DISTINCT u.{column} AS value FROM {table} u WHERE u.{column} > $1
+         ORDER BY 1 LIMIT $2) x"
+    );
+    conn.query_one(&sql, params![after, count])?.get(0)
+}
+
+/// The numbers of a repository's versions and when they were made, in this order.
+pub fn instants(conn: &mut Conn, repository: Id) -> Result<Vec<(i64, Instant)>> {
+    let rows = conn.query(
+        "SELECT number, created FROM repository_version WHERE repository_id = $1 ORDER BY number",
+        params![repository],
+    )?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// How many units of a type the version has.
+pub fn count(conn: &mut Conn, version: Id, content_type: &str) -> Result<i64> {
+    let row = conn.query_opt(
+        "SELECT count FROM repository_version_count WHERE version_id = $1 AND content_type = $2 AND count_type = 'present'",
+        params![version, content_type],
+    )?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
