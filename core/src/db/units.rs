@@ -75,6 +75,34 @@ pub fn page(
     conn.query(&sql, params![version.repository, version.number, after, limit])
 }
 
+/// The same of the units that joined the repository last, newest first.
+pub fn newest(
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    (offset, limit): (i64, i64),
+) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT u.content_id, t.created, {ADDED}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+         WHERE {PRESENT} AND u.content_id = rc.content_id AND t.id = u.content_id
+         ORDER BY rc.version_added DESC LIMIT $3 OFFSET $4",
+        selected(columns)
+    );
+    conn.query(&sql, params![version.repository, version.number, limit, offset])
+}
+
+/// How many combinations of values these columns have, with the units that wait.
+pub fn distinct(conn: &mut Conn, version: Version, waiting: &[Id], table: &str, columns: &[&str]) -> Result<i64> {
+    let columns = columns.iter().map(|column| format!("u.{column}")).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT count(*) FROM (
+             SELECT {columns} FROM repository_content rc CROSS JOIN {table} u WHERE {PRESENT} AND u.content_id = rc.content_id
+             UNION SELECT {columns} FROM {table} u WHERE u.content_id = ANY($3)) x"
+    );
+    conn.query_one(&sql, params![version.repository, version.number, waiting.to_vec()])?.get(0)
+}
+
 /// As [`matching`], of units that wait for the next version.
 pub fn waiting(
     conn: &mut Conn,

@@ -10,7 +10,7 @@ use super::page::Page;
 use super::{Unit, VersionUnits};
 use crate::error::Result;
 use crate::id::Id;
-use crate::resource::{Field, Filter};
+use crate::resource::Field;
 use crate::storage::{Digests, Staged};
 
 /// What a format answers below a path of its own.
@@ -76,7 +76,8 @@ pub struct FaceDoc {
     pub body: Option<(&'static str, Vec<Field>)>,
     /// Status, schema and fields of the answer; no schema for one that is no object.
     pub answers: Vec<(u16, Option<(&'static str, Vec<Field>)>)>,
-    pub query: Vec<Filter>,
+    /// Parameters of the query that have choices: name, choices, description.
+    pub query: Vec<(&'static str, &'static [&'static str], &'static str)>,
     /// The name of the form's part that is a file.
     pub file: Option<&'static str>,
 }

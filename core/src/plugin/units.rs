@@ -136,6 +136,35 @@ impl VersionUnits {
         Ok(rows)
     }
 
+    /// The units that the repository got last, newest first, after so many of them.
+    pub async fn newest(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<UnitRow>> {
+        let (version, table) = (self.version, self.table(content_type)?);
+        let waiting = self.waiting.clone().filter(|_| offset == 0);
+        let rows = self.db.read(move |conn| {
+            let mut rows = match waiting {
+                Some(waiting) => units::waiting(conn, &waiting, table, columns, &[])?,
+                None => vec![],
+            };
+            rows.extend(units::newest(conn, version, table, columns, (offset, limit))?);
+            Ok(rows)
+        });
+        rows.await?.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// How many different combinations of values units of a type have in these columns. Costs the size of the
+    /// version.
+    pub async fn distinct(&self, content_type: &str, columns: &'static [&'static str]) -> Result<i64> {
+        let (version, table, waiting) = (self.version, self.table(content_type)?, self.waiting.clone());
+        let waiting = waiting.map_or_else(Vec::new, |waiting| waiting.units.clone());
+        self.db.read(move |conn| units::distinct(conn, version, &waiting, table, columns)).await
+    }
+
     /// How many units of a type there are.
     pub async fn count(&self, content_type: &'static str) -> Result<i64> {
         let (version, waiting) = (self.version, self.waiting.clone());

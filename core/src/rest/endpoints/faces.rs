@@ -6,7 +6,7 @@ use super::super::routes::{BodyDoc, Content, Doc, Endpoint};
 use crate::auth::policy::{Policy, Verb};
 use crate::error::Error;
 use crate::plugin::{FaceDoc, FaceMethod, FaceOperation};
-use crate::resource::Registry;
+use crate::resource::{Clause, Filter, Input, Registry};
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let mut faces: Vec<_> = registry.faces.iter().collect();
@@ -44,11 +44,16 @@ fn endpoint(component: &'static str, prefix: &str, operation: FaceOperation) -> 
             description: format!("{summary}."),
             body: body.map(|(schema, fields)| BodyDoc { schema: schema.to_owned(), fields }),
             answers: answers.into_iter().map(answer).collect(),
-            filters: query,
+            filters: query.into_iter().map(parameter).collect(),
             selects: is_read,
             parameters: ["path"].into_iter().chain(parameters).collect(),
             component: Some(component),
             ..Doc::default()
         },
     }
+}
+
+/// A parameter, which no list is filtered by.
+fn parameter((name, choices, description): (&str, &'static [&'static str], &str)) -> Filter {
+    Filter::custom(name, Input::Choice(choices), description, |_, _| Ok(Clause::always()))
 }
