@@ -55,5 +55,5 @@ fn endpoint(component: &'static str, prefix: &str, operation: FaceOperation) -> 
 
 /// A parameter, which no list is filtered by.
 fn parameter((name, choices, description): (&str, &'static [&'static str], &str)) -> Filter {
-    Filter::custom(name, Input::Choice(choices), description, |_, _| Ok(Clause::always()))
+    Filter::custom(name, Input::Choice(choices.to_vec()), description, |_, _| Ok(Clause::always()))
 }
