@@ -150,7 +150,8 @@ impl DistributionFile {
     }
 }
 
-fn check_characters(filename: &str) -> Result<(), FilenameError> {
+/// Whether all characters are safe in a path and an address, and not too many.
+pub(crate) fn check_characters(filename: &str) -> Result<(), FilenameError> {
     if filename.len() > MAX_LENGTH {
         return Err(FilenameError::TooLong);
     }

@@ -7,4 +7,5 @@ pub mod archive;
 pub mod filename;
 pub mod metadata;
 pub mod name;
+pub mod simple;
 pub mod version;

@@ -74,6 +74,11 @@ impl VersionKey {
         Self { parsed: parse(text), text: text.to_owned() }
     }
 
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// The version, if PEP 440 knows it.
     pub fn version(&self) -> Option<&Version> {
         self.parsed.as_ref()
