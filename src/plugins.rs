@@ -5,5 +5,5 @@ use std::sync::Arc;
 use pith_core::app::Plugins;
 
 pub fn plugins() -> Plugins {
-    vec![Arc::new(pith_file::FilePlugin)]
+    vec![Arc::new(pith_file::FilePlugin), Arc::new(pith_python::PythonPlugin)]
 }

@@ -9,3 +9,8 @@ pub mod metadata;
 pub mod name;
 pub mod simple;
 pub mod version;
+
+mod face;
+mod interim;
+mod units;
+pub use interim::PythonPlugin;
