@@ -17,6 +17,7 @@ pub const CORE: Migrations = Migrations {
     component: "core",
     steps: &[
         ("0001_initial", include_str!("../../../migrations/core/0001_initial.sql")),
+        ("0004_repository_part", include_str!("../../../migrations/core/0004_repository_part.sql")),
         ("0006_pending_content", include_str!("../../../migrations/core/0006_pending_content.sql")),
     ],
 };

@@ -16,6 +16,7 @@ pub mod listen;
 pub mod listing;
 mod migrate;
 pub mod orphans;
+pub mod parts;
 pub mod pending;
 mod postgres;
 pub mod publications;

@@ -151,7 +151,7 @@ pub fn waiting_count(conn: &mut Conn, version: Version, waiting: &Waiting, conte
     conn.query_one(&sql, values)?.get(0)
 }
 
-fn selected(columns: &[&str]) -> String {
+pub(super) fn selected(columns: &[&str]) -> String {
     columns.iter().map(|column| format!(", u.{column}")).collect()
 }
 

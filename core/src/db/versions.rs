@@ -12,12 +12,14 @@ mod counts;
 mod draft;
 mod fold;
 mod protection;
+mod units;
 
 pub use checks::{Clash, clashes, doubled, path_conflict, push_out, unsupported};
 pub use counts::{Change, changes, counts, put_counts};
 pub use draft::{add, clear, remove, remove_all, set_base, touch_removed};
 pub use fold::delete;
 pub use protection::{protected, retain_checkpoints};
+pub use units::{fresh_units, present_units, removed_units, rivals};
 
 use super::{Conn, Row};
 use crate::error::{Error, Result};

@@ -72,7 +72,7 @@ fn change(app: &App, conn: &mut Conn, args: &Json) -> Result<Option<(Id, change_
         add,
         overwrite: Overwrite::Allowed,
     };
-    let Some(version) = change_version::change(app, conn, &wanted)? else { return Ok(None) };
+    let Some(version) = change_version::change(app, conn, &wanted)?.version else { return Ok(None) };
     Ok(Some((version.id, change_version::describe(app, conn, version.id)?.0)))
 }
 

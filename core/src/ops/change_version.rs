@@ -6,11 +6,12 @@ use serde_json::Value as Json;
 
 use super::modify::{Modification, Remove, modify};
 use super::publish_task;
-use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
+use super::versions::{self, Finished, Overwrite, RepositoryKind};
 use crate::app::{App, Shared};
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::plugin::Rejected;
 use crate::resource::Kind;
 use crate::tasks::{ShortTask, TaskContext};
 
@@ -36,13 +37,14 @@ pub fn with_kind<T>(
     work: impl FnOnce(&mut Conn, &RepositoryKind<'_>) -> Result<T>,
 ) -> Result<T> {
     let pulp_type = repositories::settings(conn, repository)?.pulp_type;
+    let plugin = app.registry.plugin(&pulp_type).ok_or_else(|| Error::internal("a repository of an unknown format"))?;
     let content_types = app.registry.content_types_of(&pulp_type);
     let publishes = app.registry.publishes(&pulp_type);
-    work(conn, &RepositoryKind { content_types: &content_types, publishes })
+    work(conn, &RepositoryKind { plugin: plugin.as_ref(), content_types: &content_types, publishes })
 }
 
 /// Makes a version as asked; none when it would equal the newest.
-pub fn change(app: &App, conn: &mut Conn, change: &Modification) -> Result<Option<NewVersion>> {
+pub fn change(app: &App, conn: &mut Conn, change: &Modification) -> Result<Finished> {
     with_kind(app, conn, change.repository, |conn, kind| modify(conn, kind, change))
 }
 
@@ -76,7 +78,10 @@ pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Jso
     Ok(((crate::id::prn("core", "repositoryversion", version), path), shown.unwrap_or_default()))
 }
 
-fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<Option<(Id, Created, Json)>> {
+/// A version that was made: its id, how the task names it, and as clients see it.
+type Made = Option<(Id, Created, Json)>;
+
+fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<(Made, Vec<Rejected>)> {
     let job: Job = serde_json::from_value(args.clone()).map_err(Error::internal)?;
     let wanted = Modification {
         repository: job.repository,
@@ -85,14 +90,17 @@ fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<Option<(Id, Create
         add: job.add,
         overwrite: overwriting(job.overwrite),
     };
-    let Some(version) = change(app, conn, &wanted)? else { return Ok(None) };
+    let finished = change(app, conn, &wanted)?;
+    let Some(version) = finished.version else { return Ok((None, finished.rejected)) };
     let (created, shown) = describe(app, conn, version.id)?;
-    Ok(Some((version.id, created, shown)))
+    Ok((Some((version.id, created, shown)), finished.rejected))
 }
 
 /// The task that adds and removes units.
 pub fn run_modify(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
-    let Some((_, (prn, path), shown)) = run_job(app, conn, args)? else { return Ok(Json::Null) };
+    let (made, rejected) = run_job(app, conn, args)?;
+    task.rejected(&rejected);
+    let Some((_, (prn, path), shown)) = made else { return Ok(Json::Null) };
     task.created(prn, path);
     Ok(shown)
 }
@@ -101,13 +109,14 @@ pub fn run_modify(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
 pub fn run_modify_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let (shared, fence) = (app.clone(), context.clone());
-        let made = app
+        let (made, rejected) = app
             .db
             .write(move |conn| {
                 fence.fence(conn)?;
                 run_job(&shared, conn, &args)
             })
             .await?;
+        context.rejected(&rejected);
         let Some((version, (prn, path), shown)) = made else { return Ok(Json::Null) };
         context.created(prn, path);
         publish_task::after_new_version(&app, &context, version).await?;

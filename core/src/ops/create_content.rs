@@ -2,31 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::content::{self, StoredUnit};
+use super::inspect::{self, NewUnit};
 use super::{change_version, publish_task};
 use crate::app::{App, Shared};
 use crate::db::{Announced, Conn, artifacts, repositories, uploads};
 use crate::download::{Downloader, RemoteSettings, Wanted};
 use crate::error::{Error, Result};
-use crate::id::{Id, Sha256};
-use crate::params;
-use crate::plugin::{ContentType, Inspection, Unit};
+use crate::id::Id;
+use crate::plugin::{ContentType, Rejected, Unit};
 use crate::resource::Kind;
-use crate::storage::{DigestSet, Digests, Staged};
+use crate::storage::Staged;
 use crate::tasks::{ShortTask, TaskContext};
-
-/// A unit made of a file that is in the store.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct NewUnit {
-    pub unit: Unit,
-    pub size: u64,
-    pub digests: Digests,
-}
 
 /// What the tasks below are told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,14 +38,35 @@ struct Job {
     given: Map<String, Json>,
 }
 
-/// Stores a unit and its artifact.
-pub fn store(app: &App, conn: &mut Conn, pulp_type: &str, new: &NewUnit, labels: Option<&Json>) -> Result<StoredUnit> {
-    artifacts::insert(conn, app.domain, new.size, &new.digests)?;
-    let labels = labels.cloned().unwrap_or_else(|| json!({}));
-    content::get_or_create_labelled(conn, app.domain, &**content_type(app, pulp_type)?, &new.unit, &labels)
+/// The ids of a unit and of those that came with it, the unit's first.
+pub struct Stored {
+    pub unit: StoredUnit,
+    /// With their types.
+    pub companions: Vec<(String, Id)>,
 }
 
-fn content_type<'a>(app: &'a App, pulp_type: &str) -> Result<&'a Arc<dyn ContentType>> {
+impl Stored {
+    pub fn ids(&self) -> Vec<Id> {
+        std::iter::once(self.unit.id).chain(self.companions.iter().map(|(_, id)| *id)).collect()
+    }
+}
+
+/// Stores a unit, its artifacts and the units that came with it.
+pub fn store(app: &App, conn: &mut Conn, pulp_type: &str, new: &NewUnit, labels: Option<&Json>) -> Result<Stored> {
+    for (size, digests) in &new.artifacts {
+        artifacts::insert(conn, app.domain, *size, digests)?;
+    }
+    let mut one = |name: &str, unit: &Unit, labels: &Json| {
+        content::get_or_create_labelled(conn, app.domain, &**content_type(app, name)?, unit, labels)
+    };
+    let none = json!({});
+    let unit = one(pulp_type, &new.unit, labels.unwrap_or(&none))?;
+    let companions = new.companions.iter().map(|(name, unit)| Ok((name.clone(), one(name, unit, &none)?.id)));
+    Ok(Stored { companions: companions.collect::<Result<_>>()?, unit })
+}
+
+/// The content type of this name.
+pub fn content_type<'a>(app: &'a App, pulp_type: &str) -> Result<&'a Arc<dyn ContentType>> {
     app.registry.content_type(pulp_type).ok_or_else(|| Error::internal(format!("no content type `{pulp_type}`")))
 }
 
@@ -77,52 +89,50 @@ pub fn repository_prn(app: &App, conn: &mut Conn, repository: Id) -> Result<Stri
     Ok(resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?.prn(repository))
 }
 
-/// An artifact's size and digests.
-pub fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
-    let row = conn
-        .query_one("SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1", params![id])?;
-    let digests = Digests {
-        md5: row.get(1)?,
-        sha1: row.get(2)?,
-        sha224: row.get(3)?,
-        sha256: row.get::<Sha256>(4)?,
-        sha384: row.get(5)?,
-        sha512: row.get(6)?,
-    };
-    Ok((row.get::<i64>(0)?.unsigned_abs(), digests))
+/// What became of a job.
+struct Made {
+    created: Vec<change_version::Created>,
+    version: Option<Id>,
+    rejected: Vec<Rejected>,
+    /// The unit as clients see it.
+    shown: Json,
 }
 
 /// Stores the unit and makes a version with it if a repository is named. The version comes first among
-/// what was created. Also returns the version and the unit as clients see it.
-fn create(
-    app: &App,
-    conn: &mut Conn,
-    job: &Job,
-    new: &NewUnit,
-) -> Result<(Vec<change_version::Created>, Option<Id>, Json)> {
-    let unit = store(app, conn, &job.r#type, new, job.labels.as_ref())?;
+/// what was created.
+fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> {
+    let stored = store(app, conn, &job.r#type, new, job.labels.as_ref())?;
     let mut created = Vec::new();
-    let mut version = None;
+    let (mut version, mut rejected) = (None, vec![]);
     if let Some(repository) = job.repository {
-        let wanted = change_version::adding(repository, vec![unit.id], job.overwrite);
-        if let Some(new) = change_version::change(app, conn, &wanted)? {
+        let wanted = change_version::adding(repository, stored.ids(), job.overwrite);
+        let finished = change_version::change(app, conn, &wanted)?;
+        rejected = finished.rejected;
+        if let Some(new) = finished.version {
             created.push(change_version::describe(app, conn, new.id)?.0);
             version = Some(new.id);
         }
     }
-    let resource = app.registry.typed(Kind::Content, &job.r#type);
-    let resource = resource.ok_or_else(|| Error::internal("a content type without a resource"))?;
-    created.push((resource.prn(unit.id), format!("{}{}/", resource.path, unit.id)));
+    let resource = |name: &str| {
+        let resource = app.registry.typed(Kind::Content, name);
+        resource.ok_or_else(|| Error::internal("a content type without a resource"))
+    };
+    let own = (job.r#type.clone(), stored.unit.id);
+    for (name, id) in std::iter::once(&own).chain(&stored.companions) {
+        let resource = resource(name)?;
+        created.push((resource.prn(id), format!("{}{id}/", resource.path)));
+    }
     let content = app.content_base(None);
-    let shown = resource.load(&app.scope(&content), conn, unit.id)?.unwrap_or_default();
-    Ok((created, version, shown))
+    let shown = resource(&own.0)?.load(&app.scope(&content), conn, own.1)?.unwrap_or_default();
+    Ok(Made { created, version, rejected, shown })
 }
 
 /// The task for a unit whose file is in the store.
 pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
     let job: Job = serde_json::from_value(args.clone()).map_err(Error::internal)?;
     let new = job.file.as_ref().ok_or_else(|| Error::internal("a task without a file"))?;
-    let (created, _, shown) = create(app, conn, &job, new)?;
+    let Made { created, rejected, shown, .. } = create(app, conn, &job, new)?;
+    task.rejected(&rejected);
     created.into_iter().for_each(|(prn, path)| task.created(prn, path));
     Ok(shown)
 }
@@ -132,13 +142,13 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
     Box::pin(async move {
         let mut job: Job = serde_json::from_value(args).map_err(Error::internal)?;
         let (new, _announced) = match (job.file.take(), job.upload, &job.url) {
-            (Some(file), ..) => waited(&app, file).await?,
+            (Some(file), ..) => inspect::waited(&app, file).await?,
             (None, Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?).await?,
             (None, None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?).await?,
             (None, None, None) => return Err(Error::internal("a task without a file")),
         };
         let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
-        let (created, version, shown) = app
+        let Made { created, version, rejected, shown } = app
             .db
             .write(move |conn| {
                 fence.fence(conn)?;
@@ -148,6 +158,7 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
                 create(&shared, conn, &job, &new)
             })
             .await?;
+        context.rejected(&rejected);
         created.into_iter().for_each(|(prn, path)| context.created(prn, path));
         if let Some(upload) = upload {
             app.storage.drop_upload(upload).await?;
@@ -192,41 +203,8 @@ async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
     downloader.fetch(&wanted, &app.storage, app.digests()?).await
 }
 
-/// What a type is shown of a staged file.
-pub async fn inspection(of: &dyn ContentType, staged: &mut Staged, file_name: Option<String>) -> Result<Inspection> {
-    let path = if of.reads_file() { Some(staged.on_disk().await?) } else { None };
-    Ok(Inspection { path, file_name, size: staged.size, digests: staged.digests.clone() })
-}
-
-/// A copy of an artifact on this host, for a type that reads files of a store that is elsewhere.
-pub async fn local_copy(app: &App, sha256: &Sha256) -> Result<Staged> {
-    let mut writer = app.storage.stage(DigestSet::sha256())?;
-    let mut bytes = app.storage.stream(sha256, None).await?;
-    while let Some(block) = bytes.try_next().await? {
-        writer.write(block).await?;
-    }
-    writer.finish().await
-}
-
-/// Inspects a staged file and keeps it.
-async fn unit_of(app: &Shared, job: &Job, mut staged: Staged) -> Result<(NewUnit, Announced)> {
-    let content_type = content_type(app, &job.r#type)?;
-    let inspection = inspection(&**content_type, &mut staged, None).await?;
-    let (size, digests) = (staged.size, staged.digests.clone());
-    let unit = content_type.inspect(&inspection, &job.given).await?;
-    let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-    app.storage.keep(staged).await?;
-    Ok((NewUnit { unit, size, digests }, announced))
-}
-
-/// A file that was kept by the request, whose task had to wait: nothing held its bytes meanwhile.
-async fn waited(app: &Shared, file: NewUnit) -> Result<(NewUnit, Announced)> {
-    let sha256 = &file.digests.sha256;
-    let announced = app.db.announce(std::slice::from_ref(sha256)).await?;
-    if app.storage.size(sha256).await? != Some(file.size) {
-        return Err(Error::Conflict(format!("the file {sha256} was cleaned up while the task waited")));
-    }
-    Ok((file, announced))
+async fn unit_of(app: &Shared, job: &Job, staged: Staged) -> Result<(NewUnit, Announced)> {
+    inspect::staged(app, &**content_type(app, &job.r#type)?, staged, None, &job.given).await
 }
 
 /// The task that makes an artifact of an upload.

@@ -11,6 +11,7 @@ pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod housekeeping;
+pub mod inspect;
 mod kinds;
 pub mod modify;
 pub mod orphans;

@@ -1,6 +1,6 @@
 //! Adds content to a repository and removes it, as one new version.
 
-use super::versions::{self, NewVersion, Overwrite, RepositoryKind};
+use super::versions::{self, Finished, Overwrite, RepositoryKind};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
@@ -23,12 +23,12 @@ pub struct Modification {
     pub overwrite: Overwrite,
 }
 
-/// Starts from the base, removes, then adds, and makes a version of the result. `None` when the result has
-/// the members of the newest version.
+/// Starts from the base, removes, then adds, and makes a version of the result. No version when the
+/// result has the members of the newest one.
 ///
 /// # Errors
 /// As [`versions::VersionDraft::finish`]; the transaction must then be rolled back.
-pub fn modify(conn: &mut Conn, kind: &RepositoryKind, change: &Modification) -> Result<Option<NewVersion>> {
+pub fn modify(conn: &mut Conn, kind: &RepositoryKind, change: &Modification) -> Result<Finished> {
     let mut draft = versions::begin(conn, change.repository)?;
     if let Some(base) = change.base_version {
         draft.set_base(conn, base)?;

@@ -124,6 +124,10 @@ impl plugin::Progress for tasks::Progress {
         tasks::Progress::set_total(self, total);
     }
 
+    fn set_suffix(&self, suffix: &str) {
+        tasks::Progress::set_suffix(self, suffix);
+    }
+
     fn finish(&self) {
         tasks::Progress::finish(self);
     }

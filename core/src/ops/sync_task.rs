@@ -49,7 +49,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             publishes: app.registry.publishes(&pulp_type),
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let made = synchronize(&stores(&app)?, &task, &**format(&app, &pulp_type)?, request).await?;
+        let made = synchronize(&stores(&app)?, &task, format(&app, &pulp_type)?, request).await?;
         let mut shown = Json::Null;
         if let Some(version) = made.version {
             let shared = app.clone();

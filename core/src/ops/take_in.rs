@@ -9,6 +9,7 @@ use crate::db::{Conn, pending};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
+use crate::plugin::Rejected;
 use crate::resource::Kind;
 use crate::tasks::{NewTask, ShortTask, TaskContext};
 
@@ -40,6 +41,7 @@ struct TakenIn {
     version: Option<Id>,
     created: Vec<change_version::Created>,
     refused: Vec<Json>,
+    rejected: Vec<Rejected>,
 }
 
 fn take_in(app: &App, conn: &mut Conn, args: &Json) -> Result<TakenIn> {
@@ -51,17 +53,18 @@ fn take_in(app: &App, conn: &mut Conn, args: &Json) -> Result<TakenIn> {
     }
     pending::clear(conn, repository)?;
     let all = change_version::adding(repository, waiting.clone(), true);
-    let (units, version) = match conn.savepoint(|conn| change_version::change(app, conn, &all)) {
-        Ok(version) => (waiting, version),
+    let (units, finished) = match conn.savepoint(|conn| change_version::change(app, conn, &all)) {
+        Ok(finished) => (waiting, finished),
         Err(error) if refusal(&error).is_some() => {
             let units = accepted(app, conn, repository, waiting, &mut taken.refused)?;
             let wanted = change_version::adding(repository, units.clone(), true);
-            let version = change_version::change(app, conn, &wanted)?;
-            (units, version)
+            let finished = change_version::change(app, conn, &wanted)?;
+            (units, finished)
         }
         Err(error) => return Err(error),
     };
-    if let Some(version) = version {
+    taken.rejected = finished.rejected;
+    if let Some(version) = finished.version {
         taken.version = Some(version.id);
         taken.created.push(change_version::describe(app, conn, version.id)?.0);
     }
@@ -90,7 +93,10 @@ fn accepted(app: &App, conn: &mut Conn, repository: Id, waiting: Vec<Id>, refuse
 fn tried(app: &App, conn: &mut Conn, repository: Id, units: &[Id]) -> Result<Option<String>> {
     let wanted = change_version::adding(repository, units.to_vec(), true);
     // The end of the attempt is an error, so that the attempt is undone.
-    let tried = conn.savepoint(|conn| change_version::change(app, conn, &wanted).and(Err::<(), _>(Error::Canceled)));
+    let tried = conn.savepoint(|conn| match change_version::change(app, conn, &wanted)?.rejected.first() {
+        Some(rejected) => Err::<(), _>(Error::Conflict(rejected.message.to_owned())),
+        None => Err(Error::Canceled),
+    });
     match tried {
         Ok(()) | Err(Error::Canceled) => Ok(None),
         Err(error) => refusal(&error).map(Some).ok_or(error),
@@ -102,13 +108,13 @@ fn refusal(error: &Error) -> Option<String> {
     matches!(error, Error::Conflict(_) | Error::Invalid(_) | Error::InvalidBody(_)).then(|| error.public_text())
 }
 
-/// Whether the repository can have a unit. That its unique key is free, also among those that wait, is for the caller
+/// Whether the repository can have these units. That a unique key is free, also among those that wait, is for the caller
 /// to know.
 ///
 /// # Errors
 /// `Conflict` with the reason when it cannot.
-pub fn try_out(app: &App, conn: &mut Conn, repository: Id, unit: Id) -> Result<()> {
-    match tried(app, conn, repository, &[unit])? {
+pub fn try_out(app: &App, conn: &mut Conn, repository: Id, units: &[Id]) -> Result<()> {
+    match tried(app, conn, repository, units)? {
         None => Ok(()),
         Some(reason) => Err(Error::Conflict(reason)),
     }
@@ -127,6 +133,7 @@ fn result(refused: Vec<Json>) -> Json {
 
 pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
     let taken = take_in(app, conn, args)?;
+    task.rejected(&taken.rejected);
     taken.created.into_iter().for_each(|(prn, path)| task.created(prn, path));
     Ok(result(taken.refused))
 }
@@ -140,6 +147,7 @@ pub fn run_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFutu
         });
         let taken = taken.await?;
         app.served_content_changed();
+        context.rejected(&taken.rejected);
         taken.created.into_iter().for_each(|(prn, path)| context.created(prn, path));
         if let Some(version) = taken.version {
             publish_task::after_new_version(&app, &context, version).await?;

@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use super::create_content::{self, NewUnit};
-use super::{publish_task, take_in};
+use super::inspect::{self, NewUnit};
+use super::{create_content, publish_task, take_in};
 use crate::app::{App, Shared};
 use crate::db::{Conn, pending, repositories, versions};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::params;
 use crate::plugin::{Upload, Uploaded};
-use crate::resource::Kind;
 use crate::tasks::{self, NewTask};
 use chrono::TimeDelta;
 
@@ -30,24 +29,16 @@ struct Arrival {
 /// See [`crate::plugin::FaceHost::upload`].
 pub async fn upload(app: &Shared, upload: Upload, cid: &str, created_by: Option<i64>) -> Result<Uploaded> {
     let Upload { repository, content_type: pulp_type, file, given, task } = upload;
-    let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
+    let content_type = create_content::content_type(app, pulp_type)?;
     content_type.check(&given)?;
-    let mut staged = file.staged;
-    let inspection = create_content::inspection(&**content_type, &mut staged, Some(file.name)).await?;
-    let unit = content_type.inspect(&inspection, &given).await?;
-    let (shared, key) = (app.clone(), unit.repo_key.clone());
-    let known = app.db.read(move |conn| {
+    let shared = app.clone();
+    let prn = app.db.read(move |conn| {
         create_content::check_repository(&shared, conn, repository, pulp_type)?;
-        Ok((is_taken(conn, repository, pulp_type, key.as_deref())?, prn(&shared, conn, repository)?))
+        create_content::repository_prn(&shared, conn, repository)
     });
-    let (is_taken, prn) = known.await?;
-    if is_taken {
-        return Ok(Uploaded::Exists);
-    }
+    let prn = prn.await?;
     // Held until the rows are there.
-    let _announced = app.db.announce(std::slice::from_ref(&inspection.digests.sha256)).await?;
-    app.storage.keep(staged).await?;
-    let new = NewUnit { unit, size: inspection.size, digests: inspection.digests };
+    let (new, _announced) = inspect::staged(app, &**content_type, file.staged, Some(file.name), &given).await?;
     let task = take_in::task(repository, prn, task, cid, created_by);
     let (shared, arrival) = (app.clone(), Arrival { repository, pulp_type, new, task });
     let arrived = app.db.write(move |conn| arrive(&shared, conn, arrival)).await?;
@@ -59,12 +50,6 @@ pub async fn upload(app: &Shared, upload: Upload, cid: &str, created_by: Option<
             Uploaded::Accepted(task)
         }
     })
-}
-
-fn prn(app: &App, conn: &mut Conn, repository: Id) -> Result<String> {
-    let pulp_type = repositories::settings(conn, repository)?.pulp_type;
-    let resource = app.registry.typed(Kind::Repository, &pulp_type);
-    Ok(resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?.prn(repository))
 }
 
 fn is_taken(conn: &mut Conn, repository: Id, pulp_type: &str, key: Option<&str>) -> Result<bool> {
@@ -82,23 +67,23 @@ fn arrive(app: &App, conn: &mut Conn, arrival: Arrival) -> Result<Option<(Id, In
     if is_taken(conn, repository, pulp_type, new.unit.repo_key.as_deref())? {
         return Ok(None);
     }
-    let unit = create_content::store(app, conn, pulp_type, &new, None)?.id;
+    let units = create_content::store(app, conn, pulp_type, &new, None)?.ids();
     let (now, gathered) = (now(), gathering(conn, repository)?);
     let publishes = publish_task::is_automatic(&repositories::settings(conn, repository)?.details);
     let waits_for = pending::task(conn, repository)?;
-    if is_free && !publishes && gathered <= now {
-        pending::add(conn, repository, &[unit], Id::new(), now)?;
-        return Ok(Some((tasks::run_now(app, conn, &task)?, now)));
-    }
     if !tasks::is_running(conn, &task)? {
-        take_in::try_out(app, conn, repository, unit)?;
+        take_in::try_out(app, conn, repository, &units)?;
+    }
+    if is_free && !publishes && gathered <= now {
+        pending::add(conn, repository, &units, Id::new(), now)?;
+        return Ok(Some((tasks::run_now(app, conn, &task)?, now)));
     }
     let due = if publishes { now } else { gathered.max(now) };
     let id = match waits_for {
         Some(id) => id,
         None => tasks::enqueue(app, conn, &kind_of(task, publishes), due)?,
     };
-    pending::add(conn, repository, &[unit], id, now)?;
+    pending::add(conn, repository, &units, id, now)?;
     Ok(Some((id, due)))
 }
 
@@ -125,7 +110,7 @@ pub async fn take_in_forsaken(app: &Shared) -> Result<u64> {
     let made = app.db.write(move |conn| {
         let forsaken = pending::forsaken(conn, since)?;
         for repository in &forsaken {
-            let prn = prn(&shared, conn, *repository)?;
+            let prn = create_content::repository_prn(&shared, conn, *repository)?;
             let details = repositories::settings(conn, *repository)?.details;
             let name = "pulpcore.app.tasks.repository.add_and_remove";
             let cid = uuid::Uuid::new_v4().simple().to_string();

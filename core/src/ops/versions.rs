@@ -8,13 +8,16 @@ use crate::db::Conn;
 use crate::db::versions::{self as rows, BEFORE_FIRST, Clash, Draft, Version};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::plugin::{DraftUnits, Plugin, Rejected};
 
 /// So many clashes are named in an error.
 const NAMED_CLASHES: i64 = 20;
 
 /// What core must know of a type of repository.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RepositoryKind<'a> {
+    /// Its format.
+    pub plugin: &'a dyn Plugin,
     /// The types of content it may hold.
     pub content_types: &'a [&'a str],
     /// Distributions serve it by publications, not by its versions.
@@ -36,6 +39,15 @@ pub enum Overwrite {
 pub struct VersionDraft {
     draft: Draft,
     base_version: Option<Id>,
+}
+
+/// What became of a draft.
+#[derive(Clone, Debug, Default)]
+pub struct Finished {
+    /// None when its members are those of the newest version.
+    pub version: Option<NewVersion>,
+    /// What the format left out.
+    pub rejected: Vec<Rejected>,
 }
 
 /// The version that came into being.
@@ -87,35 +99,40 @@ impl VersionDraft {
         rows::clear(conn, self.draft.repository, self.draft.number)
     }
 
-    /// Makes the version visible and drops those that retention does not keep. `None` when its members
-    /// are those of the newest version: then nothing is left of the draft.
+    /// Makes the version visible and drops those that retention does not keep. When its members are those of
+    /// the newest version nothing is left of the draft.
     ///
     /// # Errors
-    /// `Conflict` with a text for the client when the members cannot be a version of such a repository.
-    pub fn finish(self, conn: &mut Conn, kind: &RepositoryKind, overwrite: Overwrite) -> Result<Option<NewVersion>> {
+    /// `Conflict` or `Invalid` with a text for the client when the members cannot be a version of such a
+    /// repository.
+    pub fn finish(self, conn: &mut Conn, kind: &RepositoryKind, overwrite: Overwrite) -> Result<Finished> {
         let draft = &self.draft;
         let previous = rows::latest(conn, draft.repository)?;
-        let counts = conn.joining_as_written(|conn| {
-            self.validate(conn, kind, overwrite)?;
-            rows::changes(conn, draft, previous.as_ref())
+        let (rejected, counts) = conn.joining_as_written(|conn| {
+            let rejected = self.validate(conn, kind, overwrite)?;
+            Ok((rejected, rows::changes(conn, draft, previous.as_ref())?))
         })?;
         if counts.values().all(|change| change.added == 0 && change.removed == 0) {
-            return Ok(None);
+            return Ok(Finished { version: None, rejected });
         }
         let version = rows::insert(conn, draft.repository, draft.number, self.base_version)?;
         rows::put_counts(conn, version.id, &counts)?;
         rows::touch_removed(conn, draft)?;
         retain(conn, draft.repository, kind)?;
-        Ok(Some(NewVersion { id: version.id, number: version.number }))
+        Ok(Finished { version: Some(NewVersion { id: version.id, number: version.number }), rejected })
     }
 
-    fn validate(&self, conn: &mut Conn, kind: &RepositoryKind, overwrite: Overwrite) -> Result<()> {
+    /// What the format left out.
+    fn validate(&self, conn: &mut Conn, kind: &RepositoryKind, overwrite: Overwrite) -> Result<Vec<Rejected>> {
         let draft = &self.draft;
         if let Some(content_type) = rows::unsupported(conn, draft, kind.content_types)? {
             return Err(Error::Conflict(format!(
                 "this type of repository does not hold content of type `{content_type}`"
             )));
         }
+        let mut units = DraftUnits::new(conn, draft, kind.plugin.content_types())?;
+        kind.plugin.finish_version(&mut units)?;
+        let rejected = units.into_rejected();
         let doubled = rows::doubled(conn, draft)?;
         if doubled > 0 {
             return Err(Error::Conflict(format!(
@@ -130,7 +147,7 @@ impl VersionDraft {
         }
         rows::push_out(conn, draft)?;
         match rows::path_conflict(conn, draft)? {
-            None => Ok(()),
+            None => Ok(rejected),
             Some((path, other)) if path == other => {
                 Err(Error::Conflict(format!("two units of the version have the path `{path}`")))
             }

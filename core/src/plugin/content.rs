@@ -1,6 +1,7 @@
 //! What a unit of content is.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -35,11 +36,29 @@ pub trait ContentType: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Makes a unit of an uploaded file and what the client said about it. Never touches the database.
+    /// Makes a unit of an uploaded file and what the client said about it. Never touches the database. Where the
+    /// client named another unit, `given` holds that unit as clients see it.
     ///
     /// # Errors
     /// `Invalid` naming the field at fault.
-    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit>;
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected>;
+}
+
+/// What came of an inspection.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    pub unit: Unit,
+    /// Small files that were read out of the uploaded one and are kept beside it. [`Unit::files`] names them by
+    /// their digests.
+    pub derived: Vec<Bytes>,
+    /// Further units that the client sent along, with their types; they go where the unit goes.
+    pub companions: Vec<(&'static str, Unit)>,
+}
+
+impl From<Unit> for Inspected {
+    fn from(unit: Unit) -> Self {
+        Self { unit, derived: vec![], companions: vec![] }
+    }
 }
 
 /// A file that a unit shall be made of.

@@ -2,6 +2,7 @@
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
 mod content;
+mod draft;
 mod face;
 mod page;
 mod publish;
@@ -15,7 +16,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-pub use content::{ContentType, DetailTable, Inspection, Unit, UnitFile, UpstreamFile};
+pub use content::{ContentType, DetailTable, Inspected, Inspection, Unit, UnitFile, UpstreamFile};
+pub use draft::{DraftUnits, Equal, Rejected};
 pub use face::{
     Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form,
     FormFile, Links, Slash, Upload, Uploaded,
@@ -77,6 +79,14 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Upstream` when what upstream says cannot be used; then nothing of the repository changes.
     async fn sync(&self, _job: &SyncJob) -> Result<()> {
         Err(Error::Conflict(format!("`{}` cannot be synchronized", self.name())))
+    }
+
+    /// Looks at a version before it is made: takes units out that may not be in it, or refuses it.
+    ///
+    /// # Errors
+    /// `Invalid` or `Conflict` with a text for the client; then there is no version.
+    fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Fills a publication of a version.

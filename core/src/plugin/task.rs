@@ -9,6 +9,8 @@ use crate::error::Result;
 pub trait Progress: Send + Sync {
     fn add(&self, count: i64);
     fn set_total(&self, total: i64);
+    /// A text to show with the report.
+    fn set_suffix(&self, suffix: &str);
     /// This part of the work is complete, whatever becomes of the rest.
     fn finish(&self);
 }

@@ -35,7 +35,7 @@ pub struct UnitRow {
 }
 
 impl UnitRow {
-    fn new(row: Row) -> Result<Self> {
+    pub(super) fn new(row: Row) -> Result<Self> {
         let created = row.get(1)?;
         Ok(Self { id: row.get(0)?, created, added: row.get::<Option<Instant>>(2)?.unwrap_or(created), row })
     }

@@ -22,6 +22,8 @@ pub enum Kind {
     Artifact,
     Content,
     Distribution,
+    /// Below a repository, of its format alone.
+    Part,
     Publication,
     Remote,
     Repository,
@@ -40,6 +42,7 @@ impl Kind {
             Self::Artifact => "artifact",
             Self::Content => "content",
             Self::Distribution => "distribution",
+            Self::Part => "repository_part",
             Self::Publication => "publication",
             Self::Remote => "remote",
             Self::Repository => "repository",
@@ -59,7 +62,7 @@ impl Kind {
 
     /// Whether rows belong to a domain.
     pub fn has_domain(self) -> bool {
-        !matches!(self, Self::User | Self::Worker | Self::RepositoryVersion)
+        !matches!(self, Self::Part | Self::User | Self::Worker | Self::RepositoryVersion)
     }
 }
 
@@ -126,6 +129,8 @@ pub struct Resource {
     pub description: &'static str,
     /// Fills what a row alone does not tell, for many rows at once.
     pub enrich: Option<Enrich>,
+    /// For [`Kind::Part`].
+    pub part: Option<kinds::PartOf>,
 }
 
 /// Completes shown rows; each JSON object belongs to the record at the same place.

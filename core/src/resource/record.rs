@@ -121,6 +121,9 @@ impl Resource {
         if self.kind.is_typed() {
             columns.push("t.pulp_type");
         }
+        if self.kind == Kind::Part {
+            columns.push("t.repository_id");
+        }
         if self.kind != Kind::User {
             columns.extend(["t.created", "t.updated"]);
         }

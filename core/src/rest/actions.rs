@@ -143,9 +143,17 @@ async fn modify(mut request: Request) -> Result<Answer> {
         })
         .await?;
     let holds = Holds::exclusive(request.resource()?.prn(id));
+    // Pulp does this: what is wrong with units that are only added, the request itself is told.
+    let only_adds = args["remove"].as_array().is_none_or(Vec::is_empty)
+        && args["remove_all"] == false
+        && args["base_version"].is_null();
     // Publishing writes to the store, which a short task cannot.
     let kind = if autopublish { "modify_and_publish" } else { "modify" };
-    request.dispatch("pulpcore.app.tasks.repository.add_and_remove", kind, args, holds).await
+    let name = "pulpcore.app.tasks.repository.add_and_remove";
+    if only_adds {
+        return request.dispatch_checked(name, kind, args, holds).await;
+    }
+    request.dispatch(name, kind, args, holds).await
 }
 
 async fn set_label(mut request: Request) -> Result<Answer> {

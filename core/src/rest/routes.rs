@@ -50,6 +50,8 @@ pub struct Doc {
     pub selects: bool,
     /// The name of the path parameter that stands for the href in front.
     pub href_parameter: Option<&'static str>,
+    /// Concerns what lies below a repository.
+    pub nested: bool,
     /// Required headers.
     pub headers: Vec<&'static str>,
     /// The names of the parameters in the path, where they are no ids.
@@ -255,7 +257,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "list",
             Method::GET,
             Verb::List,
-            |r| Box::pin(list::list(r)),
+            if resource.kind == Kind::Part {
+                |r| Box::pin(endpoints::parts::list(r))
+            } else {
+                |r| Box::pin(list::list(r))
+            },
             format!("List every {noun} that matches the filters, newest first."),
             None,
             vec![(200, page())],
@@ -264,7 +270,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "read",
             Method::GET,
             Verb::Read,
-            |r| Box::pin(list::read(r)),
+            if resource.kind == Kind::Part {
+                |r| Box::pin(endpoints::parts::read(r))
+            } else {
+                |r| Box::pin(list::read(r))
+            },
             format!("Show one {noun}."),
             None,
             vec![(200, object())],
@@ -303,7 +313,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             write::deleter(resource.kind),
             format!("Delete a {noun}."),
             None,
-            vec![if resource.kind == Kind::Publication || resource.kind == Kind::Upload {
+            vec![if matches!(resource.kind, Kind::Publication | Kind::Upload | Kind::Part) {
                 (204, Content::Empty)
             } else {
                 (202, Content::Task)
@@ -332,7 +342,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
                 vec![]
             },
             selects: matches!(operation, Operation::List | Operation::Read),
-            href_parameter: (!on_collection).then_some(resource.href_parameter),
+            href_parameter: match (on_collection, resource.part) {
+                (false, _) => Some(resource.href_parameter),
+                (true, part) => part.map(|part| part.repository),
+            },
+            nested: resource.kind == Kind::Part,
             ..Doc::default()
         },
     }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::answer::Answer;
-use super::endpoints::{content, publications};
+use super::endpoints::{content, parts, publications};
 use super::request::Request;
 use super::routes::Run;
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ pub fn creator(kind: Kind) -> Run {
         Kind::Distribution => |request| Box::pin(create_by_task(request)),
         Kind::Publication => |request| Box::pin(publications::create(request)),
         Kind::Content => |request| Box::pin(content::create(request)),
+        Kind::Part => |request| Box::pin(parts::create(request)),
         _ => |request| Box::pin(create(request)),
     }
 }
@@ -26,6 +27,7 @@ pub fn creator(kind: Kind) -> Run {
 pub fn deleter(kind: Kind) -> Run {
     match kind {
         Kind::Publication => |request| Box::pin(publications::delete(request)),
+        Kind::Part => |request| Box::pin(parts::delete(request)),
         _ => |request| Box::pin(delete(request)),
     }
 }
@@ -33,7 +35,20 @@ pub fn deleter(kind: Kind) -> Run {
 impl Request {
     /// Dispatches a task in the name of this request's user.
     pub async fn dispatch(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> Result<Answer> {
-        let task = NewTask {
+        let id = tasks::dispatch(&self.app, self.task(name, kind, args, holds)).await?;
+        Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
+    }
+
+    /// The same; a task that has run by then and found the input wrong is answered as wrong input.
+    pub async fn dispatch_checked(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> Result<Answer> {
+        match tasks::dispatch_telling(&self.app, self.task(name, kind, args, holds)).await? {
+            (_, Some(wrong)) => Err(Error::Invalid(wrong)),
+            (id, None) => Ok(Answer::task(format!("{}tasks/{id}/", self.app.api))),
+        }
+    }
+
+    fn task(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> NewTask {
+        NewTask {
             name: name.to_owned(),
             kind,
             kind_if_blocked: (kind == "content_create").then_some("content_create_and_publish"),
@@ -45,9 +60,7 @@ impl Request {
             group: None,
             parent: None,
             measures_memory: self.asks_for(tasks::MEMORY),
-        };
-        let id = tasks::dispatch(&self.app, task).await?;
-        Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
+        }
     }
 
     /// Whether the client wants a diagnostic of the task, and the configuration has it. Unknown ones are passed over.

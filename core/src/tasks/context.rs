@@ -12,6 +12,7 @@ use crate::db::queue::{self, Claimed};
 use crate::db::tasks::CreatedResource;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::plugin::Rejected;
 
 /// The handle of a running long task; cheap to clone.
 #[derive(Clone)]
@@ -60,6 +61,11 @@ impl TaskContext {
         let progress = Progress::new(message, code, total);
         self.reported().progress.push(progress.clone());
         progress
+    }
+
+    /// Reports what the format left out of a version.
+    pub fn rejected(&self, rejected: &[Rejected]) {
+        rejected.iter().for_each(|one| one.report(self));
     }
 
     /// Returns when the task is asked to stop. A body that does not stop is dropped after a grace time.

@@ -12,7 +12,7 @@ use super::{NewTask, Queue, RunShort, TaskKind};
 use crate::app::Shared;
 use crate::db::Conn;
 use crate::db::queue::{self, NewRow, Reservations};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::id::{Id, now};
 
 /// Adds a task and returns its id. A short one that nothing blocks has finished then, in whatever state.
@@ -20,9 +20,14 @@ use crate::id::{Id, now};
 /// # Errors
 /// Only when the task could not be recorded; the failure of its body is the task's own.
 pub async fn dispatch(app: &Shared, task: NewTask) -> Result<Id> {
+    dispatch_telling(app, task).await.map(|(id, _)| id)
+}
+
+/// As [`dispatch`]; also tells what was wrong with the input of a short task that ran at once.
+pub async fn dispatch_telling(app: &Shared, task: NewTask) -> Result<(Id, Option<FieldErrors>)> {
     match app.queue.kind(task.kind)? {
         TaskKind::Short { run, .. } => dispatch_short(app, task, run).await,
-        TaskKind::Long { .. } => dispatch_long(app, task).await,
+        TaskKind::Long { .. } => Ok((dispatch_long(app, task).await?, None)),
     }
 }
 
@@ -71,7 +76,7 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     Ok(id)
 }
 
-async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id> {
+async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(Id, Option<FieldErrors>)> {
     let row = app.queue.row(&task);
     let id = row.id;
     let changes_what_is_served = !task.exclusive.is_empty();
@@ -99,9 +104,13 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
         let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
         queue::insert_finished(conn, &row, started, now(), &ending).map(|()| true)
     });
+    let mut wrong = None;
     let has_run = match done.await {
         Ok(has_run) => has_run,
         Err(error) if in_body.load(Ordering::Relaxed) => {
+            if let Error::Invalid(fields) = &error {
+                wrong = Some(fields.clone());
+            }
             record_failure(app, record, error, &cid).await?;
             true
         }
@@ -116,7 +125,7 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<Id
     if changes_what_is_served {
         app.served_content_changed();
     }
-    Ok(id)
+    Ok((id, wrong))
 }
 
 async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str) -> Result<()> {

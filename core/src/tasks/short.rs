@@ -15,6 +15,7 @@ use crate::db::queue::{self, Claimed, EndsFrom};
 use crate::db::tasks::{CreatedResource, ProgressRow, State};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
+use crate::plugin::Rejected;
 
 /// How often, and with what pauses, recording the end of a task is tried: the database may be away for a while.
 const ATTEMPTS: usize = 60;
@@ -48,6 +49,17 @@ impl ShortTask {
             done,
             suffix: None,
         });
+    }
+
+    /// Notes what the format left out of a version.
+    pub fn rejected(&mut self, rejected: &[Rejected]) {
+        for one in rejected {
+            let done = i64::try_from(one.units.len()).unwrap_or(i64::MAX);
+            self.progress(one.message, one.code, done, Some(done));
+            if let Some(report) = self.record.progress.last_mut() {
+                report.suffix = Some(one.suffix());
+            }
+        }
     }
 
     pub(super) fn into_record(self) -> Record {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::id::{RelativePath, Sha256};
-use pith_core::plugin::{ContentType, DetailTable, Inspection, Unit, UnitFile};
+use pith_core::plugin::{ContentType, DetailTable, Inspected, Inspection, Unit, UnitFile};
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
@@ -28,8 +28,8 @@ impl ContentType for FileContent {
     }
 
     /// Nothing is read from the file: the client says at which path it shall be.
-    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit> {
-        Ok(unit(relative_path(given)?, file.digests.sha256.clone()))
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
+        Ok(unit(relative_path(given)?, file.digests.sha256.clone()).into())
     }
 
     fn check(&self, given: &Map<String, Json>) -> Result<()> {

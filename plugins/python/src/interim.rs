@@ -58,7 +58,7 @@ impl ContentType for Type {
         Resource::file_content(n, self.table().name, "pythonrepository")
     }
     fn reads_file(&self) -> bool { true }
-    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit> {
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
         let filename = given["relative_path"].as_str().unwrap_or_default().to_owned();
         let path = file.path.clone().ok_or_else(|| Error::internal("no path"))?;
         let name = filename.clone();
@@ -70,6 +70,6 @@ impl ContentType for Type {
             m.metadata_version.as_str().into(), m.summary.as_str().into(), m.description.as_str().into(), json!(m.classifiers).into(), json!(m.requires_dist).into(), json!(m.project_urls).into(),
         ];
         let files = vec![UnitFile { relative_path: filename.parse().map_err(Error::internal)?, sha256: Some(file.digests.sha256.clone()) }];
-        Ok(Unit { columns, repo_key: Some(filename), files })
+        Ok(Unit { columns, repo_key: Some(filename), files }.into())
     }
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::id::RelativePath;
 use pith_core::plugin::{
-    ContentType, DetailTable, Inspection, Migrations, Owned, Plugin, PublicationWriter, Unit, UnitFile, VersionReader,
+    ContentType, DetailTable, Inspected, Inspection, Migrations, Owned, Plugin, PublicationWriter, Unit, UnitFile,
+    VersionReader,
 };
 use pith_core::resource::kinds::{Names, digest_fields};
 use pith_core::resource::{Field, Filter, Resource};
@@ -39,16 +40,17 @@ impl ContentType for Note {
         path_of(title(given)?).map(drop)
     }
 
-    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Unit> {
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
         if file.size > LARGEST {
             return Err(Error::field("file", format!("a note has at most {LARGEST} bytes")));
         }
         let (title, sha256) = (title(given)?, &file.digests.sha256);
-        Ok(Unit {
+        let unit = Unit {
             columns: vec![title.into(), sha256.into()],
             repo_key: Some(title.to_owned()),
             files: vec![UnitFile { relative_path: path_of(title)?, sha256: Some(sha256.clone()) }],
-        })
+        };
+        Ok(unit.into())
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Clash {
 
 /// The units `fresh` that are new against the base, found before anything is joined to them. `$1` is the
 /// repository, `$2` the repository of the base, `$3` the number of the base.
-fn fresh(draft: &Draft) -> String {
+pub(super) fn fresh(draft: &Draft) -> String {
     // Present units that were added no later than a base of the same repository are in that base.
     let newer = if draft.base.0 == draft.repository { "AND f.version_added > $3" } else { "" };
     format!(

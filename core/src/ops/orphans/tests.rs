@@ -79,7 +79,7 @@ impl Shop {
         self.write(move |conn| {
             let repository = crate::ops::fixture::repository(conn, fixture_domain)?;
             versions::create_empty(conn, repository)?;
-            let version = modify(conn, &FILES, &change(repository, &[], &units))?.unwrap();
+            let version = modify(conn, &FILES, &change(repository, &[], &units))?.version.unwrap();
             Ok((repository, version.id))
         })
         .await

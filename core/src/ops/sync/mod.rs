@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::Stores;
 use super::publish::{self, PublishRequest};
-use super::versions::{self, NewVersion, Overwrite, RepositoryKind, VersionDraft};
+use super::versions::{self, Finished, NewVersion, Overwrite, RepositoryKind, VersionDraft};
 use crate::db::publications::{self, VersionRow};
 use crate::db::remotes::RemoteRow;
 use crate::db::sync::{self as rows, Target};
@@ -57,7 +57,7 @@ pub struct Synchronized {
 pub async fn synchronize(
     stores: &Stores,
     task: &Arc<dyn Task>,
-    plugin: &dyn Plugin,
+    plugin: &Arc<dyn Plugin>,
     request: SyncRequest,
 ) -> Result<Synchronized> {
     let repository = request.repository;
@@ -66,7 +66,7 @@ pub async fn synchronize(
     let (target, draft) = stores.db.write(begin).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let job = job(stores, task, &request, &target, sender);
-    let pipeline = Pipeline::new(stores, task, plugin, &request, &draft);
+    let pipeline = Pipeline::new(stores, task, plugin.as_ref(), &request, &draft);
     let declare = async {
         plugin.sync(&job).await?;
         // Ends the declarations, so that the pipeline ends.
@@ -82,7 +82,11 @@ pub async fn synchronize(
         remove_others(stores, &target, repository, &draft, wanted).await?;
     }
     let kind = Kind::of(plugin, request.publishes);
-    let version = finish(stores, task, repository, draft, kind, &target, &decisions).await?;
+    let finished = finish(stores, task, repository, draft, kind, &target, &decisions).await?;
+    let version = finished.version;
+    for rejected in &finished.rejected {
+        rejected.report(task.as_ref());
+    }
     let (added, removed) = match version {
         Some(version) => stores.db.read(move |conn| rows::changes(conn, version.id)).await.unwrap_or_default(),
         None => (0, 0),
@@ -94,7 +98,7 @@ pub async fn synchronize(
         unassociating.add(removed);
         unassociating.finish();
     }
-    let publication = publish(stores, task, plugin, version, &target, &decisions).await?;
+    let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
     Ok(Synchronized { version, publication })
 }
 
@@ -123,14 +127,15 @@ fn job(
 
 /// An owned [`RepositoryKind`].
 struct Kind {
+    plugin: Arc<dyn Plugin>,
     content_types: Vec<&'static str>,
     publishes: bool,
 }
 
 impl Kind {
-    fn of(plugin: &dyn Plugin, publishes: bool) -> Self {
+    fn of(plugin: &Arc<dyn Plugin>, publishes: bool) -> Self {
         let content_types = plugin.content_types().iter().map(|content_type| content_type.pulp_type()).collect();
-        Self { content_types, publishes }
+        Self { plugin: plugin.clone(), content_types, publishes }
     }
 }
 
@@ -172,13 +177,15 @@ async fn finish(
     kind: Kind,
     target: &Target,
     decisions: &Decisions,
-) -> Result<Option<NewVersion>> {
+) -> Result<Finished> {
     task.check()?;
     let (task, latest, remembered) = (task.clone(), target.latest_number, decisions.remembered.clone());
     let finish = move |conn: &mut crate::db::Conn| {
         task.fence(conn)?;
-        let kind = RepositoryKind { content_types: &kind.content_types, publishes: kind.publishes };
-        let version = draft.finish(conn, &kind, Overwrite::Allowed)?;
+        let Kind { plugin, content_types, publishes } = &kind;
+        let kind = RepositoryKind { plugin: plugin.as_ref(), content_types, publishes: *publishes };
+        let finished = draft.finish(conn, &kind, Overwrite::Allowed)?;
+        let version = finished.version;
         if let Some(mut seen) = remembered {
             if let Some(seen) = seen.as_object_mut() {
                 let number = version.map_or(latest, |version| version.number);
@@ -186,7 +193,7 @@ async fn finish(
             }
             rows::set_detail(conn, repository, LAST_SYNC, seen)?;
         }
-        Ok(version)
+        Ok(finished)
     };
     stores.db.write(finish).await
 }

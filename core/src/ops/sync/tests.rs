@@ -14,7 +14,7 @@ use crate::id::now;
 use crate::ops::fixture::Fixture;
 use crate::params;
 use crate::plugin::{
-    ContentType, DetailTable, Files, Inspection, Progress, PublicationWriter, Unit, UnitFile, UpstreamFile,
+    ContentType, DetailTable, Files, Inspected, Inspection, Progress, PublicationWriter, Unit, UnitFile, UpstreamFile,
     VersionReader, Wanted,
 };
 use crate::resource::Resource;
@@ -37,7 +37,7 @@ impl ContentType for Toy {
         unimplemented()
     }
 
-    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Unit> {
+    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         unimplemented()
     }
 }
@@ -127,6 +127,7 @@ impl Progress for Count {
         *self.0.lock().unwrap() += count;
     }
     fn set_total(&self, _: i64) {}
+    fn set_suffix(&self, _: &str) {}
     fn finish(&self) {}
 }
 
@@ -219,7 +220,8 @@ impl World {
         let request = SyncRequest { repository: self.repository, remote, downloader, options, publishes: true };
         let unstopped = Arc::new(Unstopped::default());
         let task: Arc<dyn Task> = unstopped.clone();
-        let made = self.runtime.block_on(synchronize(&self.stores, &task, &Toy, request))?;
+        let toy: Arc<dyn Plugin> = Arc::new(Toy);
+        let made = self.runtime.block_on(synchronize(&self.stores, &task, &toy, request))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }

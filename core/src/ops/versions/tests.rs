@@ -11,7 +11,37 @@ use crate::ops::fixture::Fixture;
 use crate::ops::modify::{Modification, Remove, modify};
 use crate::params;
 
-pub(crate) const FILES: RepositoryKind = RepositoryKind { content_types: &["file.file"], publishes: true };
+pub(crate) const FILES: RepositoryKind =
+    RepositoryKind { plugin: &Plain, content_types: &["file.file"], publishes: true };
+
+/// A format without rules of its own.
+pub(crate) struct Plain;
+
+impl Plugin for Plain {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
+    fn version(&self) -> &'static str {
+        "1"
+    }
+
+    fn package(&self) -> (&'static str, &'static str) {
+        ("plain", "plain")
+    }
+
+    fn migrations(&self) -> crate::db::Migrations {
+        crate::db::Migrations { component: "plain", steps: &[] }
+    }
+
+    fn resources(&self) -> Vec<crate::resource::Resource> {
+        vec![]
+    }
+
+    fn content_types(&self) -> Vec<std::sync::Arc<dyn crate::plugin::ContentType>> {
+        vec![]
+    }
+}
 
 impl Fixture {
     fn repository_with_version(&self) -> Id {
@@ -21,7 +51,7 @@ impl Fixture {
     }
 
     pub(super) fn modified(&self, change: Modification) -> Result<Option<NewVersion>> {
-        self.db.write_blocking(move |conn| modify(conn, &FILES, &change))
+        self.db.write_blocking(move |conn| Ok(modify(conn, &FILES, &change)?.version))
     }
 
     fn added(&self, repository: Id, units: &[Id]) -> Option<NewVersion> {
@@ -216,7 +246,7 @@ fn a_draft_may_be_filled_in_several_transactions() {
         Ok(draft)
     });
     let draft = fixture.write(move |conn| draft.add(conn, &[b]).map(|()| draft));
-    let version = fixture.write(move |conn| draft.finish(conn, &FILES, Overwrite::Allowed)).unwrap();
+    let version = fixture.write(move |conn| draft.finish(conn, &FILES, Overwrite::Allowed)).version.unwrap();
     assert_eq!(fixture.members(repository, version.number).len(), 2);
 }
 

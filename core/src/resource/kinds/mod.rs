@@ -2,6 +2,7 @@
 
 mod content;
 mod distribution;
+mod part;
 mod publication;
 mod remote;
 mod repository;
@@ -9,6 +10,7 @@ mod version;
 
 pub(crate) use content::orphaned_for;
 pub use content::{DIGEST_COLUMNS, digest_fields};
+pub use part::PartOf;
 pub use remote::SECRETS;
 pub use repository::Names;
 
@@ -33,6 +35,11 @@ fn owner<'a>(scope: &Scope<'a>, resource: &'a Resource, record: &Record) -> &'a 
 pub(crate) fn show_href(scope: &Scope<'_>, resource: &Resource, record: &Record) -> Json {
     match record.get::<i64>("t.id") {
         Some(number) => json!(scope.href(resource, number)),
+        None if resource.kind == Kind::Part => {
+            let repository: Option<Id> = record.get("t.repository_id");
+            let href = |(id, repository): (Id, Id)| scope.href(resource, id).replace("{}", &repository.to_string());
+            json!(record.id().zip(repository).map(href))
+        }
         None => json!(record.id().map(|id| scope.href(owner(scope, resource, record), id))),
     }
 }

@@ -95,6 +95,7 @@ impl Names {
             policy: Policy::administrators(),
             description: self.description,
             enrich: None,
+            part: None,
         }
     }
 }
@@ -126,6 +127,7 @@ impl Resource {
             policy: Policy::administrators(),
             description: "",
             enrich: None,
+            part: None,
         }
     }
 

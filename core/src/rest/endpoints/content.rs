@@ -9,12 +9,12 @@ use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::Holds;
 use crate::auth::policy::Verb;
-use crate::db::Announced;
+use crate::db::{Announced, Conn};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::ops::inspect::{self, NewUnit};
 use crate::ops::{configured, create_content};
-use crate::plugin::Inspection;
-use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Target};
+use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Scope, Target, Wire};
 use crate::storage::Algorithm;
 
 /// Fields of a create that the synchronous upload does not take.
@@ -79,7 +79,8 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
     let mut input = request.input(fields).await?;
     let mut errors = Errors::default();
     let file = input.file.take();
-    let draft = Mode::Create.parse(fields, &input.fields, &mut errors);
+    let mut draft = Mode::Create.parse(fields, &input.fields, &mut errors);
+    let named_units = named_units(fields);
     if errors.is_empty() {
         check_one_source(&input, file.is_some(), &mut errors);
     }
@@ -91,14 +92,21 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
             let scope = viewpoint.scope(&app);
             let pulp_type = app.registry.resources[at].pulp_type.unwrap_or_default();
             let text = |name: &str| draft.get(name).and_then(Json::as_str);
-            let mut find = |name: &str, target| match text(name) {
+            let url = text("file_url").map(str::to_owned);
+            let mut find = |conn: &mut Conn, name: &str, target| match text(name) {
                 None => Ok(None),
                 Some(text) => configured::resolve(&scope, conn, target, name, text, &mut errors),
             };
-            let artifact = find("artifact", Target::Kind(Kind::Artifact))?;
-            let upload = find("upload", Target::Kind(Kind::Upload))?;
-            let repository = find("repository", Target::Kind(Kind::Repository))?;
+            let artifact = find(conn, "artifact", Target::Kind(Kind::Artifact))?;
+            let upload = find(conn, "upload", Target::Kind(Kind::Upload))?;
+            let repository = find(conn, "repository", Target::Kind(Kind::Repository))?;
+            let mut units = vec![];
+            for (name, target) in named_units {
+                let Some(id) = find(conn, name, target)? else { continue };
+                units.push((name, shown_unit(&scope, conn, target, id)?));
+            }
             errors.into_result()?;
+            draft.extend(units.into_iter().map(|(name, unit)| (name.to_owned(), unit)));
             if let Some(content_type) = app.registry.content_type(pulp_type) {
                 content_type.check(&draft)?;
             }
@@ -106,7 +114,6 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
                 None => false,
                 Some(id) => create_content::check_repository(&app, conn, id, pulp_type)?,
             };
-            let url = text("file_url").map(str::to_owned);
             let origin = match (file, artifact, upload, url) {
                 (Some(file), ..) => Origin::File(Box::new(file)),
                 (_, Some(artifact), ..) => Origin::Artifact(artifact),
@@ -117,6 +124,22 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
             Ok(Wanted { origin, repository, autopublish, draft })
         })
         .await
+}
+
+/// The fields by which a client names other units.
+fn named_units(fields: &[Field]) -> Vec<(&'static str, Target)> {
+    let target = |field: &Field| match field.wire {
+        Wire::Href(target @ Target::Typed(Kind::Content, _)) => Some((field.name, target)),
+        _ => None,
+    };
+    fields.iter().filter_map(target).collect()
+}
+
+/// A unit as clients see it.
+fn shown_unit(scope: &Scope<'_>, conn: &mut Conn, target: Target, id: Id) -> Result<Json> {
+    let Target::Typed(kind, pulp_type) = target else { return Ok(Json::Null) };
+    let resource = scope.registry.typed(kind, pulp_type);
+    Ok(resource.map(|resource| resource.load(scope, conn, id)).transpose()?.flatten().unwrap_or_default())
 }
 
 fn check_one_source(input: &Input, file: bool, errors: &mut Errors) {
@@ -170,38 +193,18 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     request.dispatch("pulpcore.app.tasks.base.general_create", kind, args, holds).await
 }
 
-/// Keeps the file, if there is one, and makes a unit of it. The bytes stay while the announcement is held.
+/// Makes a unit of a file that the request brought or named, and keeps it.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
     origin: Origin,
     given: &Map<String, Json>,
-) -> Result<(create_content::NewUnit, Announced)> {
+) -> Result<(NewUnit, Announced)> {
     let app = &request.app;
-    let content_type = app.registry.content_type(pulp_type).ok_or_else(|| Error::internal("no such content type"))?;
+    let content_type = create_content::content_type(app, pulp_type)?;
     match origin {
-        Origin::File(file) => {
-            let SentFile { name, mut staged } = *file;
-            let inspection = create_content::inspection(&**content_type, &mut staged, name).await?;
-            let unit = content_type.inspect(&inspection, given).await?;
-            let announced = app.db.announce(std::slice::from_ref(&inspection.digests.sha256)).await?;
-            app.storage.keep(staged).await?;
-            Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
-        }
-        Origin::Artifact(id) => {
-            let (size, digests) = app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
-            let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-            // Between the look at the row and the announcement the artifact may have gone.
-            app.db.read(move |conn| create_content::artifact_facts(conn, id)).await?;
-            let mut copy = None;
-            let mut path = app.storage.local_path(&digests.sha256);
-            if path.is_none() && content_type.reads_file() {
-                path = Some(copy.insert(create_content::local_copy(app, &digests.sha256).await?).on_disk().await?);
-            }
-            let inspection = Inspection { path, file_name: None, size, digests };
-            let unit = content_type.inspect(&inspection, given).await?;
-            Ok((create_content::NewUnit { unit, size: inspection.size, digests: inspection.digests }, announced))
-        }
+        Origin::File(file) => inspect::staged(app, &**content_type, file.staged, file.name, given).await,
+        Origin::Artifact(id) => inspect::artifact(app, &**content_type, id, given).await,
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
 }
@@ -222,7 +225,7 @@ async fn upload(mut request: Request) -> Result<Answer> {
         .db
         .write(move |conn| {
             let unit = create_content::store(&app, conn, pulp_type, &new, labels.as_ref())?;
-            app.registry.resources[at].load(&viewpoint.scope(&app), conn, unit.id)
+            app.registry.resources[at].load(&viewpoint.scope(&app), conn, unit.unit.id)
         })
         .await?;
     Ok(Answer::created(body.ok_or_else(|| Error::internal("what was made is not there"))?))

@@ -5,6 +5,7 @@ pub mod content;
 pub mod docs;
 pub mod faces;
 mod login;
+pub mod parts;
 pub mod publications;
 mod status;
 mod task_filters;

@@ -40,6 +40,7 @@ pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
             ordering: if name == "list" { versions.ordering.iter().map(|(name, _)| *name).collect() } else { vec![] },
             filters,
             href_parameter: Some(if name == "list" { repository.href_parameter } else { version_parameter }),
+            nested: true,
             ..Doc::default()
         },
     };

@@ -34,7 +34,7 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
             format!("{{{name}}}{behind}")
         }
         None => {
-            let mut names = id_names(&endpoint.path).into_iter();
+            let mut names = id_names(&endpoint.path, endpoint.doc.nested).into_iter();
             let segments = endpoint.path.split('/').map(|segment| match segment {
                 "{}" => format!("{{{}}}", names.next().unwrap_or("pulp_id")),
                 segment => segment.to_owned(),
@@ -45,11 +45,13 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
 }
 
 /// The names that Pulp gives the ids in a path.
-pub fn id_names(path: &str) -> Vec<&'static str> {
+pub fn id_names(path: &str, nested: bool) -> Vec<&'static str> {
     let segments: Vec<_> = path.split('/').collect();
     let name = |at: usize| match (at.checked_sub(1).map(|at| segments[at]), segments.get(at + 1)) {
         (Some("versions"), _) => "number",
         (_, Some(&"versions")) => "repository_pk",
+        // Below the repository of a part.
+        (_, Some(next)) if *next != "" && nested => "repository_pk",
         (Some("users" | "groups"), _) => "id",
         _ => "pulp_id",
     };

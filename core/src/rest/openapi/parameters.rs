@@ -55,7 +55,7 @@ fn in_path(endpoint: &Endpoint, options: &Options) -> Vec<(&'static str, Json)> 
         "repository_pk" => (name, required(json!({"type": "string", "format": "uuid"}), "The id of the repository.")),
         _ => (name, required(json!({"type": "string", "format": "uuid"}), "The id of the object.")),
     };
-    id_names(&endpoint.path).into_iter().map(describe).collect()
+    id_names(&endpoint.path, endpoint.doc.nested).into_iter().map(describe).collect()
 }
 
 fn diagnostics() -> Json {

@@ -1,0 +1,129 @@
+//! From a file to the unit it is: a format inspects it, and what the unit is made of is kept.
+
+use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::app::App;
+use crate::db::{Announced, Conn};
+use crate::error::{Error, Result};
+use crate::id::{Id, Sha256};
+use crate::params;
+use crate::plugin::{ContentType, Inspected, Inspection, Unit};
+use crate::storage::{DigestSet, Digests, Staged};
+
+/// A unit whose files are in the store, and the units that belong to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewUnit {
+    pub unit: Unit,
+    /// Sizes and digests of its files.
+    pub artifacts: Vec<(u64, Digests)>,
+    /// By type.
+    pub companions: Vec<(String, Unit)>,
+}
+
+/// Inspects a staged file and keeps it, if the unit has it. The bytes stay while the announcement is held.
+///
+/// # Errors
+/// `Invalid` when the format refuses the file; nothing is kept then.
+pub async fn staged(
+    app: &App,
+    content_type: &dyn ContentType,
+    mut staged: Staged,
+    file_name: Option<String>,
+    given: &Map<String, Json>,
+) -> Result<(NewUnit, Announced)> {
+    let path = if content_type.reads_file() { Some(staged.on_disk().await?) } else { None };
+    let (size, digests) = (staged.size, staged.digests.clone());
+    let inspected = content_type.inspect(&Inspection { path, file_name, size, digests }, given).await?;
+    let file = (staged.size, staged.digests.clone());
+    keep(app, inspected, file, Some(staged)).await
+}
+
+/// The same of an artifact.
+pub async fn artifact(
+    app: &App,
+    content_type: &dyn ContentType,
+    id: Id,
+    given: &Map<String, Json>,
+) -> Result<(NewUnit, Announced)> {
+    let (size, digests) = app.db.read(move |conn| artifact_facts(conn, id)).await?;
+    let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+    // Between the look at the row and the announcement the artifact may have gone.
+    app.db.read(move |conn| artifact_facts(conn, id)).await?;
+    let mut copy = None;
+    let mut path = app.storage.local_path(&digests.sha256);
+    if path.is_none() && content_type.reads_file() {
+        path = Some(copy.insert(local_copy(app, &digests.sha256).await?).on_disk().await?);
+    }
+    let inspection = Inspection { path, file_name: None, size, digests: digests.clone() };
+    let inspected = content_type.inspect(&inspection, given).await?;
+    keep(app, inspected, (size, digests), None).await
+}
+
+async fn keep(
+    app: &App,
+    inspected: Inspected,
+    file: (u64, Digests),
+    staged: Option<Staged>,
+) -> Result<(NewUnit, Announced)> {
+    let Inspected { unit, derived, companions } = inspected;
+    let mut artifacts = vec![];
+    let mut arrivals = vec![];
+    if unit.files.iter().any(|one| one.sha256.as_ref() == Some(&file.1.sha256)) {
+        artifacts.push(file);
+        arrivals.extend(staged);
+    }
+    for bytes in derived {
+        let staged = app.storage.stage_bytes(bytes, app.digests()?).await?;
+        artifacts.push((staged.size, staged.digests.clone()));
+        arrivals.push(staged);
+    }
+    let digests: Vec<Sha256> = artifacts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+    let announced = app.db.announce(&digests).await?;
+    app.storage.keep_all(arrivals).await?;
+    let companions = companions.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
+    Ok((NewUnit { unit, artifacts, companions }, announced))
+}
+
+/// Announces the files of a unit that was kept by a request whose task had to wait: nothing held its bytes
+/// meanwhile.
+///
+/// # Errors
+/// `Conflict` when a file has gone.
+pub async fn waited(app: &App, new: NewUnit) -> Result<(NewUnit, Announced)> {
+    let digests: Vec<Sha256> = new.artifacts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+    let announced = app.db.announce(&digests).await?;
+    for (size, digests) in &new.artifacts {
+        if app.storage.size(&digests.sha256).await? != Some(*size) {
+            let sha256 = &digests.sha256;
+            return Err(Error::Conflict(format!("the file {sha256} was cleaned up while the task waited")));
+        }
+    }
+    Ok((new, announced))
+}
+
+/// An artifact's size and digests.
+fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
+    let row = conn
+        .query_one("SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1", params![id])?;
+    let digests = Digests {
+        md5: row.get(1)?,
+        sha1: row.get(2)?,
+        sha224: row.get(3)?,
+        sha256: row.get::<Sha256>(4)?,
+        sha384: row.get(5)?,
+        sha512: row.get(6)?,
+    };
+    Ok((row.get::<i64>(0)?.unsigned_abs(), digests))
+}
+
+/// A copy of an artifact on this host, for a type that reads files of a store that is elsewhere.
+async fn local_copy(app: &App, sha256: &Sha256) -> Result<Staged> {
+    let mut writer = app.storage.stage(DigestSet::sha256())?;
+    let mut bytes = app.storage.stream(sha256, None).await?;
+    while let Some(block) = bytes.try_next().await? {
+        writer.write(block).await?;
+    }
+    writer.finish().await
+}
