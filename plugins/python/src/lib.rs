@@ -1,16 +1,28 @@
-//! The Python format: what wheels, sdists and package indexes look like.
+//! The Python format: packages, uploaded or mirrored from an index, and the index that pip reads.
 //!
-//! The modules here are pure: they take bytes or the path of a file and give values. None of them
-//! talks to a network, a database or a clock.
+//! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
+//! - `content/`: what a unit is and how a file becomes one;
+//! - `repair.rs`: reading the metadata of files again;
+//! - `rules.rs`: what a version may hold; `publish.rs`: publications;
+//! - the public modules are pure: they take bytes or the path of a file and give values. None of them talks to a
+//!   network, a database or a clock.
 
 pub mod archive;
+pub mod bandersnatch;
+pub mod blocklist;
 pub mod filename;
+pub mod filters;
 pub mod metadata;
 pub mod name;
+pub mod osv;
 pub mod simple;
 pub mod version;
 
-mod face;
-mod interim;
-mod units;
-pub use interim::PythonPlugin;
+mod content;
+mod plugin;
+mod publish;
+mod repair;
+mod resources;
+mod rules;
+
+pub use plugin::PythonPlugin;

@@ -2,4 +2,6 @@
 
 mod conformance;
 mod file;
+mod python_pages;
+mod python_uploads;
 mod tiny;

@@ -8,6 +8,7 @@ pub mod random;
 pub mod raw;
 pub mod server;
 pub mod upstream;
+pub mod wheel;
 pub mod world;
 
 pub use http::{Answer, Client};

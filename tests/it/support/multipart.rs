@@ -16,8 +16,12 @@ impl Multipart {
         self
     }
 
-    pub fn file(mut self, name: &str, bytes: &[u8]) -> Self {
-        self.part(&format!("name=\"{name}\"; filename=\"a-file\""), bytes);
+    pub fn file(self, name: &str, bytes: &[u8]) -> Self {
+        self.named_file(name, "a-file", bytes)
+    }
+
+    pub fn named_file(mut self, name: &str, filename: &str, bytes: &[u8]) -> Self {
+        self.part(&format!("name=\"{name}\"; filename=\"{filename}\""), bytes);
         self
     }
 
