@@ -54,6 +54,12 @@ impl FromStr for Id {
 pub struct Sha256(String);
 
 impl Sha256 {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest;
+        Self(hex::encode(sha2::Sha256::digest(bytes)))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Conn, Value};
+use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256, now};
 use crate::params;
@@ -111,4 +111,17 @@ pub fn touch(conn: &mut Conn, ids: &[Id]) -> Result<()> {
         params![now, ids.to_vec(), now - chrono::TimeDelta::minutes(1)],
     )?;
     Ok(())
+}
+
+/// Reads size and digests, in the order of the columns of the table.
+pub fn facts(row: &Row) -> Result<(u64, Digests)> {
+    let digests = Digests {
+        md5: row.get(1)?,
+        sha1: row.get(2)?,
+        sha224: row.get(3)?,
+        sha256: row.get(4)?,
+        sha384: row.get(5)?,
+        sha512: row.get(6)?,
+    };
+    Ok((row.get::<i64>(0)?.unsigned_abs(), digests))
 }

@@ -7,6 +7,7 @@ use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::params;
+use crate::storage::Digests;
 
 /// The table in which a content type keeps its own columns, beside core's `content`.
 #[derive(Clone, Copy, Debug)]
@@ -179,4 +180,33 @@ pub fn touch(conn: &mut Conn, ids: &[Id]) -> Result<()> {
         params![now, ids.to_vec(), now - chrono::TimeDelta::minutes(1)],
     )?;
     Ok(())
+}
+
+/// Size and digests of the artifact at a path of a unit; none while only an upstream has it.
+pub fn artifact_of(conn: &mut Conn, unit: Id, relative_path: &str) -> Result<Option<(u64, Digests)>> {
+    let row = conn.query_opt(
+        "SELECT a.size, a.md5, a.sha1, a.sha224, a.sha256, a.sha384, a.sha512
+         FROM content_artifact ca JOIN artifact a ON a.id = ca.artifact_id
+         WHERE ca.content_id = $1 AND ca.relative_path = $2",
+        params![unit, relative_path],
+    )?;
+    row.as_ref().map(super::artifacts::facts).transpose()
+}
+
+/// Gives a unit other values. Whether any was different.
+pub fn update(conn: &mut Conn, table: &DetailTable, unit: Id, columns: &[Value]) -> Result<bool> {
+    let mut params = vec![Value::Id(unit)];
+    let (mut set, mut differs) = (vec![], vec![]);
+    for (name, value) in table.columns.iter().zip(columns) {
+        params.push(value.clone());
+        set.push(format!("{name} = ${}", params.len()));
+        differs.push(format!("{name} IS DISTINCT FROM ${}", params.len()));
+    }
+    let sql =
+        format!("UPDATE {} SET {} WHERE content_id = $1 AND ({})", table.name, set.join(", "), differs.join(" OR "));
+    let changed = conn.execute(&sql, &params)? > 0;
+    if changed {
+        conn.execute("UPDATE content SET updated = $2 WHERE id = $1", params![unit, now()])?;
+    }
+    Ok(changed)
 }

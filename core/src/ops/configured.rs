@@ -56,6 +56,9 @@ pub fn check(
             errors.add("name", "This field must be unique.");
         }
     }
+    if let Some(check) = resource.check {
+        check(draft, errors);
+    }
     match resource.kind {
         Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
@@ -113,8 +116,10 @@ fn column_value(field: &Field, value: &Json) -> Result<Value> {
         Wire::Number { .. } => value.as_f64().ok_or_else(wrong)?.into(),
         Wire::DateTime => value.as_str().and_then(|text| text.parse::<Instant>().ok()).ok_or_else(wrong)?.into(),
         Wire::Text | Wire::RawText | Wire::Choice(_) => value.as_str().ok_or_else(wrong)?.into(),
-        Wire::Labels | Wire::Headers | Wire::Texts | Wire::Hrefs | Wire::Any(_) => value.clone().into(),
-        Wire::Href(_) | Wire::File => return Err(wrong()),
+        Wire::Labels | Wire::Headers | Wire::Texts | Wire::Choices(_) | Wire::Hrefs | Wire::Any(_) => {
+            value.clone().into()
+        }
+        Wire::Href(_) | Wire::File | Wire::TextFile => return Err(wrong()),
     })
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::app::App;
-use crate::db::{Announced, Conn};
+use crate::db::{Announced, Conn, artifacts};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 use crate::params;
@@ -107,15 +107,7 @@ pub async fn waited(app: &App, new: NewUnit) -> Result<(NewUnit, Announced)> {
 fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
     let row = conn
         .query_one("SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1", params![id])?;
-    let digests = Digests {
-        md5: row.get(1)?,
-        sha1: row.get(2)?,
-        sha224: row.get(3)?,
-        sha256: row.get::<Sha256>(4)?,
-        sha384: row.get(5)?,
-        sha512: row.get(6)?,
-    };
-    Ok((row.get::<i64>(0)?.unsigned_abs(), digests))
+    artifacts::facts(&row)
 }
 
 /// A copy of an artifact on this host, for a type that reads files of a store that is elsewhere.

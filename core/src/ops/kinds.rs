@@ -1,6 +1,9 @@
 //! All tasks, by the keys under which they wait in the queue.
 
-use super::{change_units, change_version, configured, create_content, publish_task, sync_task, take_in, upkeep_tasks};
+use super::{
+    change_units, change_version, configured, create_content, publish_task, repository_task, sync_task, take_in,
+    upkeep_tasks,
+};
 use crate::tasks::{PURGE, TaskKind};
 
 /// What this program can do as a task. A key, once released, keeps its meaning: tasks wait across upgrades.
@@ -25,6 +28,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("upload_commit", create_content::run_commit),
         long("sync", sync_task::run),
         long("publish", publish_task::run),
+        long("repository_work", repository_task::run),
         long("orphan_cleanup", upkeep_tasks::clean_up),
         long("repair", upkeep_tasks::run_repair),
         long("reclaim_space", upkeep_tasks::run_reclaim),

@@ -22,6 +22,7 @@ pub mod remote;
 pub mod remotes;
 mod remove_bytes;
 pub mod repair;
+mod repository_task;
 mod stores;
 pub mod sync;
 mod sync_task;

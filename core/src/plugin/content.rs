@@ -28,6 +28,16 @@ pub trait ContentType: Send + Sync + 'static {
         false
     }
 
+    /// Whether clients may make a unit in one request, without a task.
+    fn uploads_at_once(&self) -> bool {
+        true
+    }
+
+    /// Fields of a create that the synchronous upload does not take.
+    fn not_uploaded(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Checks what the client said before its file is at hand.
     ///
     /// # Errors

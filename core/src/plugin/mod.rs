@@ -6,6 +6,7 @@ mod draft;
 mod face;
 mod page;
 mod publish;
+mod repository;
 mod sync;
 mod task;
 mod units;
@@ -25,6 +26,7 @@ pub use face::{
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
+pub use repository::RepositoryJob;
 pub(crate) use sync::{Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION};
 pub use sync::{MetadataFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
@@ -57,6 +59,12 @@ pub trait Plugin: Send + Sync + 'static {
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>>;
 
+    /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
+    /// publication.
+    fn serves_publications(&self) -> bool {
+        true
+    }
+
     /// Where an upstream keeps the file that a client asks for at `path` of a distribution with a remote;
     /// none when the format does not pull through.
     fn upstream_file(&self, _remote_url: &str, _path: &str) -> Option<UpstreamFile> {
@@ -87,6 +95,12 @@ pub trait Plugin: Send + Sync + 'static {
     /// `Invalid` or `Conflict` with a text for the client; then there is no version.
     fn finish_version(&self, _draft: &mut DraftUnits<'_>) -> Result<()> {
         Ok(())
+    }
+
+    /// Does what an action of the format's own asks for ([`crate::resource::ActionRun::Work`]). The result is shown
+    /// with the task.
+    async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
+        Err(repository::unknown(work))
     }
 
     /// Fills a publication of a version.

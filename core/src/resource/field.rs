@@ -25,11 +25,15 @@ pub enum Wire {
     /// A list of `{"name": "value"}`.
     Headers,
     Choice(&'static [&'static str]),
+    /// A list of some of these.
+    Choices(&'static [&'static str]),
     Href(Target),
     Hrefs,
     Texts,
     /// A file in a multipart form.
     File,
+    /// A file in a multipart form that is text and small; read as that text.
+    TextFile,
     /// Anything; the named schema if not empty.
     Any(&'static str),
 }
@@ -161,6 +165,11 @@ impl Field {
         }
     }
 
+    /// A small text in a file.
+    pub fn text_file(name: &'static str, description: &'static str) -> Self {
+        Self::of(name, Wire::TextFile, description, json!("text")).input()
+    }
+
     pub fn any(name: &'static str, schema: &'static str, description: &'static str, example: Json) -> Self {
         Self::of(name, Wire::Any(schema), description, example)
     }
@@ -209,6 +218,11 @@ impl Field {
     /// Computed from `columns`; never written.
     pub fn shown(self, columns: &'static [&'static str], show: Show) -> Self {
         Self { source: Source::Shown(columns, show), access: Access::ReadOnly, ..self }
+    }
+
+    /// Also taken from clients, who may send what is shown.
+    pub fn writable(self) -> Self {
+        Self { access: Access::ReadWrite, ..self }
     }
 
     pub fn read_only(self) -> Self {
@@ -283,7 +297,9 @@ impl Mode {
         };
         match value {
             Some(value) => drop(draft.insert(field.name.to_owned(), value.clone())),
-            None if field.required && field.wire == Wire::File => errors.add(field.name, "No file was submitted."),
+            None if field.required && matches!(field.wire, Wire::File | Wire::TextFile) => {
+                errors.add(field.name, "No file was submitted.")
+            }
             None if field.required => errors.add(field.name, "This field is required."),
             None => {}
         }
@@ -320,6 +336,11 @@ impl Field {
                 None => Err(json!([format!("Incorrect type. Expected URL string, received {}.", type_name(value))])),
             },
             Wire::Hrefs | Wire::Texts => parse_texts(value),
+            Wire::Choices(choices) => parse_choices(value, choices),
+            Wire::TextFile => match value.as_str() {
+                Some(text) => Ok(json!(text)),
+                None => message("The submitted data was not a file. Check the encoding type on the form."),
+            },
             Wire::File => message("The submitted data was not a file. Check the encoding type on the form."),
             Wire::Any(_) => Ok(value.clone()),
         }
@@ -467,6 +488,15 @@ fn parse_headers(value: &Json) -> Result<Json, Json> {
 
 fn parse_list(value: &Json) -> Result<&Vec<Json>, Json> {
     value.as_array().ok_or_else(|| json!([format!("Expected a list of items but got type \"{}\".", type_name(value))]))
+}
+
+fn parse_choices(value: &Json, choices: &[&str]) -> Result<Json, Json> {
+    let texts = parse_texts(value)?;
+    let listed = texts.as_array().into_iter().flatten().filter_map(Json::as_str);
+    match listed.clone().find(|text| !choices.contains(text)) {
+        Some(wrong) => Err(json!([format!("\"{wrong}\" is not a valid choice.")])),
+        None => Ok(texts),
+    }
 }
 
 fn parse_texts(value: &Json) -> Result<Json, Json> {

@@ -349,6 +349,12 @@ impl FilterContext<'_> {
         Error::InvalidBody(json!([message]))
     }
 
+    /// The distinct values of a text column of a format's table.
+    pub fn distinct(&mut self, table: &str, column: &str) -> Result<Vec<String>> {
+        let rows = self.conn.query(&format!("SELECT DISTINCT {column} FROM {table}"), &[])?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The object a filter's value points to.
     ///
     /// # Errors

@@ -96,6 +96,21 @@ pub enum ActionRun {
     Modify,
     SetLabel,
     UnsetLabel,
+    /// Work on a repository that its format does.
+    Work(&'static str),
+}
+
+/// A way to make an object of something else than its fields: `POST {collection}{name}/`.
+#[derive(Clone, Debug)]
+pub struct Derivation {
+    pub name: &'static str,
+    /// The body's fields.
+    pub fields: Vec<Field>,
+    /// The name of the body's schema.
+    pub schema: &'static str,
+    pub description: &'static str,
+    /// The fields of the object.
+    pub derive: fn(Draft) -> crate::Result<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// One REST collection.
@@ -125,10 +140,13 @@ pub struct Resource {
     pub ordering: Vec<(&'static str, &'static str)>,
     pub can: Vec<Operation>,
     pub actions: Vec<Action>,
+    pub derivations: Vec<Derivation>,
     pub policy: Policy,
     pub description: &'static str,
     /// Fills what a row alone does not tell, for many rows at once.
     pub enrich: Option<Enrich>,
+    /// What must hold of what a client gives, beside the types of the fields.
+    pub check: Option<fn(&Draft, &mut Errors)>,
     /// For [`Kind::Part`].
     pub part: Option<kinds::PartOf>,
 }

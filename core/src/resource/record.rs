@@ -26,6 +26,13 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// The address of a distribution at a face of its format's own: `http://host/pypi/<base path>/`.
+    pub fn face_url(&self, prefix: &str, base_path: &str) -> String {
+        let start = self.content.find("://").map_or(0, |at| at + 3);
+        let end = self.content[start..].find('/').map_or(self.content.len(), |at| start + at);
+        format!("{}/{prefix}/{base_path}/", &self.content[..end])
+    }
+
     /// An object's href.
     pub fn href(&self, resource: &Resource, id: impl std::fmt::Display) -> String {
         format!("{}{}{id}/", self.api, resource.path)
@@ -209,10 +216,10 @@ impl Field {
             Wire::Number { .. } => json!(record.get::<f64>(column)),
             Wire::Boolean => json!(record.get::<bool>(column)),
             Wire::DateTime => json!(record.get::<Instant>(column).map(format_instant)),
-            Wire::Labels | Wire::Headers | Wire::Any(_) | Wire::Texts | Wire::Hrefs => {
+            Wire::Labels | Wire::Headers | Wire::Any(_) | Wire::Texts | Wire::Choices(_) | Wire::Hrefs => {
                 record.get::<Json>(column).unwrap_or(Json::Null)
             }
-            Wire::Text | Wire::RawText | Wire::Choice(_) | Wire::Href(_) | Wire::File => {
+            Wire::Text | Wire::RawText | Wire::Choice(_) | Wire::Href(_) | Wire::File | Wire::TextFile => {
                 json!(record.get::<String>(column))
             }
         }

@@ -124,6 +124,7 @@ impl Registry {
     /// Whether repositories of this type are served through publications.
     pub fn publishes(&self, pulp_type: &str) -> bool {
         self.typed(Kind::Publication, pulp_type).is_some()
+            && self.plugin(pulp_type).is_some_and(|plugin| plugin.serves_publications())
     }
 
     /// Reads an href (with or without scheme and host) or a PRN.

@@ -18,13 +18,16 @@ pub fn runner(run: ActionRun) -> Run {
         ActionRun::Modify => |request| Box::pin(modify(request)),
         ActionRun::SetLabel => |request| Box::pin(set_label(request)),
         ActionRun::UnsetLabel => |request| Box::pin(unset_label(request)),
+        ActionRun::Work(_) => |request| Box::pin(work(request)),
     }
 }
 
 /// What an action answers, for the API's description.
 pub fn answers(action: &Action) -> Vec<(u16, Content)> {
     match action.run {
-        ActionRun::Sync | ActionRun::Modify => vec![(StatusCode::ACCEPTED.as_u16(), Content::Task)],
+        ActionRun::Sync | ActionRun::Modify | ActionRun::Work(_) => {
+            vec![(StatusCode::ACCEPTED.as_u16(), Content::Task)]
+        }
         ActionRun::SetLabel | ActionRun::UnsetLabel => {
             let value = Field::text("value", "The label's value.", "dev").nullable().read_only();
             let mut fields = action.fields.clone();
@@ -154,6 +157,21 @@ async fn modify(mut request: Request) -> Result<Answer> {
         return request.dispatch_checked(name, kind, args, holds).await;
     }
     request.dispatch(name, kind, args, holds).await
+}
+
+/// The action that the path ends with.
+async fn work(request: Request) -> Result<Answer> {
+    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
+    request.app.db.read(move |conn| exists(conn, &app.registry.resources[at], id)).await?;
+    let resource = request.resource()?;
+    let named = request.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let action = resource.actions.iter().find(|action| action.name == named);
+    let Some(ActionRun::Work(work)) = action.map(|action| action.run) else {
+        return Err(Error::internal("the resource lacks this action"));
+    };
+    let holds = Holds::exclusive(resource.prn(id));
+    let name = format!("pulp_{}.app.tasks.{work}", resource.app);
+    request.dispatch(&name, "repository_work", json!({"repository": id, "work": work}), holds).await
 }
 
 async fn set_label(mut request: Request) -> Result<Answer> {

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::policy::{Policy, Verb};
 use crate::error::Result;
 use crate::id::Id;
-use crate::resource::{Access, Field, Filter, Kind, Operation, Registry, Resource};
+use crate::resource::{Access, Derivation, Field, Filter, Kind, Operation, Registry, Resource};
 
 pub type Run = fn(Request) -> LocalBoxFuture<'static, Result<Answer>>;
 
@@ -213,28 +213,53 @@ impl Routes {
 /// The operations that a resource's value asks for.
 fn of_resource(at: usize, resource: &Resource) -> Vec<Endpoint> {
     let mut endpoints: Vec<_> = resource.can.iter().map(|operation| of_operation(at, resource, *operation)).collect();
-    endpoints.extend(resource.actions.iter().map(|action| Endpoint {
-        operation: format!("{}_{}", resource.operations, action.name),
-        method: Method::POST,
-        path: format!("{}{{}}/{}/", resource.path, action.name),
-        resource: Some(at),
-        policy: None,
-        verb: Verb::Action(action.name),
-        run: actions::runner(action.run),
-        doc: Doc {
-            tag: resource.tag.into(),
-            summary: summary(action.description),
-            description: action.description.into(),
-            body: Some(BodyDoc { schema: action.schema.into(), fields: action.fields.clone() }),
-            answers: actions::answers(action),
-            href_parameter: Some(resource.href_parameter),
-            ..Doc::default()
-        },
+    endpoints.extend(resource.actions.iter().map(|action| {
+        Endpoint {
+            operation: format!("{}_{}", resource.operations, action.name),
+            method: Method::POST,
+            path: format!("{}{{}}/{}/", resource.path, action.name),
+            resource: Some(at),
+            policy: None,
+            verb: Verb::Action(action.name),
+            run: actions::runner(action.run),
+            doc: Doc {
+                tag: resource.tag.into(),
+                summary: summary(action.description),
+                description: action.description.into(),
+                body: (!action.schema.is_empty())
+                    .then(|| BodyDoc { schema: action.schema.into(), fields: action.fields.clone() }),
+                answers: actions::answers(action),
+                href_parameter: Some(resource.href_parameter),
+                ..Doc::default()
+            },
+        }
     }));
+    endpoints.extend(resource.derivations.iter().map(|derivation| of_derivation(at, resource, derivation)));
     if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
         endpoints.extend(endpoints::versions::of_repository(at, resource));
     }
     endpoints
+}
+
+fn of_derivation(at: usize, resource: &Resource, derivation: &Derivation) -> Endpoint {
+    let fields = resource.shown_fields().into_iter().cloned().collect();
+    Endpoint {
+        operation: format!("{}_{}", resource.operations, derivation.name),
+        method: Method::POST,
+        path: format!("{}{}/", resource.path, derivation.name),
+        resource: Some(at),
+        policy: None,
+        verb: Verb::Create,
+        run: |request| Box::pin(write::create_derived(request)),
+        doc: Doc {
+            tag: resource.tag.into(),
+            summary: summary(derivation.description),
+            description: derivation.description.into(),
+            body: Some(BodyDoc { schema: derivation.schema.into(), fields: derivation.fields.clone() }),
+            answers: vec![(201, Content::Object { schema: format!("{}Response", resource.schema()), fields })],
+            ..Doc::default()
+        },
+    }
 }
 
 fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoint {

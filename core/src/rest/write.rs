@@ -1,6 +1,6 @@
 //! Creating, changing and deleting what is configured.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
 use super::endpoints::{content, parts, publications};
@@ -45,6 +45,13 @@ impl Request {
             (_, Some(wrong)) => Err(Error::Invalid(wrong)),
             (id, None) => Ok(Answer::task(format!("{}tasks/{id}/", self.app.api))),
         }
+    }
+
+    /// Records a task that failed before it began.
+    pub async fn dispatch_failed(&self, name: &str, args: Json, holds: Holds, error: Error) -> Result<Answer> {
+        let task = self.task(name, "content_create", args, holds);
+        let id = tasks::dispatch_failed(&self.app, &task, error).await?;
+        Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
     }
 
     fn task(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> NewTask {
@@ -126,11 +133,28 @@ pub fn exists(conn: &mut crate::db::Conn, resource: &Resource, id: Id) -> Result
 }
 
 async fn create(mut request: Request) -> Result<Answer> {
-    let at = request.resource_at()?;
     let fields = request.resource()?.fields.clone();
     let input = request.input(&fields).await?;
+    create_of(request, &input.fields).await
+}
+
+/// Creates an object of something else than its fields; the path ends with what.
+pub async fn create_derived(mut request: Request) -> Result<Answer> {
+    let named = request.path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let derivation = request.resource()?.derivations.iter().find(|one| one.name == named).cloned();
+    let derivation = derivation.ok_or_else(|| Error::internal("the resource lacks this derivation"))?;
+    let input = request.input(&derivation.fields).await?;
     let mut errors = Errors::default();
-    let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    let draft = Mode::Create.parse(&derivation.fields, &input.fields, &mut errors);
+    errors.into_result()?;
+    let fields = (derivation.derive)(draft)?;
+    create_of(request, &fields).await
+}
+
+async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer> {
+    let at = request.resource_at()?;
+    let mut errors = Errors::default();
+    let draft = Mode::Create.parse(&request.resource()?.fields, given, &mut errors);
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request
         .app

@@ -128,6 +128,14 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
     Ok((id, wrong))
 }
 
+/// Records a task that failed with this error without having run.
+pub async fn dispatch_failed(app: &Shared, task: &NewTask, error: Error) -> Result<Id> {
+    let row = app.queue.row(task);
+    let id = row.id;
+    record_failure(app, row, error, &task.cid).await?;
+    Ok(id)
+}
+
 async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str) -> Result<()> {
     short::log_failure(row.id, cid, &error);
     let ending = ending::ending(Outcome::Returned(Err(error)), Record::default(), cid);

@@ -37,7 +37,7 @@ use crate::id::Id;
 
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
-pub use dispatch::{dispatch, dispatch_telling};
+pub use dispatch::{dispatch, dispatch_failed, dispatch_telling};
 pub use enqueue::{enqueue, is_running, reserve, run_now, wake_at};
 pub use memory::{MEMORY, MEMORY_PROFILE};
 pub use presence::{Presence, recover};

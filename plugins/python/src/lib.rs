@@ -2,6 +2,7 @@
 //!
 //! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
 //! - `content/`: what a unit is and how a file becomes one;
+//! - `face/`: what pip, uv and twine speak, below `/pypi/`;
 //! - `repair.rs`: reading the metadata of files again;
 //! - `rules.rs`: what a version may hold; `publish.rs`: publications;
 //! - the public modules are pure: they take bytes or the path of a file and give values. None of them talks to a
@@ -19,6 +20,7 @@ pub mod simple;
 pub mod version;
 
 mod content;
+mod face;
 mod plugin;
 mod publish;
 mod repair;

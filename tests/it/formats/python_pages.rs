@@ -74,9 +74,11 @@ fn other_spellings_of_a_name_lead_to_the_same_page() {
 fn a_page_is_made_once_and_known_by_its_tag() {
     let server = Server::start();
     let index = filled(&server, &["1.0"]);
-    for (path, max_age) in
-        [("simple/", "max-age=600, public"), ("simple/page-project/", "max-age=600, public"), ("pypi/page-project/json/", "max-age=900, public")]
-    {
+    for (path, max_age) in [
+        ("simple/", "max-age=600, public"),
+        ("simple/page-project/", "max-age=600, public"),
+        ("pypi/page-project/json/", "max-age=900, public"),
+    ] {
         let path = index.path(path);
         let first = server.get(&path).expect(200);
         assert_eq!(first.header("X-PULP-CACHE"), Some("MISS"), "{path}");
@@ -199,7 +201,9 @@ fn feeds_tell_what_is_new() {
     let updates = feed("rss/updates.xml");
     assert!(updates.header("Content-Type").unwrap().contains("application/rss+xml"));
     let updates = updates.text();
-    let at = |title: &str| updates.find(&format!("<title>{title}</title>")).unwrap_or_else(|| panic!("{title} in {updates}"));
+    let at = |title: &str| {
+        updates.find(&format!("<title>{title}</title>")).unwrap_or_else(|| panic!("{title} in {updates}"))
+    };
     assert!(at("other 3") < at("Page.Project 1.1") && at("Page.Project 1.1") < at("Page.Project 1.0"));
     assert!(updates.contains("<description>&lt;&amp;&gt;</description>"));
     let packages = feed("rss/packages.xml").text();

@@ -253,7 +253,11 @@ fn a_form_that_is_wrong_is_told_by_field() {
     let other = Multipart::new().field("sha256_digest", &sha256(b"other"));
     check(file(other, &wheel.filename), "sha256_digest", "did not match");
     check(file(digest().field("protocol_version", "2"), &wheel.filename), "protocol_version", "is not a valid choice");
-    check(file(digest().field("metadata_version", "3.0"), &wheel.filename), "metadata_version", "is not a valid choice");
+    check(
+        file(digest().field("metadata_version", "3.0"), &wheel.filename),
+        "metadata_version",
+        "is not a valid choice",
+    );
     let message = format!("filetype sdist does not match found filetype bdist_wheel for file {}", wheel.filename);
     check(file(digest().field("filetype", "sdist"), &wheel.filename), "filetype", &message);
     check(file(digest().field("name", "other"), &wheel.filename), "name", "other");
@@ -279,7 +283,8 @@ fn a_form_that_is_wrong_is_told_by_field() {
 fn uploads_into_several_indexes_of_one_repository_meet() {
     let server = Server::start();
     let index = Index::new(&server);
-    let fields = json!({"name": name(), "base_path": format!("{}/deeper/still", name()), "repository": index.repository});
+    let fields =
+        json!({"name": name(), "base_path": format!("{}/deeper/still", name()), "repository": index.repository});
     let second = server.created(server.post("distributions/python/pypi/", fields.clone()));
     let second = Index { distribution: second, base_path: text(&fields, "base_path"), repository: String::new() };
     let mut expected = BTreeSet::new();

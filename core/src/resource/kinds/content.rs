@@ -46,6 +46,32 @@ impl Resource {
         .labelled()
     }
 
+    /// Units made of no file, or of none that is shown, in the plugin's `table`, called `u`.
+    pub fn plain_content(names: Names, table: &str, repository: &'static str) -> Self {
+        let mut fields = fields();
+        fields.extend(origin_fields());
+        fields.retain(|field| field.name != "artifact");
+        Self {
+            from: format!("content t JOIN {table} u ON u.content_id = t.id"),
+            fields,
+            ..Self::file_content(names, table, repository)
+        }
+    }
+
+    /// Of several files of a unit, the one whose path is in this column is shown.
+    pub fn main_file(mut self, column: &str) -> Self {
+        let first = "ca.content_id = t.id";
+        self.from = self.from.replace(first, &format!("{first} AND ca.relative_path = {column}"));
+        self
+    }
+
+    /// Units that clients do not make.
+    pub fn not_created(mut self) -> Self {
+        self.can.retain(|operation| *operation != Operation::Create);
+        self.fields.retain(|field| field.access == Access::ReadOnly || field.name == "pulp_labels");
+        self
+    }
+
     /// All content, whatever its type.
     pub fn contents(types: Vec<&'static str>) -> Self {
         let mut filters = filters();

@@ -92,9 +92,11 @@ impl Names {
             ordering: vec![],
             can: vec![],
             actions: vec![],
+            derivations: vec![],
             policy: Policy::administrators(),
             description: self.description,
             enrich: None,
+            check: None,
             part: None,
         }
     }
@@ -124,9 +126,11 @@ impl Resource {
             ordering: vec![],
             can: vec![],
             actions: vec![],
+            derivations: vec![],
             policy: Policy::administrators(),
             description: "",
             enrich: None,
+            check: None,
             part: None,
         }
     }

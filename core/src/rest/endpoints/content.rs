@@ -14,19 +14,27 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::inspect::{self, NewUnit};
 use crate::ops::{configured, create_content};
-use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Registry, Resource, Scope, Target, Wire};
+use crate::plugin::ContentType;
+use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Operation, Registry, Resource, Scope, Target, Wire};
 use crate::storage::Algorithm;
+
+/// The task's name as clients see it.
+const CREATE: &str = "pulpcore.app.tasks.base.general_create";
 
 /// Fields of a create that the synchronous upload does not take.
 const ONLY_BY_TASK: [&str; 3] = ["repository", "overwrite", "downloader_config"];
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let typed = registry.resources.iter().enumerate();
-    let typed = typed.filter(|(_, resource)| resource.kind == Kind::Content && resource.pulp_type.is_some());
-    typed.map(|(at, resource)| upload_endpoint(at, resource)).collect()
+    let typed = typed.filter_map(|(at, resource)| {
+        let content_type = registry.content_type(resource.pulp_type?)?;
+        let is_made = resource.kind == Kind::Content && resource.can.contains(&Operation::Create);
+        (is_made && content_type.uploads_at_once()).then(|| upload_endpoint(at, resource, &**content_type))
+    });
+    typed.collect()
 }
 
-fn upload_endpoint(at: usize, resource: &Resource) -> Endpoint {
+fn upload_endpoint(at: usize, resource: &Resource, content_type: &dyn ContentType) -> Endpoint {
     let text = format!("Make a {} of a file and answer with it at once.", resource.noun);
     Endpoint {
         operation: format!("{}_upload", resource.operations),
@@ -40,7 +48,10 @@ fn upload_endpoint(at: usize, resource: &Resource) -> Endpoint {
             tag: resource.tag.into(),
             summary: summary(&text),
             description: text,
-            body: Some(BodyDoc { schema: format!("{}Upload", resource.model), fields: upload_fields(resource) }),
+            body: Some(BodyDoc {
+                schema: format!("{}Upload", resource.model),
+                fields: upload_fields(resource, content_type),
+            }),
             answers: vec![(
                 201,
                 Content::Object {
@@ -53,9 +64,11 @@ fn upload_endpoint(at: usize, resource: &Resource) -> Endpoint {
     }
 }
 
-fn upload_fields(resource: &Resource) -> Vec<Field> {
-    let fields = resource.fields.iter().filter(|field| field.access != Access::ReadOnly);
-    fields.filter(|field| !ONLY_BY_TASK.contains(&field.name)).cloned().collect()
+fn upload_fields(resource: &Resource, content_type: &dyn ContentType) -> Vec<Field> {
+    let mut fields = resource.fields.clone();
+    fields.retain(|field| field.access != Access::ReadOnly);
+    fields.retain(|field| !ONLY_BY_TASK.contains(&field.name) && !content_type.not_uploaded().contains(&field.name));
+    fields
 }
 
 /// Where the bytes of a new unit come from.
@@ -184,13 +197,18 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             "content_from_url"
         }
         origin @ (Origin::File(_) | Origin::Artifact(_)) => {
-            let (unit, held) = unit_of(&request, pulp_type, origin, &wanted.draft).await?;
+            let (unit, held) = match unit_of(&request, pulp_type, origin, &wanted.draft).await {
+                Ok(made) => made,
+                // Pulp does this: what is wrong with a file is found by the task.
+                Err(wrong @ Error::Invalid(_)) => return request.dispatch_failed(CREATE, args, holds, wrong).await,
+                Err(other) => return Err(other),
+            };
             args["file"] = json!(unit);
             _announced = held;
             if wanted.autopublish { "content_create_and_publish" } else { "content_create" }
         }
     };
-    request.dispatch("pulpcore.app.tasks.base.general_create", kind, args, holds).await
+    request.dispatch(CREATE, kind, args, holds).await
 }
 
 /// Makes a unit of a file that the request brought or named, and keeps it.
@@ -210,13 +228,13 @@ async fn unit_of(
 }
 
 async fn upload(mut request: Request) -> Result<Answer> {
-    let fields = upload_fields(request.resource()?);
+    let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
+    let fields = upload_fields(request.resource()?, &**create_content::content_type(&request.app, pulp_type)?);
     let wanted = wanted(&mut request, &fields).await?;
     if !matches!(wanted.origin, Origin::File(_) | Origin::Artifact(_)) {
         return Err(Error::non_field("a synchronous upload takes a file or an artifact"));
     }
     let at = request.resource_at()?;
-    let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
     let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
     let labels = wanted.draft.get("pulp_labels").cloned();
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());

@@ -27,7 +27,7 @@ pub fn schema(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
         schema["description"] = json!(field.description);
     }
     let is_telling = !matches!(&field.example, Json::String(text) if text.is_empty()) && !field.example.is_null();
-    if is_telling && field.wire != Wire::File {
+    if is_telling && !matches!(field.wire, Wire::File | Wire::TextFile) {
         schema["example"] = field.example.clone();
     }
     schema
@@ -58,11 +58,12 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
             }
             None => json!({"type": "string", "enum": choices}),
         },
+        Wire::Choices(choices) => json!({"type": "array", "items": {"type": "string", "enum": choices}}),
         Wire::Href(_) => json!({"type": "string", "format": "uri-reference"}),
         Wire::Hrefs if side.is_input() => json!({"type": "array", "items": {"type": "string"}}),
         Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri-reference"}}),
         Wire::Texts => json!({"type": "array", "items": {"type": "string"}}),
-        Wire::File => json!({"type": "string", "format": "binary"}),
+        Wire::File | Wire::TextFile => json!({"type": "string", "format": "binary"}),
         Wire::Any("") => like(&field.example),
         Wire::Any(name) => {
             let name = if side.is_input() { (*name).to_owned() } else { format!("{name}Response") };

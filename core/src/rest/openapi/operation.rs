@@ -117,7 +117,7 @@ fn is_open(subject: &Subject<'_>, endpoint: &Endpoint) -> bool {
 fn body(document: &BodyDoc, schemas: &mut Schemas<'_>) -> Json {
     let side = if document.schema.starts_with("Patched") { Side::Patch } else { Side::Request };
     schemas.add(&document.schema, &document.fields, side, None);
-    let has_file = document.fields.iter().any(|field| field.wire == Wire::File);
+    let has_file = document.fields.iter().any(|field| matches!(field.wire, Wire::File | Wire::TextFile));
     let json = (!has_file).then_some("application/json");
     let types = json.into_iter().chain(FORMS);
     let schema = json!({"schema": reference(&document.schema)});
@@ -166,11 +166,14 @@ mod tests {
 
     #[test]
     fn ids_in_paths_have_the_names_of_pulp() {
-        let check = |path: &str, expected: &[&str]| assert_eq!(id_names(path), expected, "{path}");
+        let check =
+            |path: &str, expected: &[&str]| assert_eq!(id_names(path, path.contains("_entries")), expected, "{path}");
         check("repositories/file/file/", &[]);
         check("repositories/file/file/{}/modify/", &["pulp_id"]);
         check("repositories/file/file/{}/versions/", &["repository_pk"]);
         check("repositories/file/file/{}/versions/{}/repair/", &["repository_pk", "number"]);
+        check("repositories/a/a/{}/some_entries/{}/", &["repository_pk", "pulp_id"]);
+        check("repositories/a/a/{}/some_entries/", &["repository_pk"]);
         check("users/{}/", &["id"]);
     }
 }

@@ -86,15 +86,24 @@ impl Problem {
 ///
 /// Name and version of the metadata agree with the file name, or it is an error.
 pub fn inspect(path: &Path, filename: &str) -> Result<Package, ArchiveError> {
+    let package = inspect_renamed(path, filename)?;
+    let agreed = agreed(&package.file, &package.metadata);
+    let file = agreed.map_err(|problem| ArchiveError::Invalid { filename: filename.to_owned(), problem })?;
+    Ok(Package { file, ..package })
+}
+
+/// The same of a file that somebody gave another name: the metadata may be of another project and version.
+pub fn inspect_renamed(path: &Path, filename: &str) -> Result<Package, ArchiveError> {
     let named = DistributionFile::parse(filename)?;
     let file = File::open(path).map_err(ArchiveError::Io)?;
-    examine(file, &named).map_err(|problem| match problem {
+    examine(file, named).map_err(|problem| match problem {
         Problem::Io(error) => ArchiveError::Io(error),
         problem => ArchiveError::Invalid { filename: filename.to_owned(), problem },
     })
 }
 
-fn examine(mut file: File, named: &DistributionFile) -> Result<Package, Problem> {
+fn examine(mut file: File, file_name: DistributionFile) -> Result<Package, Problem> {
+    let named = &file_name;
     check_signature(&mut file, named)?;
     let (metadata, metadata_file) = match named.package_type() {
         PackageType::BdistWheel => {
@@ -112,7 +121,7 @@ fn examine(mut file: File, named: &DistributionFile) -> Result<Package, Problem>
             return Err(Problem::archive(text));
         }
     };
-    Ok(Package { file: agreed(named, &metadata)?, metadata, metadata_file })
+    Ok(Package { file: file_name, metadata, metadata_file })
 }
 
 fn sdist(file: File, named: &DistributionFile) -> Result<Metadata, Problem> {

@@ -45,7 +45,7 @@ const COLUMNS: &[&str] = &[
     "project_urls",
 ];
 
-/// Those of them that hold lists and maps.
+/// Those of them that hold lists and maps, as JSON.
 const STRUCTURED: &[&str] = &[
     "license_file",
     "classifiers",
@@ -100,12 +100,10 @@ fn read(row: &UnitRow) -> Result<Metadata> {
     let mut fields = Map::new();
     for (at, column) in COLUMNS.iter().enumerate() {
         let value = match STRUCTURED.contains(column) {
-            true => row.get::<Option<Json>>(at)?.unwrap_or_default(),
-            false => row.get::<Option<String>>(at)?.map_or(Json::Null, Json::String),
+            true => serde_json::from_str(&row.get::<String>(at)?).map_err(Error::internal)?,
+            false => Json::String(row.get(at)?),
         };
-        if !value.is_null() {
-            fields.insert((*column).to_owned(), value);
-        }
+        fields.insert((*column).to_owned(), value);
     }
     serde_json::from_value(Json::Object(fields)).map_err(Error::internal)
 }

@@ -15,10 +15,7 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{Face, FaceAnswer, FaceOperation, FaceRequest};
 
-/// The content types whose units make the pages.
-pub(crate) const PACKAGE: &str = "python.python";
-pub(crate) const PROVENANCE: &str = "python.provenance";
-pub(crate) const YANK: &str = "python.yank";
+use crate::content::{PACKAGE, PROVENANCE, YANK};
 
 /// Answers below `/pypi/`.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +59,9 @@ fn encoded(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'!' => out.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'!' => {
+                out.push(char::from(byte))
+            }
             byte => out.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -51,7 +51,8 @@ fn complete(operation: &mut FaceOperation) {
             // Links on these pages are relative in the clients' eyes.
             operation.slash = Slash::Redirected;
             operation.on_content_face = true;
-            operation.doc.query = vec![("format", &["html", "json"], "In which format, whatever the `Accept` header says.")];
+            operation.doc.query =
+                vec![("format", &["html", "json"], "In which format, whatever the `Accept` header says.")];
         }
         "pypi_pypi_read" => {
             operation.routes = &["pypi/{package}/json/", "pypi/{package}/{version}/json/"];
@@ -90,7 +91,9 @@ pub fn upload_fields() -> Vec<Field> {
     content.name = "content";
     vec![
         content,
-        Field::text("action", "What is done; there is only one thing.", "file_upload").default(json!("file_upload")).input(),
+        Field::text("action", "What is done; there is only one thing.", "file_upload")
+            .default(json!("file_upload"))
+            .input(),
         Field::text("sha256_digest", "The SHA-256 of the file, which must be right.", "").required().input(),
         Field::choice("protocol_version", &["1"], "The version of the protocol.", "1").input(),
         Field::choice("filetype", FILE_TYPES, "The type of the package, which must be right.", "bdist_wheel").input(),
@@ -130,7 +133,11 @@ fn metadata_fields() -> Vec<Field> {
 fn task_fields() -> Vec<Field> {
     vec![
         Field::text("session", "Always null.", "").nullable(),
-        Field::text("task", "The task that makes the version.", "/pulp/api/v3/tasks/01a1fe65-ed86-7239-9e42-33410d1bb681/"),
+        Field::text(
+            "task",
+            "The task that makes the version.",
+            "/pulp/api/v3/tasks/01a1fe65-ed86-7239-9e42-33410d1bb681/",
+        ),
         Field::date_time("task_start_time", "Always null.").nullable(),
     ]
 }

@@ -4,7 +4,7 @@
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{FaceAnswer, FaceRequest, Form, FormFile, Upload, Uploaded};
 use pith_core::resource::Errors;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::PACKAGE;
 use crate::filename::DistributionFile;
@@ -51,7 +51,6 @@ fn checked(form: Form) -> Result<(FormFile, Map<String, Json>)> {
     check_filename(fields, &file.name, &mut errors);
     errors.into_result()?;
     let mut given = Map::new();
-    given.insert("relative_path".to_owned(), json!(file.name));
     if let Some(attestations) = text(fields, "attestations").filter(|text| !text.is_empty()) {
         given.insert("attestations".to_owned(), parsed(attestations)?);
     }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use super::operations::yank_fields;
 use super::{PACKAGE, YANK};
+use crate::content;
 use crate::name;
-use crate::units::{yank_key, yank_unit};
 
 const YANK_TASK: &str = "pulp_python.app.tasks.yank.ayank_package";
 const UNYANK_TASK: &str = "pulp_python.app.tasks.yank.aunyank_package";
@@ -37,7 +37,7 @@ pub async fn yank(mut request: FaceRequest) -> Result<FaceAnswer> {
     if found.is_empty() {
         return Ok(FaceAnswer::NotFound(format!("{name}=={version} not found in repository")));
     }
-    let add = vec![(YANK, yank_unit(&name, &version, &reason))];
+    let add = vec![(YANK, content::yank(&name, &version, &reason))];
     let change = Change { repository, add, remove: vec![], task: YANK_TASK };
     Ok(FaceAnswer::Task(request.host.change(change).await?))
 }
@@ -47,7 +47,7 @@ pub async fn unyank(mut request: FaceRequest) -> Result<FaceAnswer> {
         Ok(release) => release,
         Err(refusal) => return Ok(refusal),
     };
-    let remove = vec![(YANK, yank_key(&name, &version))];
+    let remove = vec![(YANK, content::yank_key(&name, &version))];
     let change = Change { repository, add: vec![], remove, task: UNYANK_TASK };
     Ok(FaceAnswer::Task(request.host.change(change).await?))
 }
@@ -60,7 +60,8 @@ fn release(request: &mut FaceRequest) -> Result<std::result::Result<Release, Fac
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&yank_fields(), &form.fields, &mut errors);
     errors.into_result()?;
-    let text = |draft: &Map<String, Json>, name: &str| draft.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let text =
+        |draft: &Map<String, Json>, name: &str| draft.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     Ok(Ok(Release {
         repository,
         name: name::normalize(&text(&draft, "name")),

@@ -1,0 +1,77 @@
+//! The format as core sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pith_core::error::{Error, Result};
+use pith_core::plugin::{
+    ContentType, DraftUnits, Face, Migrations, Plugin, PublicationWriter, RepositoryJob, VersionReader,
+};
+use pith_core::resource::Resource;
+use serde_json::Value as Json;
+
+use crate::content::{PackageContent, ProvenanceContent, YankContent};
+use crate::face::PypiFace;
+use crate::{publish, repair, resources, rules};
+
+/// The format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PythonPlugin;
+
+#[async_trait]
+impl Plugin for PythonPlugin {
+    fn name(&self) -> &'static str {
+        "python"
+    }
+
+    fn version(&self) -> &'static str {
+        "3.37.1"
+    }
+
+    fn package(&self) -> (&'static str, &'static str) {
+        ("pulp-python", "pulp_python.app")
+    }
+
+    fn migrations(&self) -> Migrations {
+        Migrations {
+            component: "python",
+            steps: &[("0001_initial", include_str!("../../../migrations/python/0001_initial.sql"))],
+        }
+    }
+
+    fn resources(&self) -> Vec<Resource> {
+        resources::all()
+    }
+
+    fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
+        vec![Arc::new(PackageContent), Arc::new(ProvenanceContent), Arc::new(YankContent)]
+    }
+
+    fn face(&self) -> Option<Arc<dyn Face>> {
+        Some(Arc::new(PypiFace))
+    }
+
+    /// An index is made of the version itself.
+    fn serves_publications(&self) -> bool {
+        false
+    }
+
+    fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
+        rules::check(draft)
+    }
+
+    async fn work(&self, work: &str, job: &RepositoryJob) -> Result<Json> {
+        match work {
+            resources::REPAIR => repair::repair(job).await,
+            other => Err(Error::internal(format!("the format knows no work called `{other}`"))),
+        }
+    }
+
+    async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
+        publish::publish(version, publication).await
+    }
+
+    fn autopublication(&self, repository: &Json) -> Option<Json> {
+        publish::autopublication(repository)
+    }
+}
