@@ -11,6 +11,7 @@ use crate::db::{self, Address, Conn, Db};
 use crate::error::{Error, Result};
 use crate::formats::KnownFormats;
 use crate::id::{Id, now};
+use crate::native::Native;
 use crate::ops;
 use crate::params;
 use crate::plugin::Plugin;
@@ -42,6 +43,7 @@ pub struct App {
     pub queue: Queue,
     pub delivery: Delivery,
     pub upstreams: ops::Upstreams,
+    pub native: Native,
     /// `/pulp/api/v3/`
     pub api: String,
 }
@@ -66,6 +68,7 @@ impl App {
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
         let formats = Arc::new(KnownFormats::default());
         let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats.clone())?;
+        let native = Native::new(&config, &registry, storage.clone());
         let queue = Queue::new(QueueParts {
             db: db.clone(),
             address,
@@ -91,6 +94,7 @@ impl App {
             queue,
             delivery,
             upstreams: ops::Upstreams::default(),
+            native,
         });
         formats.bind(&app);
         Ok(app)

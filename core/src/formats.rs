@@ -2,20 +2,24 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
+use actix_web::{HttpRequest, HttpResponse};
 use async_trait::async_trait;
+use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::app::{App, Shared};
 use crate::db::delivery::StoredFile;
+use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
 use crate::db::{Conn, artifacts, remotes};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
+use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
-use crate::plugin::{Inspection, Pullable, PulledUnit};
-use crate::serve::{Formats, Pulled};
+use crate::plugin::{Inspection, Pullable, PulledUnit, Version, VersionUnits};
+use crate::serve::{Formats, Pointer, Pulled};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
 
@@ -38,6 +42,31 @@ impl KnownFormats {
 impl Formats for KnownFormats {
     fn publishes(&self, pulp_type: &str) -> bool {
         self.app().is_ok_and(|app| app.registry.publishes(pulp_type))
+    }
+
+    fn has_face(&self, pulp_type: &str) -> bool {
+        self.app().is_ok_and(|app| app.registry.face(pulp_type).is_some())
+    }
+
+    fn units(&self, pulp_type: &str, version: Version, pending: &Pending) -> Option<VersionUnits> {
+        let app = self.app().ok()?;
+        let types = app.registry.plugin(pulp_type)?.content_types();
+        Some(
+            VersionUnits::new(app.db.clone(), version, types)
+                .with_waiting(&pending.units, pending.since.unwrap_or(version.created)),
+        )
+    }
+
+    fn native<'a>(
+        &'a self,
+        request: &'a HttpRequest,
+        pointer: &'a Arc<Pointer>,
+        path: &'a str,
+    ) -> LocalBoxFuture<'a, Option<Result<HttpResponse>>> {
+        Box::pin(async move {
+            let app = self.app().ok()?;
+            native::on_content_face(&app, request, pointer, path).await
+        })
     }
 
     async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {

@@ -9,6 +9,7 @@ pub mod download;
 pub mod error;
 mod formats;
 pub mod id;
+mod native;
 pub mod ops;
 pub mod plugin;
 pub mod resource;

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::ops;
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
-use crate::{rest, serve as delivery};
+use crate::{native, rest, serve as delivery};
 
 /// How often what is left over is looked for.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -88,6 +88,7 @@ fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
             if app.config.has_role(Role::Content) {
                 delivery::routes(services, &app.delivery);
             }
+            native::routes(services, &app);
             if app.config.has_role(Role::Api) {
                 services.app_data(web::Data::new(app.clone()));
                 services.default_service(web::route().to(rest::handle));

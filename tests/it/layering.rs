@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 6] = [
     &["db", "storage", "download", "auth"],
     &["resource", "plugin", "tasks"],
     &["ops"],
-    &["rest", "serve"],
+    &["native", "rest", "serve"],
     &["formats", "server"],
 ];
 

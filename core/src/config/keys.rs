@@ -350,4 +350,12 @@ pub static KEYS: &[Key] = &[
         default: Default::Number(32 << 20),
         about: "How much memory holds small files that are fetched often; 0 holds none.",
     },
+    Key {
+        name: "page_cache_bytes",
+        group: Group::Limits,
+        kind: BYTES,
+        default: Default::Number(1 << 30),
+        about: "How much of this host's disk holds large pages of native faces, such as the index of a repository \
+                of many projects; 0 holds none.",
+    },
 ];

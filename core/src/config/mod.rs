@@ -91,6 +91,7 @@ pub struct Config {
     pub upload_size_limit: u64,
     pub path_cache_entries: u64,
     pub body_cache_bytes: u64,
+    pub page_cache_bytes: u64,
 }
 
 /// What one process does for the installation.

@@ -21,12 +21,18 @@ pub struct Distribution {
     pub repository: Option<Id>,
     pub version: Option<Id>,
     pub remote: Option<Id>,
+    pub details: serde_json::Value,
 }
 
 impl Distribution {
     /// Whether it was ever told what to serve.
     pub fn is_pointing(&self) -> bool {
         self.publication.is_some() || self.repository.is_some() || self.version.is_some() || self.remote.is_some()
+    }
+
+    /// The repository whose newest version it serves, whichever that is.
+    pub fn serves_newest(&self) -> Option<Id> {
+        self.repository.filter(|_| self.publication.is_none() && self.version.is_none() && !self.checkpoint)
     }
 }
 
@@ -68,7 +74,7 @@ pub struct Entry {
 /// The distribution whose base path is one of `prefixes`; the longest, should there be several.
 pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Distribution>> {
     let row = conn.query_opt(
-        "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id
+        "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id, details
          FROM distribution WHERE base_path = ANY($1) ORDER BY length(base_path) DESC LIMIT 1",
         params![prefixes],
     )?;
@@ -82,6 +88,7 @@ pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Dis
             repository: row.get(5)?,
             version: row.get(6)?,
             remote: row.get(7)?,
+            details: row.get(8)?,
         })
     })
     .transpose()
@@ -116,6 +123,12 @@ pub fn version(conn: &mut Conn, distribution: &Distribution) -> Result<Option<Id
         )?,
         _ => None,
     };
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The version that a publication is of.
+pub fn published_version(conn: &mut Conn, publication: Id) -> Result<Option<Id>> {
+    let row = conn.query_opt("SELECT repository_version_id FROM publication WHERE id = $1", params![publication])?;
     row.map(|row| row.get(0)).transpose()
 }
 
@@ -164,6 +177,17 @@ pub fn file(conn: &mut Conn, tree: &Tree, path: &str) -> Result<Option<FoundFile
         Tree::Publications(ids) => conn.query_opt(&published_file(), params![ids.clone(), path])?,
         Tree::Version(id) => conn.query_opt(&version_file(), params![*id, path])?,
     };
+    row.as_ref().map(found).transpose()
+}
+
+/// The file at `path` of one of these units.
+pub fn file_of_units(conn: &mut Conn, units: &[Id], path: &str) -> Result<Option<FoundFile>> {
+    let row = conn.query_opt(
+        "SELECT ca.id, a.sha256, a.size, a.created FROM content_artifact ca
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE ca.content_id = ANY($1) AND ca.relative_path = $2 LIMIT 1",
+        params![units.to_vec(), path],
+    )?;
     row.as_ref().map(found).transpose()
 }
 

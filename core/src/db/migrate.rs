@@ -19,6 +19,7 @@ pub const CORE: Migrations = Migrations {
         ("0001_initial", include_str!("../../../migrations/core/0001_initial.sql")),
         ("0002_sync_state", include_str!("../../../migrations/core/0002_sync_state.sql")),
         ("0004_repository_part", include_str!("../../../migrations/core/0004_repository_part.sql")),
+        ("0006_pending_content", include_str!("../../../migrations/core/0006_pending_content.sql")),
     ],
 };
 

@@ -17,6 +17,7 @@ pub mod listing;
 mod migrate;
 pub mod orphans;
 pub mod parts;
+pub mod pending;
 mod postgres;
 pub mod publications;
 pub mod queue;

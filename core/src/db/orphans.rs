@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::params;
 
-/// Unit `c` is in no version of any repository, nor in one under construction, nor published.
+/// Unit `c` is in no version of any repository, nor in one under construction, nor waiting for one, nor published.
 const ORPHAN: &str = "NOT EXISTS (SELECT 1 FROM repository_content m WHERE m.content_id = c.id)
+    AND NOT EXISTS (SELECT 1 FROM pending_content w WHERE w.content_id = c.id)
     AND NOT EXISTS (SELECT 1 FROM content_artifact f CROSS JOIN published_artifact p
         WHERE f.content_id = c.id AND p.content_artifact_id = f.id)";
 

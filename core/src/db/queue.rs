@@ -81,6 +81,32 @@ impl Reservations {
     }
 }
 
+/// Lets tasks that are held back until some time, and that stand in the way of these, begin at once.
+pub fn hasten(conn: &mut Conn, wanted: &Reservations) -> Result<()> {
+    conn.execute(
+        "UPDATE task SET not_before = NULL WHERE state = 'waiting' AND not_before IS NOT NULL AND seq IN
+             (SELECT task_seq FROM task_resource WHERE live AND resource = ANY($1) AND task_seq > 0)",
+        params![wanted.names()],
+    )?;
+    Ok(())
+}
+
+/// Holds a waiting task back until `instant`.
+pub fn hold_back(conn: &mut Conn, task: Id, instant: Instant) -> Result<()> {
+    conn.execute("UPDATE task SET not_before = $2 WHERE id = $1", params![task, instant])?;
+    Ok(())
+}
+
+/// Whether a task that holds one of these exclusively has begun.
+pub fn is_running(conn: &mut Conn, wanted: &Reservations) -> Result<bool> {
+    let row = conn.query_opt(
+        "SELECT 1 FROM task_resource r CROSS JOIN task t WHERE r.live AND r.resource = ANY($1) AND r.task_seq > 0
+             AND NOT r.shared AND t.seq = r.task_seq AND t.state <> 'waiting' LIMIT 1",
+        params![wanted.names()],
+    )?;
+    Ok(row.is_some())
+}
+
 /// A task about to become a row.
 #[derive(Clone, Debug)]
 pub struct NewRow {
@@ -226,7 +252,8 @@ pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed
         "UPDATE task SET state = 'running', updated = $1, worker_id = $2, \
          started_at = CASE WHEN unblocked_at > $1 THEN unblocked_at ELSE $1 END WHERE state = 'waiting' \
          AND seq = (SELECT seq FROM task WHERE finished_at IS NULL AND state = 'waiting' \
-         AND unblocked_at IS NOT NULL ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED) \
+         AND unblocked_at IS NOT NULL AND (not_before IS NULL OR not_before <= $1) \
+         ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED) \
          RETURNING seq, id, logging_cid, created_by, task_group_id, payload",
         params![now, worker],
     )?;

@@ -29,7 +29,11 @@ pub fn version(conn: &mut Conn, id: Id) -> Result<Option<Version>> {
 const PRESENT: &str = "rc.repository_id = $1 AND rc.version_added <= $2
     AND (rc.version_removed IS NULL OR rc.version_removed > $2)";
 
-/// Id, creation and `columns` of the units with one of the given values in each of the named columns. Starts at
+/// When the unit `rc` joined the repository: with the version that brought it, or the one that was merged into.
+const ADDED: &str = "(SELECT v.created FROM repository_version v WHERE v.repository_id = rc.repository_id
+    AND v.number >= rc.version_added ORDER BY v.number LIMIT 1)";
+
+/// Id, creation, arrival in the repository and `columns` of the units with one of the given values in each of the named columns. Starts at
 /// the first of these columns, which has an index.
 pub fn matching(
     conn: &mut Conn,
@@ -45,7 +49,7 @@ pub fn matching(
         conditions.push_str(&format!("u.{column} = ANY(${}) AND ", params.len()));
     }
     let sql = format!(
-        "SELECT u.content_id, t.created{} FROM {table} u CROSS JOIN repository_content rc CROSS JOIN content t
+        "SELECT u.content_id, t.created, {ADDED}{} FROM {table} u CROSS JOIN repository_content rc CROSS JOIN content t
          WHERE {conditions}rc.content_id = u.content_id AND {PRESENT} AND t.id = u.content_id ORDER BY u.content_id",
         selected(columns)
     );
@@ -62,13 +66,89 @@ pub fn page(
     limit: i64,
 ) -> Result<Vec<Row>> {
     let sql = format!(
-        "SELECT u.content_id, t.created{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+        "SELECT u.content_id, t.created, {ADDED}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
          WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
          ORDER BY rc.content_id LIMIT $4",
         selected(columns)
     );
     let after = after.unwrap_or(Id(uuid::Uuid::nil()));
     conn.query(&sql, params![version.repository, version.number, after, limit])
+}
+
+/// The same of the units that joined the repository last, newest first.
+pub fn newest(
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    (offset, limit): (i64, i64),
+) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT u.content_id, t.created, {ADDED}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+         WHERE {PRESENT} AND u.content_id = rc.content_id AND t.id = u.content_id
+         ORDER BY rc.version_added DESC LIMIT $3 OFFSET $4",
+        selected(columns)
+    );
+    conn.query(&sql, params![version.repository, version.number, limit, offset])
+}
+
+/// How many combinations of values these columns have, with the units that wait.
+pub fn distinct(conn: &mut Conn, version: Version, waiting: &[Id], table: &str, columns: &[&str]) -> Result<i64> {
+    let columns = columns.iter().map(|column| format!("u.{column}")).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT count(*) FROM (
+             SELECT {columns} FROM repository_content rc CROSS JOIN {table} u WHERE {PRESENT} AND u.content_id = rc.content_id
+             UNION SELECT {columns} FROM {table} u WHERE u.content_id = ANY($3)) x"
+    );
+    conn.query_one(&sql, params![version.repository, version.number, waiting.to_vec()])?.get(0)
+}
+
+/// As [`matching`], of units that wait for the next version.
+pub fn waiting(
+    conn: &mut Conn,
+    waiting: &Waiting,
+    table: &str,
+    columns: &[&str],
+    equal: &[(&str, Value)],
+) -> Result<Vec<Row>> {
+    let mut params = vec![waiting.units.clone().into(), waiting.since.into()];
+    let mut conditions = String::new();
+    for (column, values) in equal {
+        params.push(values.clone());
+        conditions.push_str(&format!(" AND u.{column} = ANY(${})", params.len()));
+    }
+    let sql = format!(
+        "SELECT u.content_id, t.created, CAST($2 AS timestamptz){} FROM {table} u CROSS JOIN content t
+         WHERE u.content_id = ANY($1) AND t.id = u.content_id{conditions} ORDER BY u.content_id",
+        selected(columns)
+    );
+    conn.query(&sql, &params)
+}
+
+/// Units that wait for the next version, and since when at most.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub units: Vec<Id>,
+    pub since: Instant,
+}
+
+/// The values of the column among units that wait, and how they are called.
+pub fn waiting_groups(conn: &mut Conn, waiting: &Waiting, by: &Grouping) -> Result<Vec<(String, String)>> {
+    let Grouping { table, column, label, .. } = by;
+    let sql = format!(
+        "SELECT u.{column}, min(u.{label}) FROM {table} u WHERE u.content_id = ANY($1) GROUP BY u.{column} ORDER BY 1"
+    );
+    conn.query(&sql, params![waiting.units.clone()])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// How many units of a type wait that the version does not have.
+pub fn waiting_count(conn: &mut Conn, version: Version, waiting: &Waiting, content_type: &str) -> Result<i64> {
+    let sql = format!(
+        "SELECT count(*) FROM content c WHERE c.id = ANY($3) AND c.pulp_type = $4 AND NOT EXISTS
+             (SELECT 1 FROM repository_content rc WHERE rc.content_id = c.id AND {PRESENT})"
+    );
+    let values = params![version.repository, version.number, waiting.units.clone(), content_type];
+    conn.query_one(&sql, values)?.get(0)
 }
 
 pub(super) fn selected(columns: &[&str]) -> String {
@@ -81,6 +161,8 @@ pub struct Grouping {
     /// The table whose present units make a group exist.
     pub table: &'static str,
     pub column: &'static str,
+    /// The column that says how a group is to be called.
+    pub label: &'static str,
     /// Tables whose units count as changes of the groups only.
     pub also: Vec<&'static str>,
 }
@@ -94,8 +176,18 @@ pub enum Range {
     One(String),
 }
 
-/// A value of the column and the number of the version in which anything under it changed last, in byte order.
-pub fn groups(conn: &mut Conn, version: Version, by: &Grouping, range: &Range) -> Result<Vec<(String, i64)>> {
+/// A value of the column.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub value: String,
+    /// The least of its present units.
+    pub label: String,
+    /// The number of the version in which anything under it changed last.
+    pub changed: i64,
+}
+
+/// The values of the column, in byte order.
+pub fn groups(conn: &mut Conn, version: Version, by: &Grouping, range: &Range) -> Result<Vec<Found>> {
     let mut params = params![version.repository, version.number].to_vec();
     let column = by.column;
     let condition = match range {
@@ -109,26 +201,31 @@ pub fn groups(conn: &mut Conn, version: Version, by: &Grouping, range: &Range) -
             format!("AND u.{column} = $3")
         }
     };
-    let part = |table: &str, present: &str| {
+    let part = |table: &str, label: &str, present: &str| {
         let joined = match range {
             Range::All => format!("repository_content rc CROSS JOIN {table} u"),
             Range::Between(..) | Range::One(_) => format!("{table} u CROSS JOIN repository_content rc"),
         };
         format!(
-            "SELECT u.{column} AS value, {present} AS present,
+            "SELECT u.{column} AS value, {label} AS label, {present} AS present,
                  CASE WHEN rc.version_removed <= $2 THEN rc.version_removed ELSE rc.version_added END AS changed
              FROM {joined} WHERE rc.content_id = u.content_id AND rc.repository_id = $1 AND rc.version_added <= $2
              {condition}"
         )
     };
-    let mut parts =
-        vec![part(by.table, "CASE WHEN rc.version_removed IS NULL OR rc.version_removed > $2 THEN 1 ELSE 0 END")];
-    parts.extend(by.also.iter().map(|table| part(table, "0")));
+    let label = format!("u.{}", by.label);
+    let mut parts = vec![part(
+        by.table,
+        &label,
+        "CASE WHEN rc.version_removed IS NULL OR rc.version_removed > $2 THEN 1 ELSE 0 END",
+    )];
+    parts.extend(by.also.iter().map(|table| part(table, "NULL", "0")));
     let sql = format!(
-        "SELECT value, max(changed) FROM ({}) x GROUP BY value HAVING max(present) = 1 ORDER BY value",
+        "SELECT value, min(CASE WHEN present = 1 THEN label END), max(changed) FROM ({}) x GROUP BY value HAVING max(present) = 1 ORDER BY value",
         parts.join(" UNION ALL ")
     );
-    conn.query(&sql, &params)?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    let found = |row: &Row| Ok(Found { value: row.get(0)?, label: row.get(1)?, changed: row.get(2)? });
+    conn.query(&sql, &params)?.iter().map(found).collect()
 }
 
 /// The greatest of the next `count` values of the column, of whatever repository; none at the end.

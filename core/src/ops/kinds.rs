@@ -1,6 +1,9 @@
 //! All tasks, by the keys under which they wait in the queue.
 
-use super::{change_version, configured, create_content, publish_task, repository_task, sync_task, upkeep_tasks};
+use super::{
+    change_units, change_version, configured, create_content, publish_task, repository_task, sync_task, take_in,
+    upkeep_tasks,
+};
 use crate::tasks::{PURGE, TaskKind};
 
 /// What this program can do as a task. A key, once released, keeps its meaning: tasks wait across upgrades.
@@ -18,6 +21,10 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("content_create_and_publish", create_content::run_long),
         long("content_from_upload", create_content::run_long),
         long("content_from_url", create_content::run_long),
+        short(take_in::KIND, take_in::run),
+        long(take_in::KIND_PUBLISHING, take_in::run_and_publish),
+        short("change_units", change_units::run),
+        long("change_units_and_publish", change_units::run_and_publish),
         long("upload_commit", create_content::run_commit),
         long("sync", sync_task::run),
         long("publish", publish_task::run),

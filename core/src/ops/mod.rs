@@ -1,6 +1,7 @@
 //! The verbs of core: what is done to repositories, versions, content and bytes. Verbs know neither status
 //! codes nor addresses, and no format.
 
+pub mod change_units;
 pub mod change_version;
 pub mod check;
 pub mod configured;
@@ -25,8 +26,10 @@ mod repository_task;
 mod stores;
 pub mod sync;
 mod sync_task;
+mod take_in;
 pub mod upkeep;
 pub mod upkeep_tasks;
+pub mod upload;
 pub mod upstreams;
 pub mod versions;
 

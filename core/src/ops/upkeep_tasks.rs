@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::publish_task::stores;
 use super::reclaim::{Reclaim, reclaim};
 use super::upkeep::{Count, Part};
-use super::{housekeeping, orphans, remote, repair};
+use super::{housekeeping, orphans, remote, repair, upload};
 use crate::app::Shared;
 use crate::db::remotes;
 use crate::download::Downloader;
@@ -138,6 +138,7 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
             housekeeping::expire_tasks(&app.db, config.task_protection_time).await
         },
         housekeeping::finish_removals(&stores).await,
+        upload::take_in_forsaken(app).await,
     ];
     results.into_iter().collect::<Result<Vec<_>>>().map(drop)
 }

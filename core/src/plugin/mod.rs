@@ -3,7 +3,9 @@
 
 mod content;
 mod draft;
+mod face;
 mod failures;
+mod page;
 mod publish;
 mod remembered;
 mod repository;
@@ -14,6 +16,8 @@ mod upstream;
 mod upstream_page;
 mod version_files;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
@@ -21,8 +25,14 @@ pub use content::{
     ContentType, DetailTable, Inspected, Inspection, Pullable, PulledUnit, Unit, UnitFile, UpstreamFile,
 };
 pub use draft::{DraftUnits, Equal, Rejected};
+pub use face::{
+    Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form,
+    FormFile, Links, Slash, Upload, Uploaded,
+};
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub(crate) use page::Finished;
+pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
@@ -59,7 +69,7 @@ pub trait Plugin: Send + Sync + 'static {
     /// Repositories, remotes, publications and distributions of the format.
     fn resources(&self) -> Vec<Resource>;
 
-    fn content_types(&self) -> Vec<std::sync::Arc<dyn ContentType>>;
+    fn content_types(&self) -> Vec<Arc<dyn ContentType>>;
 
     /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
     /// publication.
@@ -90,6 +100,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// and have an index.
     fn groups(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// The paths that clients of the format speak to natively, where it has such.
+    fn face(&self) -> Option<Arc<dyn Face>> {
+        None
     }
 
     /// Reads the upstream's metadata and declares the wanted units.

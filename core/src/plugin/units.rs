@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 pub use crate::db::units::Version;
-use crate::db::units::{self, Grouping, LARGE, Range};
+use crate::db::units::{self, Grouping, LARGE, Range, Waiting};
 use crate::db::{Db, FromValue, Row, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
@@ -13,11 +13,13 @@ use super::ContentType;
 /// Values of a group's column read together where a repository is large.
 const VALUES: i64 = 5000;
 
-/// The units of one version. Cheap to clone; what it tells never changes.
+/// The units of one version, and of a distribution those that wait for the next one. Cheap to clone; what it tells
+/// never changes.
 #[derive(Clone)]
 pub struct VersionUnits {
     db: Db,
     version: Version,
+    waiting: Option<Arc<Waiting>>,
     content_types: Arc<Vec<Arc<dyn ContentType>>>,
 }
 
@@ -27,18 +29,21 @@ pub struct UnitRow {
     pub id: Id,
     /// When this server first had the unit.
     pub created: Instant,
+    /// When the repository got it, in its present stay.
+    pub added: Instant,
     row: Row,
 }
 
 impl UnitRow {
     pub(super) fn new(row: Row) -> Result<Self> {
-        Ok(Self { id: row.get(0)?, created: row.get(1)?, row })
+        let created = row.get(1)?;
+        Ok(Self { id: row.get(0)?, created, added: row.get::<Option<Instant>>(2)?.unwrap_or(created), row })
     }
 
     /// # Errors
     /// `Internal` when the column is of another type.
     pub fn get<T: FromValue>(&self, at: usize) -> Result<T> {
-        self.row.get(at + 2)
+        self.row.get(at + 3)
     }
 }
 
@@ -46,6 +51,8 @@ impl UnitRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub value: String,
+    /// How it is called: the least label of its units.
+    pub label: String,
     /// When the version was made in which anything of the group changed last.
     pub changed: Instant,
 }
@@ -56,13 +63,26 @@ pub struct GroupBy {
     /// A group exists while there is a unit of this type.
     pub content_type: &'static str,
     pub column: &'static str,
+    /// A column of that type that says how a group is called.
+    pub label: &'static str,
     /// Units of these types only count as changes.
     pub also: &'static [&'static str],
 }
 
 impl VersionUnits {
     pub(crate) fn new(db: Db, version: Version, content_types: Vec<Arc<dyn ContentType>>) -> Self {
-        Self { db, version, content_types: Arc::new(content_types) }
+        Self { db, version, waiting: None, content_types: Arc::new(content_types) }
+    }
+
+    /// The same with units that wait for the next version since `since` at most.
+    pub(crate) fn with_waiting(self, units: &[Id], since: Instant) -> Self {
+        let waiting = (!units.is_empty()).then(|| Arc::new(Waiting { units: units.to_vec(), since }));
+        Self { waiting, ..self }
+    }
+
+    /// When what it tells changed last.
+    pub fn changed(&self) -> Instant {
+        self.waiting.as_ref().map_or(self.version.created, |waiting| waiting.since.max(self.version.created))
     }
 
     pub fn version(&self) -> Version {
@@ -82,12 +102,16 @@ impl VersionUnits {
         columns: &'static [&'static str],
         equal: Vec<(&'static str, Vec<String>)>,
     ) -> Result<Vec<UnitRow>> {
-        let (version, table) = (self.version, self.table(content_type)?);
+        let (version, table, waiting) = (self.version, self.table(content_type)?, self.waiting.clone());
         let rows = self.db.read(move |conn| {
             let equal: Vec<_> = equal.into_iter().map(|(column, values)| (column, Value::Texts(values))).collect();
-            units::matching(conn, version, table, columns, &equal)
+            let mut rows = units::matching(conn, version, table, columns, &equal)?;
+            if let Some(waiting) = waiting {
+                rows.extend(units::waiting(conn, &waiting, table, columns, &equal)?);
+            }
+            Ok(rows)
         });
-        rows.await?.into_iter().map(UnitRow::new).collect()
+        distinct(rows.await?)
     }
 
     /// At most `limit` units after the unit `after`, in the order of their ids.
@@ -98,26 +122,70 @@ impl VersionUnits {
         after: Option<Id>,
         limit: i64,
     ) -> Result<Vec<UnitRow>> {
+        let (version, table, waiting) = (self.version, self.table(content_type)?, self.waiting.clone());
+        let rows = self.db.read(move |conn| {
+            let mut rows = units::page(conn, version, table, columns, after, limit)?;
+            if let Some(waiting) = waiting {
+                rows.extend(units::waiting(conn, &waiting, table, columns, &[])?);
+            }
+            Ok(rows)
+        });
+        let mut rows = distinct(rows.await?)?;
+        rows.retain(|row| after.is_none_or(|after| row.id > after));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
+    /// The units that the repository got last, newest first, after so many of them.
+    pub async fn newest(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<UnitRow>> {
         let (version, table) = (self.version, self.table(content_type)?);
-        let rows = self.db.read(move |conn| units::page(conn, version, table, columns, after, limit));
+        let waiting = self.waiting.clone().filter(|_| offset == 0);
+        let rows = self.db.read(move |conn| {
+            let mut rows = match waiting {
+                Some(waiting) => units::waiting(conn, &waiting, table, columns, &[])?,
+                None => vec![],
+            };
+            rows.extend(units::newest(conn, version, table, columns, (offset, limit))?);
+            Ok(rows)
+        });
         rows.await?.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// How many different combinations of values units of a type have in these columns. Costs the size of the
+    /// version.
+    pub async fn distinct(&self, content_type: &str, columns: &'static [&'static str]) -> Result<i64> {
+        let (version, table, waiting) = (self.version, self.table(content_type)?, self.waiting.clone());
+        let waiting = waiting.map_or_else(Vec::new, |waiting| waiting.units.clone());
+        self.db.read(move |conn| units::distinct(conn, version, &waiting, table, columns)).await
     }
 
     /// How many units of a type there are.
     pub async fn count(&self, content_type: &'static str) -> Result<i64> {
-        let version = self.version.id;
-        self.db.read(move |conn| units::count(conn, version, content_type)).await
+        let (version, waiting) = (self.version, self.waiting.clone());
+        let counted = self.db.read(move |conn| {
+            let waiting = waiting.map(|waiting| units::waiting_count(conn, version, &waiting, content_type));
+            Ok(units::count(conn, version.id, content_type)? + waiting.transpose()?.unwrap_or(0))
+        });
+        counted.await
     }
 
     /// One group; none when the version has none of this value.
     pub async fn group(&self, by: GroupBy, value: &str) -> Result<Option<Group>> {
-        let (version, by, range) = (self.version, self.grouping(by)?, Range::One(value.to_owned()));
+        let (version, grouping, range) = (self.version, self.grouping(by)?, Range::One(value.to_owned()));
+        let by = grouping.clone();
         let found = self.db.read(move |conn| {
             let groups = units::groups(conn, version, &by, &range)?;
             Ok((groups, units::instants(conn, version.repository)?))
         });
         let (groups, instants) = found.await?;
-        Ok(self.named(groups, &instants).pop())
+        let waiting = self.waiting_groups(&grouping).await?.into_iter().find(|group| group.value == value);
+        Ok(waiting.or_else(|| self.named(groups, &instants).pop()))
     }
 
     /// All groups, in the byte order of their values, page by page.
@@ -125,22 +193,49 @@ impl VersionUnits {
         let (repository, grouping) = (self.version.repository, self.grouping(by)?);
         let instants = self.db.read(move |conn| units::instants(conn, repository)).await?;
         let next = if self.count(by.content_type).await? > LARGE { Next::After(String::new()) } else { Next::All };
-        Ok(GroupReader { units: self.clone(), grouping, instants, next })
+        let waiting = self.waiting_groups(&grouping).await?;
+        Ok(GroupReader { units: self.clone(), grouping, instants, next, waiting })
+    }
+
+    /// Those of units that wait, in the byte order of their values.
+    async fn waiting_groups(&self, by: &Grouping) -> Result<Vec<Group>> {
+        let Some(waiting) = self.waiting.clone() else { return Ok(vec![]) };
+        let (by, changed) = (by.clone(), waiting.since);
+        let mut values = self.db.read(move |conn| units::waiting_groups(conn, &waiting, &by)).await?;
+        values.sort_unstable();
+        Ok(values.into_iter().map(|(value, label)| Group { value, label, changed }).collect())
     }
 
     fn grouping(&self, by: GroupBy) -> Result<Grouping> {
         let also = by.also.iter().map(|name| self.table(name)).collect::<Result<_>>()?;
-        Ok(Grouping { table: self.table(by.content_type)?, column: by.column, also })
+        Ok(Grouping { table: self.table(by.content_type)?, column: by.column, label: by.label, also })
     }
 
     /// The instant of a version that is gone is that of the one it was merged into.
-    fn named(&self, groups: Vec<(String, i64)>, instants: &[(i64, Instant)]) -> Vec<Group> {
+    fn named(&self, groups: Vec<units::Found>, instants: &[(i64, Instant)]) -> Vec<Group> {
         let instant = |number: i64| {
             let at = instants.partition_point(|(one, _)| *one < number);
             instants.get(at).map_or(self.version.created, |(_, created)| *created)
         };
-        groups.into_iter().map(|(value, number)| Group { value, changed: instant(number) }).collect()
+        let named = |one: units::Found| Group { value: one.value, label: one.label, changed: instant(one.changed) };
+        groups.into_iter().map(named).collect()
     }
+}
+
+/// Sorted by id, each unit once.
+fn distinct(rows: Vec<Row>) -> Result<Vec<UnitRow>> {
+    let mut rows = rows.into_iter().map(UnitRow::new).collect::<Result<Vec<_>>>()?;
+    rows.sort_by_key(|row| row.id);
+    rows.dedup_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// Both lists in one, in the order of their values; of two with one value the later changed stays.
+fn merged(mut groups: Vec<Group>, waiting: Vec<Group>) -> Vec<Group> {
+    groups.extend(waiting);
+    groups.sort_by(|a, b| a.value.cmp(&b.value).then(b.changed.cmp(&a.changed)));
+    groups.dedup_by(|later, first| later.value == first.value);
+    groups
 }
 
 enum Next {
@@ -155,6 +250,8 @@ pub struct GroupReader {
     grouping: Grouping,
     instants: Vec<(i64, Instant)>,
     next: Next,
+    /// Groups of units that wait, not yet told.
+    waiting: Vec<Group>,
 }
 
 impl GroupReader {
@@ -163,7 +260,8 @@ impl GroupReader {
         loop {
             let (version, by) = (self.units.version, self.grouping.clone());
             let (found, next) = match std::mem::replace(&mut self.next, Next::End) {
-                Next::End => return Ok(None),
+                Next::End if self.waiting.is_empty() => return Ok(None),
+                Next::End => (vec![], Next::End),
                 Next::All => {
                     let all = self.units.db.read(move |conn| units::groups(conn, version, &by, &Range::All));
                     (all.await?, Next::End)
@@ -174,13 +272,21 @@ impl GroupReader {
                         let found = units::groups(conn, version, &by, &Range::Between(after, last.clone()))?;
                         Ok(Some((found, last)))
                     });
-                    let Some((found, last)) = part.await? else { return Ok(None) };
-                    (found, Next::After(last))
+                    match part.await? {
+                        Some((found, last)) => (found, Next::After(last)),
+                        None => (vec![], Next::End),
+                    }
                 }
             };
+            let at = match &next {
+                Next::After(last) => self.waiting.partition_point(|group| group.value <= *last),
+                _ => self.waiting.len(),
+            };
+            let waiting = self.waiting.drain(..at).collect();
             self.next = next;
-            if !found.is_empty() {
-                return Ok(Some(self.units.named(found, &self.instants)));
+            let groups = merged(self.units.named(found, &self.instants), waiting);
+            if !groups.is_empty() {
+                return Ok(Some(groups));
             }
         }
     }

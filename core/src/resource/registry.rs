@@ -8,13 +8,15 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
-use crate::plugin::{ContentType, Plugin};
+use crate::plugin::{ContentType, Face, Plugin};
 
 /// Formats and resources by the names they are asked for with.
 pub struct Registry {
     pub plugins: Vec<Arc<dyn Plugin>>,
     pub resources: Vec<Resource>,
     content_types: HashMap<&'static str, Arc<dyn ContentType>>,
+    /// The native faces of formats, by component.
+    pub faces: HashMap<&'static str, Arc<dyn Face>>,
     by_path: HashMap<&'static str, usize>,
     by_type: HashMap<(Kind, &'static str), usize>,
     by_prn: HashMap<String, usize>,
@@ -69,7 +71,9 @@ impl Registry {
         let mut resources = core(&of_kind);
         resources.extend(formats);
         let numbered = || resources.iter().enumerate();
+        let faces = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?)));
         Self {
+            faces: faces.collect(),
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
             by_path: numbered().map(|(at, resource)| (resource.path, at)).collect(),
             by_type: numbered()
@@ -110,6 +114,11 @@ impl Registry {
     pub fn plugin(&self, pulp_type: &str) -> Option<&Arc<dyn Plugin>> {
         let app = pulp_type.split('.').next()?;
         self.plugins.iter().find(|plugin| plugin.name() == app)
+    }
+
+    /// The native face of the format that owns a `pulp_type`, if it has one.
+    pub fn face(&self, pulp_type: &str) -> Option<&Arc<dyn Face>> {
+        self.faces.get(pulp_type.split('.').next()?)
     }
 
     /// Whether repositories of this type are served through publications.

@@ -1,12 +1,15 @@
 //! Bodies: JSON, forms and multipart forms with a file, read within bounds.
 
 use actix_multipart::Multipart;
+use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde_json::{Map, Value as Json, json};
 
 use super::malformed;
 use super::request::Request;
+use crate::app::Shared;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::Field;
@@ -17,6 +20,8 @@ use crate::storage::{DigestSet, Staged};
 pub struct Input {
     pub fields: Map<String, Json>,
     pub file: Option<SentFile>,
+    /// It was a form, in which everything is text.
+    pub is_form: bool,
 }
 
 /// How the file of a form is written.
@@ -56,22 +61,49 @@ impl Request {
     /// # Errors
     /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object.
     pub async fn input(&mut self, fields: &[Field]) -> Result<Input> {
+        let payload = std::mem::replace(&mut self.payload, Payload::None);
+        let body = Body { app: &self.app, headers: &self.headers, payload, staging: self.staging, file: "file" };
+        let mut input = body.input().await?;
+        if input.is_form {
+            input.nulls_from_form(fields);
+        }
+        Ok(input)
+    }
+}
+
+/// A body about to be read.
+pub struct Body<'a> {
+    pub app: &'a Shared,
+    pub headers: &'a HeaderMap,
+    pub payload: Payload,
+    /// How its file is written, if it has one.
+    pub staging: Staging,
+    /// The name of the part that is a file.
+    pub file: &'a str,
+}
+
+impl Body<'_> {
+    /// Its fields, of whichever type it is.
+    ///
+    /// # Errors
+    /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object.
+    pub async fn input(mut self) -> Result<Input> {
         let content_type = self.header("Content-Type").unwrap_or_default().to_owned();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let mut input = match media_type.as_str() {
-            "application/json" => return Ok(Input { fields: self.json_object().await?, file: None }),
-            "application/x-www-form-urlencoded" => self.form().await?,
-            "multipart/form-data" => self.multipart().await?,
-            "" => {
-                if !self.bytes().await?.is_empty() {
-                    return Err(unsupported(""));
-                }
-                Input::default()
-            }
-            other => return Err(unsupported(other)),
-        };
-        input.nulls_from_form(fields);
-        Ok(input)
+        match media_type.as_str() {
+            "application/json" => Ok(Input { fields: self.json_object().await?, ..Input::default() }),
+            "application/x-www-form-urlencoded" => self.form().await,
+            "multipart/form-data" => self.multipart().await,
+            "" => match self.bytes().await?.is_empty() {
+                true => Ok(Input { is_form: true, ..Input::default() }),
+                false => Err(unsupported("")),
+            },
+            other => Err(unsupported(other)),
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     async fn json_object(&mut self) -> Result<Map<String, Json>> {
@@ -110,7 +142,7 @@ impl Request {
 
     async fn form(&mut self) -> Result<Input> {
         let bytes = self.bytes().await?;
-        let mut input = Input::default();
+        let mut input = Input { is_form: true, ..Input::default() };
         for (name, value) in url::form_urlencoded::parse(&bytes) {
             add(&mut input.fields, &name, value.into_owned());
         }
@@ -118,9 +150,9 @@ impl Request {
     }
 
     async fn multipart(&mut self) -> Result<Input> {
-        let payload = std::mem::replace(&mut self.payload, actix_web::dev::Payload::None);
-        let mut form = Multipart::new(&self.headers, payload);
-        let mut input = Input::default();
+        let payload = std::mem::replace(&mut self.payload, Payload::None);
+        let mut form = Multipart::new(self.headers, payload);
+        let mut input = Input { is_form: true, ..Input::default() };
         let mut room = self.app.config.json_body_limit;
         while let Some(part) = form.next().await {
             let mut part = part.map_err(|error| malformed(format!("Multipart form parse error - {error}")))?;
@@ -128,7 +160,7 @@ impl Request {
             let file_name =
                 part.content_disposition().and_then(|disposition| disposition.get_filename().map(str::to_owned));
             if let Some(file_name) = file_name
-                && name == "file"
+                && name == self.file
             {
                 input.file = Some(SentFile { name: Some(file_name), staged: self.stage(&mut part).await? });
                 continue;

@@ -3,14 +3,14 @@
 
 mod actions;
 mod answer;
-mod authenticate;
-mod body;
+pub(crate) mod authenticate;
+pub(crate) mod body;
 mod endpoints;
-mod error_body;
+pub(crate) mod error_body;
 mod list;
 mod openapi;
 mod page;
-mod request;
+pub(crate) mod request;
 mod routes;
 mod write;
 
@@ -25,7 +25,7 @@ use crate::auth::policy::permits;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::resource::Registry;
-use answer::Answer;
+pub(crate) use answer::Answer;
 use request::Request;
 
 /// The description of the API of a server with these formats, as `pith openapi` prints it: sorted, and seen from

@@ -54,6 +54,10 @@ pub struct Doc {
     pub nested: bool,
     /// Required headers.
     pub headers: Vec<&'static str>,
+    /// The names of the parameters in the path, where they are no ids.
+    pub parameters: Vec<&'static str>,
+    /// The component it belongs to, where no resource tells.
+    pub component: Option<&'static str>,
 }
 
 /// The body of a request.
@@ -95,6 +99,8 @@ pub enum Content {
 /// All operations, found by path.
 pub struct Routes {
     pub endpoints: Vec<Endpoint>,
+    /// Those of native faces, which only the API's description finds here.
+    pub faces: Vec<Endpoint>,
     by_path: HashMap<String, Vec<usize>>,
     administrators: Policy,
     /// Descriptions of this table that were asked for.
@@ -150,7 +156,14 @@ impl Routes {
         for (at, endpoint) in endpoints.iter().enumerate() {
             by_path.entry(endpoint.path.clone()).or_default().push(at);
         }
-        Self { endpoints, by_path, administrators: Policy::administrators(), description: openapi::Cache::default() }
+        let faces = endpoints::faces::endpoints(registry);
+        Self {
+            endpoints,
+            faces,
+            by_path,
+            administrators: Policy::administrators(),
+            description: openapi::Cache::default(),
+        }
     }
 
     /// The operation for a path below the API root.
@@ -359,7 +372,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
                 (true, part) => part.map(|part| part.repository),
             },
             nested: resource.kind == Kind::Part,
-            headers: vec![],
+            ..Doc::default()
         },
     }
 }

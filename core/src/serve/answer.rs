@@ -58,6 +58,11 @@ async fn in_distribution(
     if distribution.checkpoint {
         return checkpoint::answer(inner, request, pointer, rest).await;
     }
+    if pointer.face.is_some()
+        && let Some(response) = inner.formats.native(request, pointer, rest).await
+    {
+        return response;
+    }
     in_tree(inner, request, pointer, rest).await
 }
 

@@ -45,6 +45,7 @@ pub enum Located {
 struct Search {
     tree: Option<Tree>,
     grace: Option<Tree>,
+    pending: Vec<Id>,
     remote: Option<Id>,
     path: String,
 }
@@ -62,6 +63,7 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
     let search = Search {
         tree: pointer.tree.clone(),
         grace: pointer.grace.clone(),
+        pending: pointer.pending.clone(),
         remote: pointer.distribution.remote,
         path: path.to_owned(),
     };
@@ -81,6 +83,11 @@ impl Search {
             if let Some(file) = delivery::file(conn, tree, &self.path)? {
                 return Ok(located(file, &self.path, Mark::Miss));
             }
+        }
+        if !self.pending.is_empty()
+            && let Some(file) = delivery::file_of_units(conn, &self.pending, &self.path)?
+        {
+            return Ok(located(file, &self.path, Mark::Miss));
         }
         if self.has_folder(conn, &format!("{}/", self.path))? {
             return Ok(Located::Found(Found::Folder, Mark::Miss));

@@ -26,8 +26,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
@@ -35,11 +37,18 @@ use crate::config::Config;
 use crate::db::Db;
 pub use crate::db::delivery::StoredFile;
 pub use crate::db::lazy::Remote;
+use crate::db::pending::Pending;
 use crate::download::Downloader;
 use crate::error::Result;
 use crate::id::{Id, Sha256};
-use crate::plugin::Pullable;
+use crate::plugin::{Pullable, Version, VersionUnits};
 use crate::storage::{DigestSet, Staged, Storage};
+pub(crate) use answer::with_slash;
+pub(crate) use blocks::stream as stream_of_file;
+pub(crate) use conditional::{Validators, Verdict, judge_whole};
+pub(crate) use html::encode;
+pub(crate) use path::decode;
+pub(crate) use pointer::{FaceView, Pointer};
 
 /// How long another host may take to notice that a distribution points elsewhere.
 const STALE: Duration = Duration::from_secs(1);
@@ -54,8 +63,24 @@ pub trait Formats: Send + Sync + 'static {
     /// Whether distributions of this type serve publications rather than versions.
     fn publishes(&self, pulp_type: &str) -> bool;
 
+    /// Whether distributions of this type have a native face.
+    fn has_face(&self, pulp_type: &str) -> bool;
+
+    /// The units of a version and those that wait for the next one, for formats of this type.
+    fn units(&self, pulp_type: &str, version: Version, pending: &Pending) -> Option<VersionUnits>;
+
     /// Where the upstream of a distribution of this type keeps the file at `path`.
     async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>>;
+
+    /// What the native face of the distribution's format has at `path` for readers of the content face.
+    fn native<'a>(
+        &'a self,
+        _request: &'a HttpRequest,
+        _pointer: &'a Arc<Pointer>,
+        _path: &'a str,
+    ) -> LocalBoxFuture<'a, Option<Result<HttpResponse>>> {
+        Box::pin(async { None })
+    }
 
     /// A downloader with the settings of the remote; delivery keeps it until the remote is changed.
     async fn downloader(&self, remote: Id) -> Result<Downloader>;
@@ -131,6 +156,11 @@ impl Delivery {
             listings: Semaphore::new(LISTINGS),
             flights: flight::Flights::new(),
         })))
+    }
+
+    /// The distribution that `path`, decoded, lies in.
+    pub(crate) async fn pointer(&self, path: &str) -> Result<Option<Arc<Pointer>>> {
+        pointer::find(&self.0, path).await
     }
 
     /// To be called after artifacts were deleted whose content stays: what paths lead to is looked up anew.

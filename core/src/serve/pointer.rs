@@ -8,20 +8,32 @@ use sha2::Digest;
 use super::{Formats, Inner, STALE, path};
 use crate::db::Conn;
 use crate::db::delivery::{self, Distribution, Tree};
+use crate::db::pending::{self, Pending};
+use crate::db::units;
 use crate::error::Result;
 use crate::id::{Id, now};
+use crate::plugin::{FaceDistribution, VersionUnits};
 
 /// A distribution and what it serves.
-#[derive(Debug)]
 pub struct Pointer {
     pub distribution: Distribution,
     pub tree: Option<Tree>,
     /// Superseded publications that are still answered.
     pub grace: Option<Tree>,
+    /// Units that the version does not have yet and that are served with it.
+    pub pending: Vec<Id>,
+    /// The same for the native face of its format, if it has one.
+    pub face: Option<FaceView>,
     /// Names all of the above: equal scopes find equal files.
     pub scope: u128,
     generation: u64,
     good_until: Option<Moment>,
+}
+
+/// What a native face is told of a distribution.
+pub struct FaceView {
+    pub distribution: Arc<FaceDistribution>,
+    pub units: Option<VersionUnits>,
 }
 
 impl Pointer {
@@ -29,13 +41,27 @@ impl Pointer {
         self.generation == generation && self.good_until.is_none_or(|end| Moment::now() < end)
     }
 
+    /// Whether its format is this component.
+    pub fn belongs_to(&self, component: &str) -> bool {
+        self.distribution.pulp_type.split('.').next() == Some(component)
+    }
+
     /// A pointer to one checkpoint, with the life of the distribution's own.
     pub fn at_checkpoint(&self, publication: Id, stamp: &str) -> Self {
         let base_path = format!("{}/{stamp}", self.distribution.base_path);
         let distribution = Distribution { base_path, checkpoint: false, ..self.distribution.clone() };
         let tree = Some(Tree::Publications(vec![publication]));
-        let scope = scope(&distribution, tree.as_ref(), None);
-        Self { distribution, tree, grace: None, scope, generation: self.generation, good_until: self.good_until }
+        let scope = scope(&distribution, tree.as_ref(), None, &[]);
+        Self {
+            distribution,
+            tree,
+            grace: None,
+            pending: vec![],
+            face: None,
+            scope,
+            generation: self.generation,
+            good_until: self.good_until,
+        }
     }
 }
 
@@ -70,6 +96,11 @@ fn load(
     formats: &dyn Formats,
 ) -> Result<(Pointer, Option<std::time::Duration>)> {
     let now = now();
+    // Before the version is: what waits no longer is then in the version, and nothing is ever in neither.
+    let pending = match distribution.serves_newest().filter(|_| formats.has_face(&distribution.pulp_type)) {
+        Some(repository) => pending::units(conn, repository)?,
+        None => Pending::default(),
+    };
     let tree = match (distribution.checkpoint, formats.publishes(&distribution.pulp_type)) {
         (true, _) => None,
         (false, true) => delivery::publication(conn, &distribution)?.map(|id| Tree::Publications(vec![id])),
@@ -83,12 +114,46 @@ fn load(
     let left = grace.iter().filter_map(|(_, end)| (*end - now).to_std().ok()).min();
     let ids: Vec<Id> = grace.into_iter().map(|(id, _)| id).collect();
     let grace = (!ids.is_empty()).then_some(Tree::Publications(ids));
-    let scope = scope(&distribution, tree.as_ref(), grace.as_ref());
-    Ok((Pointer { distribution, tree, grace, scope, generation: 0, good_until: None }, left))
+    let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), &pending.units);
+    let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
+    let pending = pending.units;
+    Ok((Pointer { distribution, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
 }
 
-fn scope(distribution: &Distribution, tree: Option<&Tree>, grace: Option<&Tree>) -> u128 {
-    let named = format!("{:?} {:?} {tree:?} {grace:?}", distribution.id, distribution.remote);
+fn face(
+    conn: &mut Conn,
+    distribution: &Distribution,
+    tree: Option<&Tree>,
+    pending: &Pending,
+    formats: &dyn Formats,
+) -> Result<Option<FaceView>> {
+    if !formats.has_face(&distribution.pulp_type) {
+        return Ok(None);
+    }
+    let version = match tree {
+        Some(Tree::Version(id)) => Some(*id),
+        Some(Tree::Publications(ids)) => match ids.first() {
+            Some(publication) => delivery::published_version(conn, *publication)?,
+            None => None,
+        },
+        None => None,
+    };
+    let version = version.map(|id| units::version(conn, id)).transpose()?.flatten();
+    let units = version.and_then(|version| formats.units(&distribution.pulp_type, version, pending));
+    let seen = FaceDistribution {
+        id: distribution.id,
+        pulp_type: distribution.pulp_type.clone(),
+        base_path: distribution.base_path.clone(),
+        details: distribution.details.clone(),
+        repository: distribution.repository,
+        remote: distribution.remote,
+        published: matches!(tree, Some(Tree::Publications(_))),
+    };
+    Ok(Some(FaceView { distribution: Arc::new(seen), units }))
+}
+
+fn scope(distribution: &Distribution, tree: Option<&Tree>, grace: Option<&Tree>, pending: &[Id]) -> u128 {
+    let named = format!("{:?} {:?} {tree:?} {grace:?} {pending:?}", distribution.id, distribution.remote);
     let digest = sha2::Sha256::digest(named.as_bytes());
     digest.iter().take(16).fold(0, |scope, byte| scope << 8 | u128::from(*byte))
 }

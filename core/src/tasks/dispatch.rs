@@ -32,12 +32,12 @@ pub async fn dispatch_telling(app: &Shared, task: NewTask) -> Result<(Id, Option
 }
 
 impl Queue {
-    fn kind(&self, key: &str) -> Result<TaskKind> {
+    pub(super) fn kind(&self, key: &str) -> Result<TaskKind> {
         let kind = self.kinds.get(key).copied();
         kind.ok_or_else(|| Error::internal(format!("there is no kind of task `{key}`")))
     }
 
-    fn row(&self, task: &NewTask) -> NewRow {
+    pub(super) fn row(&self, task: &NewTask) -> NewRow {
         NewRow {
             id: Id::new(),
             domain: self.parts.domain,
@@ -51,7 +51,7 @@ impl Queue {
         }
     }
 
-    fn seal(&self, kind: &str, task: &NewTask) -> Result<String> {
+    pub(super) fn seal(&self, kind: &str, task: &NewTask) -> Result<String> {
         let payload = json!({ "kind": kind, "args": task.args, "measures_memory": task.measures_memory });
         (self.parts.sealing.seal)(&payload)
     }
@@ -62,7 +62,12 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     let (id, payload) = (row.id, app.queue.seal(task.kind, &task)?);
     let add = move |conn: &mut Conn| {
         row.reservations.lock(conn)?;
-        let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
+        let unblocked_at = if row.reservations.are_blocked(conn)? {
+            queue::hasten(conn, &row.reservations)?;
+            None
+        } else {
+            Some(now())
+        };
         queue::insert_waiting(conn, &row, payload, unblocked_at)?;
         queue::announce(conn)
     };
@@ -85,6 +90,8 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
     let done = app.queue.parts.db.write(move |conn| {
         row.reservations.lock(conn)?;
         if row.reservations.are_blocked(conn)? {
+            queue::hasten(conn, &row.reservations)?;
+            queue::announce(conn)?;
             // Whoever blocks it lets it go when it ends, and wakes the workers.
             let payload = body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?;
             return queue::insert_waiting(conn, &row, payload, None).map(|()| false);
@@ -111,6 +118,9 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
     };
     if let Some(profile) = profile.filter(|_| has_run) {
         profile.keep(app, id).await;
+    }
+    if !has_run {
+        app.queue.wake.notify_one();
     }
     if changes_what_is_served {
         app.served_content_changed();

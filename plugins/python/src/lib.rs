@@ -2,6 +2,7 @@
 //!
 //! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
 //! - `content/`: what a unit is and how a file becomes one;
+//! - `face/`: what pip, uv and twine speak, below `/pypi/`;
 //! - `repair.rs`: reading the metadata of files again;
 //! - `sync/`: reading an index, and pulling through;
 //! - `rules.rs`: what a version may hold; `publish.rs`: publications;
@@ -20,6 +21,7 @@ pub mod simple;
 pub mod version;
 
 mod content;
+mod face;
 mod plugin;
 mod publish;
 mod repair;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, RepositoryJob,
-    SyncJob, UpstreamReader, VersionReader,
+    ContentType, DraftUnits, Face, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
+    RepositoryJob, SyncJob, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
+use crate::face::PypiFace;
 use crate::{publish, repair, resources, rules, sync};
 
 /// The format.
@@ -45,6 +46,10 @@ impl Plugin for PythonPlugin {
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
         vec![Arc::new(PackageContent), Arc::new(ProvenanceContent), Arc::new(YankContent)]
+    }
+
+    fn face(&self) -> Option<Arc<dyn Face>> {
+        Some(Arc::new(PypiFace))
     }
 
     /// An index is made of the version itself.

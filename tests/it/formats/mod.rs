@@ -2,5 +2,7 @@
 
 mod conformance;
 mod file;
+mod python_pages;
 mod python_sync;
+mod python_uploads;
 mod tiny;

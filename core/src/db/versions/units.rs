@@ -1,4 +1,4 @@
-//! The units of a draft by the columns of their content types' tables; each row is id, creation and the columns.
+//! The units of a draft by the columns of their content types' tables; each row is id, creation, nothing (they are not in a version yet) and the columns.
 
 use super::Draft;
 use super::checks::fresh;
@@ -28,7 +28,7 @@ pub fn fresh_units(
     let mut params = params![draft.repository, draft.base.0, draft.base.1].to_vec();
     let conditions = conditions(equal, &mut params);
     let sql = format!(
-        "WITH {} SELECT u.content_id, t.created{} FROM fresh f CROSS JOIN {table} u CROSS JOIN content t
+        "WITH {} SELECT u.content_id, t.created, NULL{} FROM fresh f CROSS JOIN {table} u CROSS JOIN content t
          WHERE u.content_id = f.content_id AND t.id = f.content_id{conditions} ORDER BY u.content_id",
         fresh(draft),
         selected(columns)
@@ -47,7 +47,7 @@ pub fn present_units(
     let mut params = params![draft.repository].to_vec();
     let conditions = conditions(equal, &mut params);
     let sql = format!(
-        "SELECT u.content_id, t.created{} FROM {table} u CROSS JOIN repository_content p CROSS JOIN content t
+        "SELECT u.content_id, t.created, NULL{} FROM {table} u CROSS JOIN repository_content p CROSS JOIN content t
          WHERE p.content_id = u.content_id AND p.repository_id = $1 AND p.version_removed IS NULL
              AND t.id = u.content_id{conditions} ORDER BY u.content_id",
         selected(columns)
@@ -58,7 +58,7 @@ pub fn present_units(
 /// The units that the draft takes out of the version before it.
 pub fn removed_units(conn: &mut Conn, draft: &Draft, table: &str, columns: &[&str]) -> Result<Vec<Row>> {
     let sql = format!(
-        "SELECT u.content_id, t.created{} FROM repository_content r CROSS JOIN {table} u CROSS JOIN content t
+        "SELECT u.content_id, t.created, NULL{} FROM repository_content r CROSS JOIN {table} u CROSS JOIN content t
          WHERE r.repository_id = $1 AND r.version_removed = $2 AND u.content_id = r.content_id
              AND t.id = u.content_id ORDER BY u.content_id",
         selected(columns)

@@ -3,6 +3,7 @@
 pub mod artifacts;
 pub mod content;
 pub mod docs;
+pub mod faces;
 mod login;
 pub mod parts;
 pub mod publications;

@@ -41,7 +41,7 @@ pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
             filters,
             href_parameter: Some(if name == "list" { repository.href_parameter } else { version_parameter }),
             nested: true,
-            headers: vec![],
+            ..Doc::default()
         },
     };
     vec![

@@ -52,6 +52,7 @@ impl Subject<'_> {
     fn component(&self, endpoint: &Endpoint) -> Option<&'static str> {
         match endpoint.resource {
             Some(at) => Some(self.registry.resources[at].app),
+            None if endpoint.doc.component.is_some() => endpoint.doc.component,
             None => (!endpoint.path.starts_with("docs/")).then_some("core"),
         }
     }
@@ -90,7 +91,12 @@ impl Subject<'_> {
             None => true,
         };
         // Pages for people have no operation id.
-        self.routes.endpoints.iter().filter(|endpoint| !endpoint.operation.is_empty()).filter(wanted)
+        self.routes
+            .endpoints
+            .iter()
+            .chain(&self.routes.faces)
+            .filter(|endpoint| !endpoint.operation.is_empty())
+            .filter(wanted)
     }
 
     fn info(&self, options: &Options) -> Json {

@@ -25,6 +25,9 @@ const FORMS: [&str; 2] = ["multipart/form-data", "application/x-www-form-urlenco
 
 /// The path as clients substitute it: `{file_file_repository_href}modify/`, or with ids.
 pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
+    if endpoint.path.starts_with('/') {
+        return endpoint.path.clone();
+    }
     match endpoint.doc.href_parameter.filter(|_| !options.pk_path) {
         Some(name) => {
             let behind = endpoint.path.rsplit_once("{}/").map_or("", |(_, behind)| behind);

@@ -41,6 +41,14 @@ fn in_path(endpoint: &Endpoint, options: &Options) -> Vec<(&'static str, Json)> 
     if let Some(name) = endpoint.doc.href_parameter.filter(|_| !options.pk_path) {
         return vec![(name, required(json!({"type": "string"}), "The `pulp_href` of the object."))];
     }
+    if !endpoint.doc.parameters.is_empty() {
+        let text = |name: &str| match name {
+            "path" => "The base path of the distribution.".to_owned(),
+            name => format!("The {name} in the path."),
+        };
+        let named = endpoint.doc.parameters.iter();
+        return named.map(|name| (*name, required(json!({"type": "string"}), &text(name)))).collect();
+    }
     let describe = |name| match name {
         "number" => (name, required(json!({"type": "integer"}), "The number of the version.")),
         "id" => (name, required(json!({"type": "integer"}), "The id.")),

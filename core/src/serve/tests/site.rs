@@ -14,7 +14,7 @@ use crate::download::{Downloader, RemoteSettings, install_tls_provider};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
-use crate::plugin::{Pullable, UpstreamFile};
+use crate::plugin::{Pullable, UpstreamFile, Version, VersionUnits};
 use crate::serve::{Delivery, Formats, Pulled, StoredFile, routes};
 use crate::storage::{DigestSet, Storage, StorageConfig};
 
@@ -230,6 +230,19 @@ struct Files {
 impl Formats for Files {
     fn publishes(&self, pulp_type: &str) -> bool {
         pulp_type == "file.file"
+    }
+
+    fn has_face(&self, _pulp_type: &str) -> bool {
+        false
+    }
+
+    fn units(
+        &self,
+        _pulp_type: &str,
+        _version: Version,
+        _pending: &crate::db::pending::Pending,
+    ) -> Option<VersionUnits> {
+        None
     }
 
     async fn upstream_file(&self, _pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {

@@ -100,6 +100,7 @@ async fn app(config: Config, queue: Queue) -> App {
     let formats = Arc::new(KnownFormats::default());
     App {
         delivery: Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap(),
+        native: crate::native::Native::new(&config, &registry, storage.clone()),
         routes: Routes::new(&registry),
         credentials: CredentialCache::new(1).unwrap(),
         secrets: Arc::new(Secrets::load_or_create(&config.secret_key_file).unwrap()),

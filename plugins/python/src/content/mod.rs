@@ -6,7 +6,7 @@ mod yank;
 
 pub use package::{COLUMNS as PACKAGE_COLUMNS, PackageContent, PackageFacts};
 pub use provenance::{ProvenanceContent, ProvenanceFacts};
-pub use yank::{YankContent, yank};
+pub use yank::{YankContent, yank, yank_key};
 
 /// Files that are installed.
 pub const PACKAGE: &str = "python.python";

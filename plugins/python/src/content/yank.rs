@@ -41,7 +41,12 @@ impl ContentType for YankContent {
 pub fn yank(name_normalized: &str, version: &str, reason: &str) -> Unit {
     Unit {
         columns: vec![name_normalized.into(), version.into(), reason.into()],
-        repo_key: Some(format!("{name_normalized} {version}")),
+        repo_key: Some(yank_key(name_normalized, version)),
         files: vec![],
     }
+}
+
+/// What is unique of a yanked release within a repository.
+pub fn yank_key(name_normalized: &str, version: &str) -> String {
+    format!("{name_normalized} {version}")
 }

@@ -1,0 +1,191 @@
+//! From what a face means to status codes, headers and bodies.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::stream;
+use serde_json::json;
+
+use super::pages::{Body, Mark, Stored, Version};
+use crate::app::Shared;
+use crate::error::Result;
+use crate::plugin::FaceAnswer;
+use crate::rest::Answer;
+use crate::rest::request::correlation_id;
+use crate::serve::{self, Validators, Verdict};
+
+const PULP_CACHE: HeaderName = HeaderName::from_static("x-pulp-cache");
+const VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
+/// Reasons that were sent once; a status line takes only texts that stay.
+static REASONS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+/// So many reasons are remembered, so long each.
+const REASONS_REMEMBERED: usize = 2_000;
+const LONGEST_REASON: usize = 300;
+
+pub fn absent(text: &str) -> HttpResponse {
+    HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text.to_owned())
+}
+
+pub fn not_allowed(allowed: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::MethodNotAllowed();
+    response.insert_header((header::ALLOW, HeaderValue::from_static(allowed)));
+    response.content_type("text/plain; charset=utf-8").body(format!("only {allowed}"))
+}
+
+/// Whatever is no page.
+pub fn plain(app: &Shared, request: &HttpRequest, answer: FaceAnswer) -> HttpResponse {
+    let respond = |answer: Answer| answer.respond(&correlation_id(request), *request.method() == Method::HEAD);
+    match answer {
+        FaceAnswer::Json(body) => respond(Answer::ok(body)),
+        FaceAnswer::Task(id) => {
+            let task = format!("{}tasks/{id}/", app.api);
+            respond(Answer::json(202, json!({"session": null, "task": task, "task_start_time": null})))
+        }
+        FaceAnswer::NotFound(text) => absent(&text),
+        FaceAnswer::Elsewhere(address) => HttpResponse::Found()
+            .insert_header((header::LOCATION, address))
+            .insert_header((header::VARY, VARY))
+            .finish(),
+        FaceAnswer::Refused(reason) => refused(StatusCode::BAD_REQUEST, &reason),
+        FaceAnswer::Forbidden(reason) => refused(StatusCode::FORBIDDEN, &reason),
+        FaceAnswer::Page(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// Clients of such faces show the reason in the status line, and read it there.
+fn refused(status: StatusCode, reason: &str) -> HttpResponse {
+    let text = format!("{} {reason}\n", status.as_u16());
+    let mut response = HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text);
+    if let Some(reason) = in_status_line(reason) {
+        response.head_mut().reason = Some(reason);
+    }
+    response
+}
+
+/// The text as one that stays: a bounded number of short ones does.
+fn in_status_line(reason: &str) -> Option<&'static str> {
+    let is_printable = reason.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if !is_printable || reason.len() > LONGEST_REASON {
+        return None;
+    }
+    let mut reasons = REASONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = reasons.get_or_insert_with(HashSet::new);
+    if let Some(known) = known.get(reason) {
+        return Some(known);
+    }
+    if known.len() >= REASONS_REMEMBERED {
+        return None;
+    }
+    let stays: &'static str = Box::leak(reason.to_owned().into_boxed_str());
+    known.insert(stays);
+    Some(stays)
+}
+
+/// A page, or that there is none, as the request asks for it.
+pub fn page(
+    request: &HttpRequest,
+    stored: &Stored,
+    mark: Mark,
+    max_age: u32,
+    headers: &[(&'static str, &'static str)],
+) -> HttpResponse {
+    let (plain, gzip, media_type, modified) = match stored {
+        Stored::Page { plain, gzip, media_type, modified } => (plain, gzip, *media_type, *modified),
+        Stored::Absent(text) => {
+            let mut response = HttpResponse::NotFound();
+            said(&mut response, mark);
+            response.insert_header((header::VARY, VARY));
+            return response.content_type("text/plain; charset=utf-8").body(text.clone());
+        }
+    };
+    let (version, is_compressed) = match gzip {
+        Some(gzip) if accepts_gzip(request.headers()) => (gzip, true),
+        _ => (plain, false),
+    };
+    let validators = Validators { etag: &version.etag, modified, size: version.size };
+    let status = match serve::judge_whole(request.headers(), validators) {
+        Verdict::NotModified => StatusCode::NOT_MODIFIED,
+        Verdict::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Verdict::Whole | Verdict::Part(_) | Verdict::Unsatisfiable => StatusCode::OK,
+    };
+    let mut response = HttpResponse::build(status);
+    for (name, value) in headers {
+        response.insert_header((*name, *value));
+    }
+    response
+        .insert_header((header::ETAG, version.etag.as_str()))
+        .insert_header((header::LAST_MODIFIED, httpdate::fmt_http_date(modified)))
+        .insert_header((header::CACHE_CONTROL, format!("max-age={max_age}, public")))
+        .insert_header((header::VARY, VARY));
+    if status != StatusCode::OK {
+        return response.finish();
+    }
+    said(&mut response, mark);
+    response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(media_type)));
+    if is_compressed {
+        response.insert_header((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    send(request, response, version)
+}
+
+fn said(response: &mut HttpResponseBuilder, mark: Mark) {
+    let text = if mark == Mark::Hit { "HIT" } else { "MISS" };
+    response.insert_header((PULP_CACHE, HeaderValue::from_static(text)));
+}
+
+fn send(request: &HttpRequest, mut response: HttpResponseBuilder, version: &Version) -> HttpResponse {
+    if *request.method() == Method::HEAD {
+        return response.body(SizedStream::new(version.size, stream::empty::<Result<_>>()));
+    }
+    match &version.body {
+        Body::Memory(bytes) => response.body(bytes.clone()),
+        Body::File(file) => {
+            response.body(SizedStream::new(version.size, serve::stream_of_file(file.clone(), 0..version.size)))
+        }
+    }
+}
+
+/// Whether gzip is named and not refused.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|list| list.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').map_or((coding, ""), |(name, weight)| (name, weight));
+        let is_refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_those_who_name_it() {
+        let check = |text: &'static str, expected: bool| {
+            let headers = [(header::ACCEPT_ENCODING, HeaderValue::from_static(text))].into_iter().collect();
+            assert_eq!(accepts_gzip(&headers), expected, "{text}");
+        };
+        check("gzip, deflate, br", true);
+        check("br;q=1.0, GZIP;q=0.8", true);
+        check("gzip;q=0", false);
+        check("gzip; q=0.000", false);
+        check("identity", false);
+        check("*", false);
+        check("", false);
+    }
+
+    #[test]
+    fn a_reason_cannot_break_the_status_line() {
+        assert_eq!(
+            in_status_line("Package a-1.whl already exists in index"),
+            Some("Package a-1.whl already exists in index")
+        );
+        for bad in ["a\r\nSet-Cookie: x", "ü", "a\0b", &"x".repeat(301)] {
+            assert_eq!(in_status_line(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Native faces of formats: from a request below `/<prefix>/` to its distribution, to the operation the format
+//! names, to the answer. Reads are open to everybody, like the content face; writes are for who may change the
+//! repository.
+//!
+//! What a format renders for a reader is kept in [`pages`] for as long as the distribution serves the same.
+
+mod answer;
+mod form;
+mod host;
+mod pages;
+mod route;
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::app::Shared;
+use crate::auth::policy::{Actor, Verb, permits};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceRequest, Form, Links};
+use crate::resource::{Kind, Registry};
+use crate::rest::{authenticate, error_body, request::correlation_id};
+use crate::serve::{self, FaceView, Pointer};
+use crate::storage::Storage;
+use host::Host;
+use pages::{Key, Pages};
+use route::{Routes, Way};
+
+/// The native faces of this process.
+pub struct Native {
+    faces: Vec<Routed>,
+    pages: Pages,
+}
+
+struct Routed {
+    /// The component whose distributions it is for.
+    component: &'static str,
+    face: Arc<dyn Face>,
+    routes: Routes,
+}
+
+impl Native {
+    pub fn new(config: &Config, registry: &Registry, storage: Storage) -> Self {
+        let routed = |(component, face): (&&'static str, &Arc<dyn Face>)| Routed {
+            component,
+            face: face.clone(),
+            routes: Routes::new(face.operations()),
+        };
+        Self { faces: registry.faces.iter().map(routed).collect(), pages: Pages::new(config, storage) }
+    }
+
+    fn of(&self, pulp_type: &str) -> Option<&Routed> {
+        let component = pulp_type.split('.').next();
+        self.faces.iter().find(|routed| component == Some(routed.component))
+    }
+}
+
+/// Adds the native faces to a server.
+pub fn routes(config: &mut ServiceConfig, app: &Shared) {
+    for (at, routed) in app.native.faces.iter().enumerate() {
+        let app = app.clone();
+        let answer = move |request: HttpRequest, payload: web::Payload| handle(app.clone(), at, request, payload);
+        let scope = web::scope(&format!("/{}", routed.face.prefix()));
+        config.service(scope.default_service(web::route().to(answer)));
+    }
+}
+
+async fn handle(app: Shared, at: usize, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let answered = respond(&app, &app.native.faces[at], &request, payload).await;
+    answered.unwrap_or_else(|error| failed(&error, &request))
+}
+
+fn failed(error: &Error, request: &HttpRequest) -> HttpResponse {
+    let cid = correlation_id(request);
+    // What contradicts the repository's rules is the sender's to mend, and clients of such faces know no 409.
+    let invalid = match error {
+        Error::Conflict(text) => Some(Error::Malformed(text.clone())),
+        _ => None,
+    };
+    error_body::answer(invalid.as_ref().unwrap_or(error), &cid).respond(&cid, request.method() == Method::HEAD)
+}
+
+async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let actor = match is_read {
+        true => None,
+        false => authenticate::actor(app, request).await?,
+    };
+    if !is_read && actor.is_none() {
+        return Err(Error::Unauthenticated("Authentication credentials were not provided.".into()));
+    }
+    let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
+    let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
+    let Some(path) = path else { return Ok(answer::absent("there is nothing at this path")) };
+    let pointer = app.delivery.pointer(&path).await?;
+    let found = pointer.as_ref().and_then(|pointer| Some((pointer, pointer.face.as_ref()?)));
+    let found = found.filter(|(pointer, _)| pointer.belongs_to(routed.component));
+    let Some((pointer, view)) = found else { return Ok(answer::absent("no distribution has this path")) };
+    let rest = path[view.distribution.base_path.len()..].strip_prefix('/');
+    let method = if is_read { FaceMethod::Get } else { FaceMethod::Post };
+    let method = (is_read || *request.method() == Method::POST).then_some(method);
+    match routed.routes.find(method, rest) {
+        Way::Found(operation, parameters) => {
+            let actor = actor.map(|actor| may_change(app, view, actor)).transpose()?;
+            let form = match &actor {
+                Some(_) => Some(form::read(app, request, payload, routed.routes.file(operation)).await?),
+                None => None,
+            };
+            let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: false };
+            run(app, request, asked, form, actor).await
+        }
+        Way::Slash => Ok(serve::with_slash(request)),
+        Way::Methods(allowed) => Ok(answer::not_allowed(allowed)),
+        Way::Nowhere => Ok(answer::absent("there is nothing at this path")),
+    }
+}
+
+/// Whether the actor may change the repository that the distribution serves. One without a repository refuses by
+/// itself.
+fn may_change(app: &Shared, view: &FaceView, actor: Actor) -> Result<Actor> {
+    let distributed = &view.distribution;
+    let repository = app.registry.typed(Kind::Repository, &distributed.pulp_type);
+    let repository = repository.ok_or_else(|| Error::internal("a distribution of a format without repositories"))?;
+    permits(Some(&actor), &repository.policy, Verb::Action("modify"))?;
+    Ok(actor)
+}
+
+/// An operation of a distribution.
+struct Asked<'a> {
+    routed: &'a Routed,
+    pointer: &'a Arc<Pointer>,
+    view: &'a FaceView,
+    operation: &'static str,
+    parameters: Vec<(&'static str, String)>,
+    on_content_face: bool,
+}
+
+async fn run(
+    app: &Shared,
+    request: &HttpRequest,
+    asked: Asked<'_>,
+    form: Option<Form>,
+    actor: Option<Actor>,
+) -> Result<HttpResponse> {
+    let links = links(app, request, asked.routed, asked.view);
+    let changed = asked.view.units.as_ref().map(crate::plugin::VersionUnits::changed);
+    let told = FaceRequest {
+        operation: asked.operation,
+        parameters: asked.parameters,
+        query: url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect(),
+        accept: header(request, "Accept"),
+        on_content_face: asked.on_content_face,
+        distribution: asked.view.distribution.clone(),
+        served: asked.view.units.clone(),
+        links: links.clone(),
+        form,
+        host: Arc::new(Host { app: app.clone(), cid: correlation_id(request), actor }),
+    };
+    match asked.routed.face.answer(told).await? {
+        FaceAnswer::Page(page) => {
+            let key =
+                Key { scope: asked.pointer.scope, name: page.name, media_type: page.media_type, origin: links.content };
+            let (stored, mark) = app.native.pages.get(key, changed, page.render).await?;
+            Ok(answer::page(request, &stored, mark, page.max_age, page.headers))
+        }
+        other => Ok(answer::plain(app, request, other)),
+    }
+}
+
+fn links(app: &Shared, request: &HttpRequest, routed: &Routed, view: &FaceView) -> Links {
+    let seen = || {
+        let connection = request.connection_info();
+        format!("{}://{}", connection.scheme(), connection.host())
+    };
+    let origin = app.config.content_origin.as_ref().map_or_else(seen, ToString::to_string);
+    let base_path = serve::encode(&view.distribution.base_path);
+    Links {
+        content: format!("{origin}{}{base_path}/", app.config.content_path_prefix).into(),
+        face: format!("{origin}/{}/{base_path}/", routed.face.prefix()).into(),
+    }
+}
+
+fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+/// What the content face answers with from the native face of the distribution's format; none when the format has
+/// nothing there.
+pub async fn on_content_face(
+    app: &Shared,
+    request: &HttpRequest,
+    pointer: &Arc<Pointer>,
+    rest: &str,
+) -> Option<Result<HttpResponse>> {
+    let (view, routed) = (pointer.face.as_ref()?, app.native.of(&pointer.distribution.pulp_type)?);
+    let Way::Found(operation, parameters) = routed.routes.on_content_face(rest) else { return None };
+    let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: true };
+    Some(run(app, request, asked, None, None).await)
+}
