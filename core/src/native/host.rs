@@ -6,8 +6,8 @@ use crate::app::Shared;
 use crate::auth::policy::Actor;
 use crate::error::Result;
 use crate::id::Id;
-use crate::ops::{change_units, upload};
-use crate::plugin::{Change, FaceHost, Upload, Uploaded};
+use crate::ops::{change_units, upload, upstreams};
+use crate::plugin::{Change, FaceHost, Upload, Uploaded, UpstreamReader};
 
 pub struct Host {
     pub app: Shared,
@@ -29,5 +29,9 @@ impl FaceHost for Host {
 
     async fn change(&self, change: Change) -> Result<Id> {
         change_units::dispatch(&self.app, change, &self.cid, self.user_id()).await
+    }
+
+    async fn upstream(&self, remote: Id) -> Result<Option<UpstreamReader>> {
+        upstreams::reader(&self.app, remote).await
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 
 use super::page::Page;
-use super::{Unit, VersionUnits};
+use super::{Unit, UpstreamReader, VersionUnits};
 use crate::error::Result;
 use crate::id::Id;
 use crate::resource::Field;
@@ -174,6 +174,9 @@ pub trait FaceHost: Send + Sync {
     /// Puts units without files into the repository and takes others out, as a task. Both are done when the task
     /// is: a key that no unit has is passed over.
     async fn change(&self, change: Change) -> Result<Id>;
+
+    /// Reads the upstream of a remote, such as that of the distribution; none when there is no such remote.
+    async fn upstream(&self, remote: Id) -> Result<Option<UpstreamReader>>;
 }
 
 /// A file to be put into a repository.

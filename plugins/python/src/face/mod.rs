@@ -9,6 +9,7 @@ mod serial;
 mod simple;
 mod summary;
 mod upload;
+mod upstream;
 mod yank;
 
 use async_trait::async_trait;

@@ -1,6 +1,7 @@
 //! The simple API: the index of projects and the page of a project, in the format that the client prefers.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use pith_core::error::Result;
 use pith_core::id::Instant;
@@ -8,9 +9,10 @@ use pith_core::plugin::{
     FaceAnswer, FaceRequest, GroupBy, Links, Page, PageWriter, Rendered, UnitRow, VersionUnits, render,
 };
 
-use super::{PACKAGE, PROVENANCE, YANK, absent, encoded, file_url, serial};
+use super::{PACKAGE, PROVENANCE, YANK, absent, encoded, file_url, serial, upstream};
 use crate::name::{self, ProjectName};
 use crate::simple::{FileEntry, Format, IndexEntry, IndexWriter, ProjectHeader, ProjectWriter, choose};
+use crate::sync::pull::Upstream;
 use crate::version::VersionKey;
 
 /// For so long clients may take a page for fresh, as Pulp lets them.
@@ -45,13 +47,18 @@ pub async fn project(request: &FaceRequest) -> Result<FaceAnswer> {
     let Ok(format) = choose(request.accept.as_deref(), request.query("format")) else { return Ok(no_such_format()) };
     let given = request.parameter("package");
     let Ok(name) = ProjectName::parse(given) else { return Ok(FaceAnswer::NotFound(absent(&name::normalize(given)))) };
-    let name = name.normalized().to_owned();
     if is_elsewhere(request) && request.distribution.remote.is_none() {
-        return Ok(elsewhere(request, &format!("simple/{name}/")));
+        return Ok(elsewhere(request, &format!("simple/{}/", name.normalized())));
     }
-    let Some(units) = request.served.clone() else { return Ok(FaceAnswer::NotFound(absent(&name))) };
-    let links = request.links.clone();
-    Ok(page(format!("simple/{name}/"), format, move |out| write_project(out, units, links, name, format)))
+    let upstream = upstream::of(request, &name).await?;
+    let name = name.normalized().to_owned();
+    let (units, links) = (request.served.clone(), request.links.clone());
+    if units.is_none() && upstream.is_none() {
+        return Ok(FaceAnswer::NotFound(absent(&name)));
+    }
+    let revision = upstream.as_ref().map_or("", |upstream| upstream.revision.as_str()).to_owned();
+    let key = format!("simple/{name}/{revision}");
+    Ok(page(key, format, move |out| write_project(out, (units, upstream), links, name, format)))
 }
 
 /// Pulp's clients expect a publication's pages at the content face.
@@ -105,7 +112,7 @@ pub struct ListedFile {
     pub requires_python: String,
     pub package_type: String,
     pub python_version: String,
-    pub upload_time: Instant,
+    pub upload_time: Option<Instant>,
     pub yanked: Option<String>,
     pub provenance: Option<String>,
 }
@@ -124,7 +131,7 @@ impl ListedFile {
             metadata_sha256: self.metadata_sha256.as_deref(),
             yanked: self.yanked.as_deref(),
             size: self.size,
-            upload_time: Some(self.upload_time),
+            upload_time: self.upload_time,
             provenance: self.provenance.as_deref(),
         }
     }
@@ -140,7 +147,7 @@ impl ListedFile {
             requires_python: text(5)?,
             package_type: text(6)?,
             python_version: text(7)?,
-            upload_time: row.get::<Option<Instant>>(8)?.unwrap_or(row.added),
+            upload_time: Some(row.get::<Option<Instant>>(8)?.unwrap_or(row.added)),
             url: String::new(),
             yanked: None,
             provenance: None,
@@ -172,18 +179,29 @@ pub async fn files(units: &VersionUnits, links: &Links, name: &str) -> Result<Ve
         let path = [name, &file.version, &file.filename].map(encoded).join("/");
         file.provenance = proven.contains(&file.sha256).then(|| format!("{}integrity/{path}/provenance/", links.face));
     }
-    files.sort_by_cached_key(|file| (VersionKey::new(&file.version), file.filename.clone()));
+    sort(&mut files);
     Ok(files)
+}
+
+fn sort(files: &mut [ListedFile]) {
+    files.sort_by_cached_key(|file| (VersionKey::new(&file.version), file.filename.clone()));
 }
 
 async fn write_project(
     mut out: PageWriter,
-    units: VersionUnits,
+    (units, upstream): (Option<VersionUnits>, Option<Arc<Upstream>>),
     links: Links,
     name: String,
     format: Format,
 ) -> Result<Rendered> {
-    let files = files(&units, &links, &name).await?;
+    let mut files = match units {
+        Some(units) => files(&units, &links, &name).await?,
+        None => vec![],
+    };
+    if let Some(upstream) = upstream {
+        upstream::add(&mut files, &upstream, &links);
+        sort(&mut files);
+    }
     if files.is_empty() {
         return Ok(Rendered::Absent(absent(&name)));
     }

@@ -23,6 +23,9 @@ use crate::simple::{CoreMetadata, ProjectFile, ProjectPage};
 /// The largest provenance: a file has one or two attestations of some kilobytes.
 const LARGEST_PROVENANCE: u64 = 4 << 20;
 
+/// Pulp gives all pages this serial, which therefore says nothing about how old a page is.
+const SAME_EVERYWHERE: u64 = 1_000_000_000;
+
 /// A page that was read, and what to remember of it.
 struct Read {
     page: ProjectPage,
@@ -130,7 +133,8 @@ impl Reading<'_> {
         }
         let page = document.read_found(found, &project.name).await?;
         // A page that is older than the list says will be asked for again.
-        let serial = project.serial.map(|serial| page.last_serial.map_or(serial, |own| own.min(serial)));
+        let own = page.last_serial.filter(|own| *own != SAME_EVERYWHERE);
+        let serial = project.serial.map(|serial| own.map_or(serial, |own| own.min(serial)));
         Ok(Found::Read(Box::new(Read { seen: serial.map_or(seen, Seen::Serial), page })))
     }
 

@@ -13,6 +13,7 @@ use super::address::Index;
 use super::pages::Document;
 use super::settings::Settings;
 use super::units;
+pub(crate) use super::units::metadata_sha256;
 use crate::archive;
 use crate::content::{PACKAGE, PackageFacts};
 use crate::filename::DistributionFile;
@@ -23,21 +24,29 @@ use crate::simple::{ProjectFile, ProjectPage};
 /// The ending of the metadata beside a file.
 const METADATA: &str = ".metadata";
 
+/// A project of an upstream index.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub page: ProjectPage,
+    /// Another one when anything of the files changed.
+    pub revision: String,
+}
+
 /// The upstream's page of a project, with the files that the remote's settings let through; none when the upstream
 /// has no such project, or when nothing of it is let through. Up to a minute old.
 ///
 /// # Errors
 /// `Upstream` when the upstream does not answer as it should.
-pub(crate) async fn project(upstream: &UpstreamReader, name: &ProjectName) -> Result<Option<Arc<ProjectPage>>> {
+pub(crate) async fn project(upstream: &UpstreamReader, name: &ProjectName) -> Result<Option<Arc<Upstream>>> {
     let index = Index::at(&upstream.remote.url)?;
     let settings = Arc::new(Settings::of(&upstream.remote.details)?);
     if !settings.filters.allows_project(name) {
         return Ok(None);
     }
     let simple = page(upstream, &index, &settings, name, Document::Simple).await?;
-    let told = |page: &ProjectPage| page.files.iter().any(|file| file.hashes.sha256().is_some());
+    let told = |known: &Upstream| known.page.files.iter().any(|file| file.hashes.sha256().is_some());
     let found = match simple {
-        Some(simple) if told(&simple) || simple.files.is_empty() => Some(simple),
+        Some(simple) if told(&simple) || simple.page.files.is_empty() => Some(simple),
         // Without digests; the older API has them, if there is one.
         simple => match (page(upstream, &index, &settings, name, Document::Api).await, simple) {
             (Ok(Some(api)), _) => Some(api),
@@ -45,7 +54,7 @@ pub(crate) async fn project(upstream: &UpstreamReader, name: &ProjectName) -> Re
             (Err(error), _) => return Err(error),
         },
     };
-    Ok(found.filter(|page| !page.files.is_empty()))
+    Ok(found.filter(|found| !found.page.files.is_empty()))
 }
 
 async fn page(
@@ -54,7 +63,7 @@ async fn page(
     settings: &Arc<Settings>,
     name: &ProjectName,
     document: Document,
-) -> Result<Option<Arc<ProjectPage>>> {
+) -> Result<Option<Arc<Upstream>>> {
     let url = match document {
         Document::Simple => index.project(name),
         Document::Api => index.api(name),
@@ -66,9 +75,15 @@ async fn page(
             page.files = settings.filters.select(&page);
             page.files.retain(|file| index.may_lead_to(&file.url));
             page.refused.clear();
-            Ok(page)
+            Ok(Upstream { revision: revision(&page), page })
         })
         .await
+}
+
+/// Equal revisions of a project have equal files.
+fn revision(page: &ProjectPage) -> String {
+    let files: String = page.files.iter().map(|file| format!("{file:?}\n")).collect();
+    Sha256::of(files.as_bytes()).to_string()
 }
 
 /// What the index said about a file, on its way to the unit that the file becomes.
@@ -89,13 +104,14 @@ struct Told {
 pub(crate) async fn upstream_file(upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
     let filename = path.strip_suffix(METADATA).unwrap_or(path);
     let Ok(named) = DistributionFile::parse(filename) else { return Ok(None) };
-    let Some(page) = project(upstream, named.name()).await? else { return Ok(None) };
+    let Some(found) = project(upstream, named.name()).await? else { return Ok(None) };
+    let page = &found.page;
     let Some(file) = page.files.iter().find(|file| file.filename == filename) else { return Ok(None) };
     if path != filename {
         let served = matches!(file.core_metadata, crate::simple::CoreMetadata::Served { .. });
         return Ok(served.then(|| Pullable { file: units::metadata_file(file), told: json!(null) }));
     }
-    let told = serde_json::to_value(told(&page, file)).map_err(Error::internal)?;
+    let told = serde_json::to_value(told(page, file)).map_err(Error::internal)?;
     Ok(Some(Pullable { file: units::package_file(file), told }))
 }
 
