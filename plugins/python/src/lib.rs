@@ -4,6 +4,7 @@
 //! talks to a network, a database or a clock.
 
 pub mod archive;
+pub mod attestation;
 pub mod bandersnatch;
 pub mod blocklist;
 pub mod filename;
