@@ -9,12 +9,11 @@
 //! * `keep_latest_packages` keeps the greatest versions of those that are left.
 
 mod platform;
+mod requirement;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 
 use crate::filename::PackageType;
 use crate::name::ProjectName;
@@ -22,9 +21,6 @@ use crate::simple::{ProjectFile, ProjectPage};
 use crate::version::{self, VersionKey};
 
 pub use platform::Platform;
-
-/// Longer requirements are nobody's; the parser is not asked about them.
-const MAX_REQUIREMENT: usize = 4096;
 
 /// The settings as a remote holds them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -166,7 +162,7 @@ impl Rules {
     fn parse(field: &'static str, items: &[String]) -> Result<Self, FilterError> {
         let mut rules = Self::default();
         for item in items {
-            let (name, specifiers) = requirement(item).map_err(|reason| error(field, item, reason))?;
+            let (name, specifiers) = requirement::parse(item).map_err(|reason| error(field, item, reason))?;
             let rule = rules.0.entry(name).or_default();
             match specifiers {
                 Some(specifiers) => rule.specifiers.push(specifiers),
@@ -183,26 +179,6 @@ fn error(field: &'static str, item: &str, reason: impl ToString) -> FilterError 
         item: item.chars().take(200).flat_map(char::escape_debug).collect(),
         reason: reason.to_string(),
     }
-}
-
-/// Name and specifier; extras and markers say nothing about which files there are.
-fn requirement(item: &str) -> Result<(ProjectName, Option<VersionSpecifiers>), String> {
-    if item.len() > MAX_REQUIREMENT {
-        return Err("it is far too long".to_owned());
-    }
-    let parsed = Requirement::<VerbatimUrl>::from_str(item).map_err(|error| one_line(&error.to_string()))?;
-    let name = ProjectName::parse(parsed.name.as_ref()).map_err(|error| error.to_string())?;
-    match parsed.version_or_url {
-        None => Ok((name, None)),
-        Some(VersionOrUrl::VersionSpecifier(set)) if set.is_empty() => Ok((name, None)),
-        Some(VersionOrUrl::VersionSpecifier(set)) => Ok((name, Some(set))),
-        Some(VersionOrUrl::Url(_)) => Err("it names an address, not versions".to_owned()),
-    }
-}
-
-/// The parser points at the fault in further lines.
-fn one_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

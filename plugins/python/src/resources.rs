@@ -4,8 +4,6 @@
 pub(crate) mod blocklist;
 mod content;
 
-use std::str::FromStr;
-
 use pith_core::error::Error;
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
@@ -15,6 +13,7 @@ use serde_json::{Value as Json, json};
 pub(crate) use content::{packages, provenances, yanks};
 
 use crate::bandersnatch;
+use crate::filters::{FilterSettings, Filters};
 
 /// The name of repositories, remotes, publications, distributions and packages.
 pub(crate) const PULP_TYPE: &str = "python.python";
@@ -222,8 +221,9 @@ fn remote() -> Resource {
 fn check_remote(draft: &Draft, errors: &mut Errors) {
     for field in ["includes", "excludes"] {
         for text in draft.get(field).and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if let Err(problem) = pep508_rs::Requirement::<pep508_rs::VerbatimUrl>::from_str(text) {
-                errors.add(field, format!("{field} specifier {text} is invalid. {}", problem.message));
+            let item = [text.to_owned()];
+            if let Err(problem) = Filters::parse(&FilterSettings { includes: &item, ..FilterSettings::default() }) {
+                errors.add(field, format!("{field} specifier {text} is invalid. {}", problem.reason));
             }
         }
     }
