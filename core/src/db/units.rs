@@ -16,14 +16,29 @@ pub struct Version {
     pub repository: Id,
     pub number: i64,
     pub created: Instant,
+    /// The repository was filled by a synchronization: its units are what an upstream has.
+    pub mirrors: bool,
 }
 
 /// The version of this id, unless it is gone.
 pub fn version(conn: &mut Conn, id: Id) -> Result<Option<Version>> {
-    let row =
-        conn.query_opt("SELECT id, repository_id, number, created FROM repository_version WHERE id = $1", params![id])?;
-    row.map(|row| Ok(Version { id: row.get(0)?, repository: row.get(1)?, number: row.get(2)?, created: row.get(3)? }))
-        .transpose()
+    let row = conn.query_opt(
+        "SELECT v.id, v.repository_id, v.number, v.created, r.details
+         FROM repository_version v JOIN repository r ON r.id = v.repository_id WHERE v.id = $1",
+        params![id],
+    )?;
+    let version = |row: Row| {
+        let details: serde_json::Value = row.get(4)?;
+        let seen = details.get("last_sync_details").and_then(serde_json::Value::as_object);
+        Ok(Version {
+            id: row.get(0)?,
+            repository: row.get(1)?,
+            number: row.get(2)?,
+            created: row.get(3)?,
+            mirrors: seen.is_some_and(|seen| !seen.is_empty()),
+        })
+    };
+    row.map(version).transpose()
 }
 
 const PRESENT: &str = "rc.repository_id = $1 AND rc.version_added <= $2
@@ -33,8 +48,8 @@ const PRESENT: &str = "rc.repository_id = $1 AND rc.version_added <= $2
 const ADDED: &str = "(SELECT v.created FROM repository_version v WHERE v.repository_id = rc.repository_id
     AND v.number >= rc.version_added ORDER BY v.number LIMIT 1)";
 
-/// Id, creation, arrival in the repository and `columns` of the units with one of the given values in each of the named columns. Starts at
-/// the first of these columns, which has an index.
+/// Id, creation, arrival in the repository and `columns` of the units with one of the given values in each of the
+/// named columns. Starts at the first of these columns, which has an index.
 pub fn matching(
     conn: &mut Conn,
     version: Version,

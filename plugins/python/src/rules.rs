@@ -37,8 +37,8 @@ fn refuse_substitutes(draft: &mut DraftUnits<'_>) -> Result<()> {
     let names: Vec<String> = rivals.iter().map(|(id, filename)| format!("{filename} ({id})")).collect();
     if fails(draft) {
         return Err(Error::non_field(format!(
-            "Found duplicate packages being added with the same filename but different checksums. The repository \
-             allows no substitution (`allow_package_substitution`): {}",
+            "Found duplicate packages being added with the same filename but different checksums. To allow this, set \
+             'allow_package_substitution' to True on the repository. Conflicting packages: {}",
             named(&names)
         )));
     }

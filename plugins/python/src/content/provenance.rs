@@ -149,9 +149,7 @@ pub(super) fn attested(package: &PackageFacts, given: &Map<String, Json>) -> Res
     }
     let provenance = Provenance::of_upload(json!({"kind": "Pulp User"}), attestations);
     let verified = verifier()?.verify_provenance(&provenance, &package.filename, package.sha256.as_str());
-    verified.map_err(|problem| {
-        Error::field("attestations", format!("Attestations failed verification: {problem}"))
-    })?;
+    verified.map_err(|problem| Error::field("attestations", format!("Attestations failed verification: {problem}")))?;
     let facts = ProvenanceFacts {
         package_sha256: package.sha256.clone(),
         filename: package.filename.clone(),

@@ -136,7 +136,8 @@ impl ListedFile {
         }
     }
 
-    fn new(row: &UnitRow) -> Result<Self> {
+    /// A mirror shows when the file came to its upstream; else what counts is when it came here.
+    fn new(row: &UnitRow, mirrors: bool) -> Result<Self> {
         let text = |at| Ok(row.get::<Option<String>>(at)?.unwrap_or_default());
         Ok(Self {
             filename: row.get(0)?,
@@ -147,7 +148,7 @@ impl ListedFile {
             requires_python: text(5)?,
             package_type: text(6)?,
             python_version: text(7)?,
-            upload_time: Some(row.get::<Option<Instant>>(8)?.unwrap_or(row.added)),
+            upload_time: Some(row.get::<Option<Instant>>(8)?.filter(|_| mirrors).unwrap_or(row.added)),
             url: String::new(),
             yanked: None,
             provenance: None,
@@ -160,7 +161,7 @@ pub async fn files(units: &VersionUnits, links: &Links, name: &str) -> Result<Ve
     let of_project = || vec![("name_normalized", vec![name.to_owned()])];
     let mut files = Vec::new();
     for row in units.matching(PACKAGE, COLUMNS, of_project()).await? {
-        files.push(ListedFile::new(&row)?);
+        files.push(ListedFile::new(&row, units.version().mirrors)?);
     }
     if files.is_empty() {
         return Ok(files);
