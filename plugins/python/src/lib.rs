@@ -9,6 +9,7 @@
 //!   network, a database or a clock.
 
 pub mod archive;
+pub mod attestation;
 pub mod bandersnatch;
 pub mod blocklist;
 pub mod filename;

@@ -1,14 +1,20 @@
 //! The provenance of a package (PEP 740).
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::id::Sha256;
 use pith_core::plugin::{ContentType, DetailTable, Inspected, Inspection, Unit};
 use pith_core::resource::Resource;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{PROVENANCE, PackageFacts};
+use crate::attestation::{Attestation, Provenance, Verifier};
 use crate::{name, resources};
+
+/// The largest provenance that is read, in bytes.
+const LARGEST: u64 = 8 << 20;
 
 /// The type of provenances.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,8 +42,28 @@ impl ContentType for ProvenanceContent {
         true
     }
 
-    async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
-        Err(Error::Conflict("not yet".into()))
+    fn uploads_at_once(&self) -> bool {
+        false
+    }
+
+    fn check(&self, given: &Map<String, Json>) -> Result<()> {
+        if given.contains_key("package") { Ok(()) } else { Err(Error::field("package", "This field is required.")) }
+    }
+
+    /// The file is the provenance; what is kept of it is the object, not the file.
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
+        if file.size > LARGEST {
+            return Err(Error::field("file", format!("a provenance has at most {LARGEST} bytes")));
+        }
+        let package = given.get("package").cloned().unwrap_or_default();
+        let verifies = given.get("verify") != Some(&Json::Bool(false));
+        let path = file.path.clone().ok_or_else(|| Error::internal("a provenance without its file"))?;
+        let read = move || {
+            let bytes = std::fs::read(path).map_err(|cause| Error::storage("cannot read an uploaded file", cause))?;
+            of_file(&bytes, &package, verifies)
+        };
+        let facts = tokio::task::spawn_blocking(read).await.map_err(Error::internal)??;
+        Ok(facts.unit().into())
     }
 }
 
@@ -81,10 +107,56 @@ fn sorted(value: &Json) -> Json {
     }
 }
 
-/// The provenance that the attestations sent with a package make.
-pub(super) fn attested(_: &PackageFacts, given: &Map<String, Json>) -> Result<Vec<(&'static str, Unit)>> {
-    match given.get("attestations") {
-        None | Some(Json::Null) => Ok(vec![]),
-        Some(_) => Err(Error::field("attestations", "not yet")),
+/// Reads an uploaded provenance of a package, which is given as clients see it. They look for the beginnings of the
+/// sentences.
+fn of_file(bytes: &[u8], package: &Json, verifies: bool) -> Result<ProvenanceFacts> {
+    let invalid = |problem: String| Error::non_field(format!("The uploaded provenance is not valid: {problem}"));
+    let raw: Json = serde_json::from_slice(bytes).map_err(|problem| invalid(problem.to_string()))?;
+    let provenance = Provenance::parse(&raw).map_err(|problem| invalid(problem.to_string()))?;
+    let text = |name: &str| package.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let (filename, sha256) = (text("filename"), text("sha256"));
+    if verifies {
+        let verified = verifier()?.verify_provenance(&provenance, &filename, &sha256);
+        verified.map_err(|problem| Error::non_field(format!("Provenance verification failed: {problem}")))?;
     }
+    Ok(ProvenanceFacts {
+        package_sha256: sha256.parse().map_err(Error::internal)?,
+        filename,
+        project: text("name"),
+        provenance: provenance.to_json().clone(),
+    })
+}
+
+fn verifier() -> Result<&'static Verifier> {
+    static VERIFIER: OnceLock<std::result::Result<Verifier, String>> = OnceLock::new();
+    let verifier = VERIFIER.get_or_init(|| Verifier::public().map_err(|problem| problem.to_string()));
+    verifier.as_ref().map_err(Error::internal)
+}
+
+/// The provenance that the attestations sent with a package make.
+pub(super) fn attested(package: &PackageFacts, given: &Map<String, Json>) -> Result<Vec<(&'static str, Unit)>> {
+    let sent = match given.get("attestations") {
+        None | Some(Json::Null) => return Ok(vec![]),
+        // A form can only carry the list as text.
+        Some(Json::String(text)) => serde_json::from_str(text)
+            .map_err(|problem| Error::field("attestations", format!("Invalid attestations: {problem}")))?,
+        Some(other) => other.clone(),
+    };
+    let invalid = |problem| Error::field("attestations", format!("Invalid attestations: {problem}"));
+    let attestations = Attestation::parse_list(&sent).map_err(|problem| invalid(problem.to_string()))?;
+    if attestations.is_empty() {
+        return Ok(vec![]);
+    }
+    let provenance = Provenance::of_upload(json!({"kind": "Pulp User"}), attestations);
+    let verified = verifier()?.verify_provenance(&provenance, &package.filename, package.sha256.as_str());
+    verified.map_err(|problem| {
+        Error::field("attestations", format!("Attestations failed verification: {problem}"))
+    })?;
+    let facts = ProvenanceFacts {
+        package_sha256: package.sha256.clone(),
+        filename: package.filename.clone(),
+        project: package.metadata.name.clone(),
+        provenance: provenance.to_json().clone(),
+    };
+    Ok(vec![(PROVENANCE, facts.unit())])
 }
