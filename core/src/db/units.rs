@@ -126,18 +126,22 @@ pub fn waiting(
     columns: &[&str],
     equal: &[(&str, Value)],
 ) -> Result<Vec<Row>> {
-    let mut params = vec![waiting.units.clone().into(), waiting.since.into()];
+    let mut params = vec![waiting.units.clone().into()];
     let mut conditions = String::new();
     for (column, values) in equal {
         params.push(values.clone());
         conditions.push_str(&format!(" AND u.{column} = ANY(${})", params.len()));
     }
     let sql = format!(
-        "SELECT u.content_id, t.created, CAST($2 AS timestamptz){} FROM {table} u CROSS JOIN content t
+        "SELECT u.content_id, t.created, NULL{} FROM {table} u CROSS JOIN content t
          WHERE u.content_id = ANY($1) AND t.id = u.content_id{conditions} ORDER BY u.content_id",
         selected(columns)
     );
-    conn.query(&sql, &params)
+    let mut rows = conn.query(&sql, &params)?;
+    for added in rows.iter_mut().filter_map(|row| row.0.get_mut(2)) {
+        *added = waiting.since.into();
+    }
+    Ok(rows)
 }
 
 /// Units that wait for the next version, and since when at most.
