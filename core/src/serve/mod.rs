@@ -10,6 +10,7 @@ mod blocks;
 mod checkpoint;
 mod conditional;
 mod content_type;
+mod direct;
 mod file;
 mod flight;
 mod folder;
@@ -20,7 +21,9 @@ mod path;
 mod pointer;
 #[cfg(test)]
 mod tests;
+mod wire;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,6 +38,7 @@ use crate::config::Config;
 use crate::db::Db;
 pub use crate::db::delivery::StoredFile;
 pub use crate::db::lazy::Remote;
+pub use wire::{Outbox, server};
 use crate::download::Downloader;
 use crate::error::Result;
 use crate::id::{Id, Sha256};
@@ -45,6 +49,10 @@ use crate::storage::{DigestSet, Staged, Storage};
 const STALE: Duration = Duration::from_secs(1);
 /// Distributions remembered; more are looked up again.
 const POINTERS: u64 = 10_000;
+/// Files that stay open for the next request.
+const OPEN_FILES: u64 = 256;
+/// For so long they do at most. Another process may have deleted one, whose space the disk gets back then.
+const OPEN_FOR: Duration = Duration::from_secs(10);
 /// Listings made at the same time; each may read a whole version.
 const LISTINGS: usize = 2;
 
@@ -92,7 +100,10 @@ struct Inner {
     pointers: Cache<String, Arc<pointer::Pointer>>,
     paths: Cache<locate::Key, locate::Found>,
     bodies: Cache<Sha256, Bytes>,
+    /// Open artifacts.
+    files: Cache<Sha256, Arc<File>>,
     pages: Cache<locate::Key, Bytes>,
+    searches: Semaphore,
     listings: Semaphore,
     flights: flight::Flights,
 }
@@ -125,7 +136,9 @@ impl Delivery {
             pointers: Cache::new(POINTERS),
             paths: Cache::new(config.path_cache_entries),
             bodies: weighed(config.body_cache_bytes / 4 * 3),
+            files: Cache::builder().max_capacity(OPEN_FILES).time_to_live(OPEN_FOR).build(),
             pages: weighed(config.body_cache_bytes / 4),
+            searches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) * 2),
             listings: Semaphore::new(LISTINGS),
             flights: flight::Flights::new(),
         })))
@@ -135,6 +148,9 @@ impl Delivery {
     pub fn files_left(&self) {
         self.0.paths.invalidate_all();
         self.0.bodies.invalidate_all();
+        self.0.files.invalidate_all();
+        // Lets go of them now, so that the disk gets its space back.
+        self.0.files.run_pending_tasks();
         self.distributions_changed();
     }
 
