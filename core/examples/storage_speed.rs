@@ -99,7 +99,7 @@ async fn chunked_upload(storage: &Storage) -> Outcome {
     let (data, upload, size) = (Bytes::from(vec![2; CHUNK]), Id::new(), CHUNK as u64);
     let start = Instant::now();
     for number in 0..CHUNKS {
-        let mut writer = storage.stage_chunk(upload, number * size, size, DigestSet::sha256()).await?;
+        let mut writer = storage.stage_chunk(upload, number * size, size, DigestSet::none()).await?;
         for at in (0..CHUNK).step_by(PIECE) {
             writer.write(data.slice(at..at + PIECE)).await?;
         }

@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use actix_web::{App as WebApp, HttpServer, web};
+use actix_web::web;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,9 @@ use crate::{native, rest, serve as delivery};
 /// How often what is left over is looked for.
 const UPKEEP: Duration = Duration::from_secs(60);
 
+/// What Linux sends for such a write, on all processors that Pith runs on.
+const SIGXFSZ: i32 = 25;
+
 /// Serves until a signal asks to stop: running requests end, tasks hand over.
 pub fn serve(config: Config, plugins: Plugins) -> Result<(), StartError> {
     install_tls_provider();
@@ -36,6 +40,7 @@ fn runtime() -> Result<Runtime, StartError> {
 }
 
 async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
+    survive_large_files()?;
     let listener = TcpListener::bind(&config.listen).map_err(|cause| config.listen_error(&cause))?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = App::open(config, plugins).await?;
@@ -66,6 +71,13 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     Ok(())
 }
 
+/// A file that would grow beyond what the process may write (`ulimit -f`) is an error of that write, as on a
+/// full disk, not the end of the process.
+fn survive_large_files() -> Result<()> {
+    // Handled means not fatal, for as long as the process runs; nobody has to listen.
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop).map_err(Error::internal)
+}
+
 async fn stop_aware(stop: CancellationToken, work: impl Future<Output = ()>) {
     stop.run_until_cancelled(work).await;
 }
@@ -81,22 +93,19 @@ async fn announce(app: &Shared) -> Result<Vec<Presence>> {
 }
 
 fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
-    let shared = app.clone();
-    let server = HttpServer::new(move || {
-        let app = shared.clone();
-        WebApp::new().configure(move |services| {
-            if app.config.has_role(Role::Content) {
-                delivery::routes(services, &app.delivery);
-            }
-            native::routes(services, &app);
-            if app.config.has_role(Role::Api) {
-                services.app_data(web::Data::new(app.clone()));
-                services.default_service(web::route().to(rest::handle));
-            }
-        })
+    let app = app.clone();
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = delivery::server(listener, workers, move |services| {
+        if app.config.has_role(Role::Content) {
+            delivery::routes(services, &app.delivery);
+        }
+        native::routes(services, &app);
+        if app.config.has_role(Role::Api) {
+            services.app_data(web::Data::new(app.clone()));
+            services.default_service(web::route().to(rest::handle));
+        }
     });
-    let server = server.shutdown_timeout(30).keep_alive(Duration::from_secs(75)).listen(listener);
-    Ok(server.map_err(Error::internal)?.run())
+    server.map_err(Error::internal)
 }
 
 /// Removes what time has made superfluous.

@@ -16,6 +16,7 @@ mod check;
 mod crash;
 mod docs;
 mod faults;
+mod hosts;
 mod layering;
 mod serve;
 mod spec;

@@ -66,9 +66,9 @@ impl Conn {
     fn insert_many(&mut self, table: &str, columns: &[&str], rows: &[Vec<Value>], suffix: &str) -> Result<u64> {
         let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
         match self {
-            Self::Sqlite(_) => {
+            Self::Sqlite(conn) => {
                 let sql = format!("{head}{}{suffix}", placeholders(1, columns.len()));
-                rows.iter().map(|row| self.execute(&sql, row)).sum()
+                sqlite::execute_each(conn, &sql, rows)
             }
             Self::Postgres(session) => postgres::insert_many(session, &head, columns.len(), rows, suffix),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Conn, Row, Value, remotes};
+use super::{Conn, Row, Value};
 use crate::error::Result;
 use crate::id::{Id, Sha256, now};
 use crate::params;
@@ -93,33 +93,40 @@ pub fn files_after(
     after: Option<Id>,
     limit: i64,
 ) -> Result<Option<(Id, Vec<VersionFile>)>> {
-    let units = units_after(conn, version, after, limit)?;
-    let Some(last) = units.last().copied() else { return Ok(None) };
     let rows = conn.query(
-        "SELECT ca.id, ca.content_id, ca.relative_path, a.sha256, a.size
-         FROM content_artifact ca LEFT JOIN artifact a ON a.id = ca.artifact_id WHERE ca.content_id = ANY($1)",
-        params![units],
+        "SELECT u.content_id, ca.id, r.id, ca.relative_path, coalesce(a.sha256, r.digests ->> 'sha256'),
+             coalesce(a.size, r.size)
+         FROM (SELECT content_id FROM repository_content
+             WHERE repository_id = $1 AND content_id > $2 AND version_added <= $3
+               AND (version_removed IS NULL OR version_removed > $3)
+             ORDER BY content_id LIMIT $4) u
+         LEFT JOIN content_artifact ca ON ca.content_id = u.content_id
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         LEFT JOIN remote_artifact r ON r.content_artifact_id = ca.id AND ca.artifact_id IS NULL",
+        params![version.repository, after.unwrap_or(Id::LEAST), version.number, limit],
     )?;
-    let mut files = rows.iter().map(file).collect::<Result<Vec<_>>>()?;
-    let distant: Vec<Id> = files.iter().filter(|file| file.sha256.is_none()).map(|file| file.id).collect();
-    if !distant.is_empty() {
-        let expected = remotes::expectations(conn, distant)?;
-        for file in files.iter_mut().filter(|file| file.sha256.is_none()) {
-            let Some((size, digests)) = expected.get(&file.id) else { continue };
-            file.size = size.and_then(|size| size.try_into().ok());
-            file.sha256 = digests.get("sha256").and_then(Json::as_str).and_then(|text| text.parse().ok());
+    let (mut last, mut files) = (None, Vec::with_capacity(rows.len()));
+    for row in &rows {
+        last = last.max(Some(row.get(0)?));
+        // A unit may have no files.
+        if row.get::<Option<Id>>(1)?.is_some() {
+            files.push((row.get::<Option<Id>>(2)?, file(row)?));
         }
     }
-    Ok(Some((last, files)))
+    // Several remotes may know a file: the word of the same one counts each time.
+    files.sort_unstable_by_key(|(remote, file)| (file.id, *remote));
+    files.dedup_by_key(|(_, file)| file.id);
+    Ok(last.map(|last| (last, files.into_iter().map(|(_, file)| file).collect())))
 }
 
+/// Columns: content, content artifact, (remote artifact), path, SHA-256, size.
 fn file(row: &Row) -> Result<VersionFile> {
     Ok(VersionFile {
-        id: row.get(0)?,
-        content: row.get(1)?,
-        relative_path: row.get(2)?,
-        sha256: row.get(3)?,
-        size: row.get::<Option<i64>>(4)?.and_then(|size| size.try_into().ok()),
+        content: row.get(0)?,
+        id: row.get(1)?,
+        relative_path: row.get(3)?,
+        sha256: row.get::<Option<String>>(4)?.and_then(|text| text.parse().ok()),
+        size: row.get::<Option<i64>>(5)?.and_then(|size| size.try_into().ok()),
     })
 }
 

@@ -125,13 +125,3 @@ fn noted(conn: &mut Conn, remote: Id, files: Vec<Id>) -> Result<Noted> {
     )?;
     rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?)))).collect()
 }
-
-/// What remotes say about files: (size, digests by algorithm name). Any remote's word counts.
-pub fn expectations(conn: &mut Conn, files: Vec<Id>) -> Result<HashMap<Id, (Option<i64>, Json)>> {
-    let rows = conn.query(
-        "SELECT content_artifact_id, size, digests FROM remote_artifact WHERE content_artifact_id = ANY($1)
-         ORDER BY id DESC",
-        params![files],
-    )?;
-    rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).collect()
-}

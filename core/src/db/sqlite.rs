@@ -38,6 +38,8 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: a commit is on the disk when it returns. Grouping is what makes it cheap.
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // Pages that a bulk changes again and again go to the file once in a while, not after every commit.
+    conn.pragma_update(None, "wal_autocheckpoint", 4096)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "cache_size", -8192)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
@@ -180,6 +182,15 @@ pub(super) fn execute(conn: &rusqlite::Connection, sql: &str, params: &[Value]) 
     let run = || -> rusqlite::Result<usize> {
         let mut statement = conn.prepare_cached(&dialect::sqlite(sql))?;
         statement.execute(rusqlite::params_from_iter(params.iter().map(Parameter)))
+    };
+    run().map(|count| count as u64).map_err(|cause| error(&cause))
+}
+
+/// The statement once for each of `rows`; returns how many rows were changed.
+pub(super) fn execute_each(conn: &rusqlite::Connection, sql: &str, rows: &[Vec<Value>]) -> Result<u64> {
+    let run = || -> rusqlite::Result<usize> {
+        let mut statement = conn.prepare_cached(&dialect::sqlite(sql))?;
+        rows.iter().map(|row| statement.execute(rusqlite::params_from_iter(row.iter().map(Parameter)))).sum()
     };
     run().map(|count| count as u64).map_err(|cause| error(&cause))
 }

@@ -13,7 +13,7 @@ use crate::app::Shared;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::Field;
-use crate::storage::{DigestSet, Staged};
+use crate::storage::{Chunk, DigestSet, Staged};
 
 /// What a client sent.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub struct Input {
     pub file: Option<SentFile>,
     /// It was a form, in which everything is text.
     pub is_form: bool,
+    /// Instead of `file` where [`Staging`] says that a chunk is expected.
+    pub chunk: Option<Chunk>,
 }
 
 /// How the file of a form is written.
@@ -162,7 +164,7 @@ impl Body<'_> {
             if let Some(file_name) = file_name
                 && name == self.file
             {
-                input.file = Some(SentFile { name: Some(file_name), staged: self.stage(&mut part).await? });
+                self.receive(file_name, &mut part, &mut input).await?;
                 continue;
             }
             let mut text = BytesMut::new();
@@ -177,16 +179,33 @@ impl Body<'_> {
         Ok(input)
     }
 
-    /// Streams a file to staging while it is hashed.
-    async fn stage(&self, part: &mut actix_multipart::Field) -> Result<Staged> {
+    /// Streams a file to where [`Staging`] says, while it is hashed.
+    async fn receive(&self, name: String, part: &mut actix_multipart::Field, input: &mut Input) -> Result<()> {
         let storage = &self.app.storage;
         let mut writer = match self.staging {
-            Staging::Artifact => storage.stage(self.app.digests()?)?,
-            Staging::Replacement => storage.stage(DigestSet::sha256())?,
+            Staging::Artifact => {
+                let mut writer = storage.stage(self.app.digests()?)?;
+                self.copy(part, async |bytes| writer.write(bytes).await).await?;
+                input.file = Some(SentFile { name: Some(name), staged: writer.finish().await? });
+                return Ok(());
+            }
+            Staging::Replacement => storage.stage_replacement()?,
             Staging::Chunk { upload, offset, length } => {
-                storage.stage_chunk(upload, offset, length, DigestSet::sha256()).await?
+                let is_stated = input.fields.contains_key("sha256");
+                let digests = if is_stated { DigestSet::sha256() } else { DigestSet::none() };
+                storage.stage_chunk(upload, offset, length, digests).await?
             }
         };
+        self.copy(part, async |bytes| writer.write(bytes).await).await?;
+        input.chunk = Some(writer.finish().await?);
+        Ok(())
+    }
+
+    async fn copy(
+        &self,
+        part: &mut actix_multipart::Field,
+        mut write: impl AsyncFnMut(Bytes) -> Result<()>,
+    ) -> Result<()> {
         let limit = self.app.config.largest_upload();
         let mut size = 0u64;
         while let Some(chunk) = part.next().await {
@@ -197,9 +216,9 @@ impl Body<'_> {
             {
                 return Err(Error::TooLarge(limit));
             }
-            writer.write(chunk).await?;
+            write(chunk).await?;
         }
-        writer.finish().await
+        Ok(())
     }
 }
 

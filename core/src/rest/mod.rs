@@ -25,6 +25,7 @@ use crate::auth::policy::permits;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::resource::Registry;
+use crate::serve::Outbox;
 pub(crate) use answer::Answer;
 use request::Request;
 
@@ -44,6 +45,9 @@ pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::
     let head = request.method() == Method::HEAD;
     let result = dispatch(app, &request, payload, &cid).await;
     let answer = result.unwrap_or_else(|error| error_body::answer(&error, &cid));
+    if let Some(outbox) = request.conn_data::<Outbox>() {
+        outbox.spell();
+    }
     answer.respond(&cid, head)
 }
 

@@ -12,9 +12,11 @@ use futures_util::stream;
 
 use super::blocks::{self, Content};
 use super::conditional::{Verdict, judge, judge_whole};
+use super::direct::{self, Direct};
 use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
+use super::wire::Outbox;
 use super::{Delivery, Inner, checkpoint, folder, lazy, path};
 use crate::error::{Error, Result};
 
@@ -150,9 +152,23 @@ pub fn send(request: &HttpRequest, file: &File, mark: Mark, range: Range<u64>, c
     };
     match content {
         _ if *request.method() == Method::HEAD => response.body(SizedStream::new(length, stream::empty::<Result<_>>())),
-        Content::Memory(bytes) => response.body(bytes),
+        Content::Memory(bytes) => match outbox(request) {
+            Some(outbox) if bytes.len() as u64 >= direct::SHORTEST => {
+                response.no_chunking(length).body(Direct::memory(outbox, bytes))
+            }
+            _ => response.body(bytes),
+        },
+        Content::File(file, range) => match outbox(request) {
+            Some(outbox) => response.no_chunking(length).body(Direct::file(outbox, file, range)),
+            None => response.body(SizedStream::new(length, blocks::stream(file, range))),
+        },
         Content::Stream(stream) => response.body(SizedStream::new(length, stream)),
     }
+}
+
+/// A server with other connections has none.
+fn outbox(request: &HttpRequest) -> Option<Outbox> {
+    request.conn_data::<Outbox>().cloned()
 }
 
 fn redirects(inner: &Inner, file: &File) -> bool {

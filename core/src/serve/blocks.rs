@@ -1,17 +1,16 @@
-//! The bytes of stored files: one hop to a blocking thread for what is small; of the rest, blocks without a
-//! hop while the kernel has them in memory; no reading at all for what was just read. A general object-store
-//! stream hands over 8 KiB at a time, which costs ten times as much.
+//! The bytes of stored files: of small ones in memory, of others as an open file, of which the kernel sends
+//! what it has in memory. Either is made in one hop to a blocking thread and remembered. A general
+//! object-store stream hands over 8 KiB at a time, which costs ten times as much.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{once, try_unfold};
+use futures_util::stream::try_unfold;
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
@@ -20,15 +19,16 @@ use crate::error::{Error, Result};
 use crate::id::Sha256;
 use crate::storage::ByteStream;
 
-/// Read at once. A connection gives up its buffer after a larger block and has to make it anew, and three
-/// copies of a block this size stay in the processor's cache.
+/// Read at once: three copies of a block this size stay in the processor's cache.
 const BLOCK: u64 = 128 << 10;
-/// Larger files are not remembered.
+/// The bytes of larger files are not remembered.
 const LARGEST_REMEMBERED: u64 = 128 << 10;
 
 /// The bytes of an answer.
 pub enum Content {
     Memory(Bytes),
+    /// A range of a file.
+    File(Arc<File>, Range<u64>),
     Stream(ByteStream),
 }
 
@@ -41,17 +41,17 @@ pub async fn read(inner: &Arc<Inner>, sha256: &Sha256, size: u64, range: Range<u
         return inner.storage.stream(sha256, Some(range)).await.map(|stream| Some(Content::Stream(stream)));
     };
     if size <= LARGEST_REMEMBERED {
-        let Some((_, bytes)) = open(path, 0..size).await? else { return Ok(None) };
+        let read = move || read_range(&File::open(&path)?, &(0..size));
+        let Some(bytes) = blocking(read).await? else { return Ok(None) };
         inner.bodies.insert(sha256.clone(), bytes.clone());
         return Ok(Some(Content::Memory(part(&bytes, &range))));
     }
-    let first = range.start..range.end.min(range.start + BLOCK);
-    let Some((file, bytes)) = open(path, first.clone()).await? else { return Ok(None) };
-    if first.end == range.end {
-        return Ok(Some(Content::Memory(bytes)));
+    if let Some(file) = inner.files.get(sha256) {
+        return Ok(Some(Content::File(file, range)));
     }
-    let rest = stream(Arc::new(file), first.end..range.end);
-    Ok(Some(Content::Stream(once(async { Ok(bytes) }).chain(rest).boxed())))
+    let Some(file) = blocking(move || File::open(&path).map(Arc::new)).await? else { return Ok(None) };
+    inner.files.insert(sha256.clone(), file.clone());
+    Ok(Some(Content::File(file, range)))
 }
 
 /// A range of bytes in memory.
@@ -60,23 +60,12 @@ pub fn part(bytes: &Bytes, range: &Range<u64>) -> Bytes {
     bytes.slice(at(range.start)..at(range.end))
 }
 
-/// Opens and reads in one hop; none when there is no such file.
-async fn open(path: PathBuf, range: Range<u64>) -> Result<Option<(File, Bytes)>> {
-    let read = spawn_blocking(move || {
-        let file = File::open(&path)?;
-        let bytes = read_range(&file, &range)?;
-        Ok((file, bytes))
-    });
-    match read.await.map_err(Error::internal)? {
-        Ok(opened) => Ok(Some(opened)),
-        Err(cause) => absent(cause),
-    }
-}
-
-fn absent<T>(cause: io::Error) -> Result<Option<T>> {
-    match cause.kind() {
-        io::ErrorKind::NotFound => Ok(None),
-        _ => Err(Error::storage("cannot read an artifact", cause)),
+/// Work with a file in one hop; none when there is no such file.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<Option<T>> {
+    match spawn_blocking(work).await.map_err(Error::internal)? {
+        Ok(done) => Ok(Some(done)),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(Error::storage("cannot read an artifact", cause)),
     }
 }
 
@@ -129,6 +118,13 @@ pub async fn block(file: Arc<File>, range: Range<u64>) -> Result<Bytes> {
         .await
         .map_err(Error::internal)?
         .map_err(|cause| Error::storage("cannot read an artifact", cause))
+}
+
+/// Whether the kernel has both ends of a range in memory, and so most likely all that it read between them.
+pub fn is_cached(file: &File, range: &Range<u64>) -> bool {
+    let has =
+        |at| preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT).is_ok_and(|count| count == 1);
+    !range.is_empty() && has(range.end - 1) && has(range.start)
 }
 
 /// What the kernel has in memory of the beginning of a range; none when it has nothing, or cannot tell.

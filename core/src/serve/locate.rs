@@ -7,7 +7,7 @@ use super::file::File;
 use super::pointer::Pointer;
 use crate::db::delivery::{self, FoundFile, Tree};
 use crate::db::{Conn, listing};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 
 /// A scope and a path in it.
@@ -66,6 +66,12 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
         pending: pointer.pending.clone(),
         remote: pointer.distribution.remote,
         path: path.to_owned(),
+    };
+    // Searches of the embedded database are work for the processor: more at once than it has cores would only
+    // make each slower, and the unlucky ones much slower.
+    let _turn = match inner.db.is_embedded() {
+        true => Some(inner.searches.acquire().await.map_err(Error::internal)?),
+        false => None,
     };
     let located = inner.db.read(move |conn| search.run(conn)).await?;
     if let Located::Found(found, Mark::Miss) = &located {

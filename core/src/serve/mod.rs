@@ -10,6 +10,7 @@ mod blocks;
 mod checkpoint;
 mod conditional;
 mod content_type;
+mod direct;
 mod file;
 mod flight;
 mod folder;
@@ -20,7 +21,9 @@ mod path;
 mod pointer;
 #[cfg(test)]
 mod tests;
+mod wire;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,11 +52,16 @@ pub(crate) use conditional::{Validators, Verdict, judge_whole};
 pub(crate) use html::encode;
 pub(crate) use path::decode;
 pub(crate) use pointer::{FaceView, Pointer};
+pub use wire::{Outbox, server};
 
 /// How long another host may take to notice that a distribution points elsewhere.
 const STALE: Duration = Duration::from_secs(1);
 /// Distributions remembered; more are looked up again.
 const POINTERS: u64 = 10_000;
+/// Files that stay open for the next request.
+const OPEN_FILES: u64 = 256;
+/// For so long they do at most. Another process may have deleted one, whose space the disk gets back then.
+const OPEN_FOR: Duration = Duration::from_secs(10);
 /// Listings made at the same time; each may read a whole version.
 const LISTINGS: usize = 2;
 
@@ -119,7 +127,10 @@ struct Inner {
     pointers: Cache<String, Arc<pointer::Pointer>>,
     paths: Cache<locate::Key, locate::Found>,
     bodies: Cache<Sha256, Bytes>,
+    /// Open artifacts.
+    files: Cache<Sha256, Arc<File>>,
     pages: Cache<locate::Key, Bytes>,
+    searches: Semaphore,
     listings: Semaphore,
     flights: flight::Flights,
 }
@@ -152,7 +163,9 @@ impl Delivery {
             pointers: Cache::new(POINTERS),
             paths: Cache::new(config.path_cache_entries),
             bodies: weighed(config.body_cache_bytes / 4 * 3),
+            files: Cache::builder().max_capacity(OPEN_FILES).time_to_live(OPEN_FOR).build(),
             pages: weighed(config.body_cache_bytes / 4),
+            searches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) * 2),
             listings: Semaphore::new(LISTINGS),
             flights: flight::Flights::new(),
         })))
@@ -167,6 +180,9 @@ impl Delivery {
     pub fn files_left(&self) {
         self.0.paths.invalidate_all();
         self.0.bodies.invalidate_all();
+        self.0.files.invalidate_all();
+        // Lets go of them now, so that the disk gets its space back.
+        self.0.files.run_pending_tasks();
         self.distributions_changed();
     }
 

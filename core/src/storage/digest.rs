@@ -66,13 +66,18 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Which digests to compute. SHA-256 is always among them.
+/// Which digests to compute. SHA-256 is always among those of an artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestSet([bool; 6]);
 
 impl DigestSet {
+    /// For bytes that are no artifact yet.
+    pub fn none() -> Self {
+        Self([false; 6])
+    }
+
     pub fn sha256() -> Self {
-        Self([false; 6]).with(Algorithm::Sha256)
+        Self::none().with(Algorithm::Sha256)
     }
 
     /// The names of Pulp's setting `ALLOWED_CONTENT_CHECKSUMS`; an unknown one is an error.
@@ -183,6 +188,13 @@ pub(super) fn lanes(set: DigestSet) -> Lanes {
 }
 
 pub(super) fn finish(lanes: Lanes) -> Result<Digests> {
+    let [md5, sha1, sha224, sha256, sha384, sha512] = finish_each(lanes);
+    let sha256 = sha256.unwrap_or_default().parse().map_err(Error::internal)?;
+    Ok(Digests { md5, sha1, sha224, sha256, sha384, sha512 })
+}
+
+/// By [`Algorithm`]; those that were not asked for are `None`.
+pub(super) fn finish_each(lanes: Lanes) -> [Option<String>; 6] {
     let mut found: [Option<String>; 6] = Default::default();
     for (algorithm, hasher) in lanes.into_iter().flat_map(|lane| lane.hashers) {
         found[algorithm as usize] = Some(match hasher {
@@ -194,9 +206,7 @@ pub(super) fn finish(lanes: Lanes) -> Result<Digests> {
             Hasher::Sha512(hasher) => hex::encode(hasher.finalize()),
         });
     }
-    let [md5, sha1, sha224, sha256, sha384, sha512] = found;
-    let sha256 = sha256.unwrap_or_default().parse().map_err(Error::internal)?;
-    Ok(Digests { md5, sha1, sha224, sha256, sha384, sha512 })
+    found
 }
 
 #[cfg(test)]

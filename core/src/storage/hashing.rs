@@ -17,6 +17,8 @@ use super::staging::BLOCK;
 use crate::error::Result;
 use crate::id::Id;
 
+/// Blocks that one lane may be ahead of the other.
+const AHEAD: usize = 8;
 /// So many uploads are followed at once; another one is hashed when it is assembled.
 const FOLLOWED: usize = 256;
 
@@ -126,28 +128,48 @@ fn hash_chunk(file: &File, lanes: Lanes, start: u64, end: u64) -> io::Result<Lan
     Ok(lanes)
 }
 
-/// Continues both lanes over a range of the file, each on a thread of its own.
+/// Continues both lanes over a range of the file, which is read once for both.
 pub(super) fn hash_range(file: &File, lanes: Lanes, start: u64, end: u64) -> io::Result<Lanes> {
     let [mut first, mut second] = lanes;
+    if first.is_empty() || end - start <= BLOCK as u64 {
+        read_blocks(file, start, end, |block| {
+            first.update(&block);
+            second.update(&block);
+            true
+        })?;
+        return Ok([first, second]);
+    }
     std::thread::scope(|scope| {
-        let other = scope.spawn(|| hash_lane(file, &mut second, start, end));
-        let done = hash_lane(file, &mut first, start, end);
-        other.join().unwrap_or_else(|_| Err(io::Error::other("a hashing thread panicked"))).and(done)
+        let (ahead, blocks) = std::sync::mpsc::sync_channel::<Arc<Vec<u8>>>(AHEAD);
+        let other = scope.spawn(|| {
+            for block in blocks {
+                second.update(&block);
+            }
+        });
+        let read = read_blocks(file, start, end, |block| {
+            let block = Arc::new(block);
+            // Refused by a lane that panicked.
+            let taken = ahead.send(block.clone()).is_ok();
+            first.update(&block);
+            taken
+        });
+        drop(ahead);
+        other.join().map_err(|_| io::Error::other("a hashing thread panicked"))?;
+        read
     })?;
     Ok([first, second])
 }
 
-fn hash_lane(file: &File, lane: &mut digest::Lane, start: u64, end: u64) -> io::Result<()> {
-    if lane.is_empty() {
-        return Ok(());
-    }
-    let mut buffer = vec![0; BLOCK];
+/// Gives the blocks of a range to `each`, until it has had enough.
+fn read_blocks(file: &File, start: u64, end: u64, mut each: impl FnMut(Vec<u8>) -> bool) -> io::Result<()> {
     let mut position = start;
     while position < end {
-        let part = buffer.len().min(usize::try_from(end - position).unwrap_or(usize::MAX));
-        file.read_exact_at(&mut buffer[..part], position)?;
-        lane.update(&buffer[..part]);
-        position += part as u64;
+        let mut block = vec![0; BLOCK.min(usize::try_from(end - position).unwrap_or(BLOCK))];
+        file.read_exact_at(&mut block, position)?;
+        position += block.len() as u64;
+        if !each(block) {
+            break;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! Bytes go in by [`Storage::stage`], `write`, `finish`, [`Storage::keep`]; only after `keep` returned may
 //! a row point at them. They go out by [`Storage::stream`], [`Storage::presigned`] or [`Storage::local_path`].
 
+mod chunk;
 mod digest;
 mod hashing;
 mod local;
@@ -24,6 +25,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use tokio::task::spawn_blocking;
 
+pub use chunk::{Chunk, ChunkWriter};
 pub use digest::{Algorithm, DigestSet, Digests};
 pub use staging::{Staged, StagedReader, StagingWriter};
 

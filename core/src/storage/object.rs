@@ -15,8 +15,9 @@ use object_store::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::spawn_blocking;
 
+use super::chunk::Chunk;
 use super::paths::{self, Keys};
-use super::staging::{Staged, StagedReader};
+use super::staging::{Body, Staged, StagedReader};
 use super::{ByteStream, StorageConfig, boxed, failed};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
@@ -59,23 +60,24 @@ impl Bucket {
 
     pub async fn keep(&self, staged: Staged) -> Result<()> {
         let (to, what) = (self.artifact(&staged.digests.sha256), format!("cannot store `{}`", staged.digests.sha256));
-        self.send(&to, staged, &what).await
+        self.send(&to, staged.size, &staged.body, &what).await
     }
 
-    pub async fn put_chunk(&self, upload: Id, offset: u64, staged: Staged) -> Result<()> {
-        self.send(&Path::from(self.keys.upload_chunk(upload, offset)), staged, "cannot store the chunk").await
+    pub async fn put_chunk(&self, upload: Id, offset: u64, chunk: Chunk) -> Result<()> {
+        let to = Path::from(self.keys.upload_chunk(upload, offset));
+        self.send(&to, chunk.size, &chunk.body, "cannot store the chunk").await
     }
 
-    async fn send(&self, to: &Path, staged: Staged, what: &str) -> Result<()> {
-        if let Some(bytes) = staged.in_memory() {
+    async fn send(&self, to: &Path, size: u64, body: &Body, what: &str) -> Result<()> {
+        if let Some(bytes) = body.in_memory() {
             return self.put(to, bytes.clone(), what).await;
         }
-        if staged.size <= PART {
-            let bytes = next_part(staged.reader()?, staged.size).await?.0;
+        if size <= PART {
+            let bytes = next_part(body.reader()?, size).await?.0;
             return self.put(to, bytes, what).await;
         }
         let mut upload = self.store.put_multipart(to).await.map_err(|cause| Error::storage(what, cause))?;
-        let sent = send_parts(upload.as_mut(), &staged, what).await;
+        let sent = send_parts(upload.as_mut(), size, body, what).await;
         if sent.is_err() {
             // The first error is the one to report; parts left behind cost space until the bucket expires them.
             if let Err(error) = upload.abort().await {
@@ -174,9 +176,9 @@ fn build(config: &StorageConfig, bucket: &str) -> object_store::Result<AmazonS3>
     builder.build()
 }
 
-async fn send_parts(upload: &mut dyn MultipartUpload, staged: &Staged, what: &str) -> Result<()> {
-    let size = PART.max(staged.size.div_ceil(MOST_PARTS));
-    let (mut reader, mut left) = (staged.reader()?, staged.size);
+async fn send_parts(upload: &mut dyn MultipartUpload, whole: u64, body: &Body, what: &str) -> Result<()> {
+    let size = PART.max(whole.div_ceil(MOST_PARTS));
+    let (mut reader, mut left) = (body.reader()?, whole);
     let mut under_way = futures_util::stream::FuturesUnordered::new();
     while left > 0 {
         let (part, rest) = next_part(reader, size.min(left)).await?;

@@ -116,7 +116,8 @@ fn write_back(file: &File, start: u64) -> io::Result<()> {
 
 /// The block that is being hashed and written while the next one fills.
 struct Flight {
-    first: JoinHandle<Lane>,
+    /// None while the lane has nothing to compute.
+    first: Option<JoinHandle<Lane>>,
     second: JoinHandle<io::Result<(Sink, Lane)>>,
 }
 
@@ -180,12 +181,19 @@ impl StagingWriter {
     }
 
     /// Completes the digests. The file is not durable yet: that is `Storage::keep`.
-    pub async fn finish(mut self) -> Result<Staged> {
+    pub async fn finish(self) -> Result<Staged> {
+        let (size, body, lanes) = self.end().await?;
+        Ok(Staged { size, digests: digest::finish(lanes)?, body })
+    }
+
+    /// The size, the bytes, and hashers that have seen them all.
+    pub(super) async fn end(mut self) -> Result<(u64, Body, Lanes)> {
         if let Some((Sink::Temp { temp, file: None }, lanes)) = &mut self.idle
             && self.size <= IN_MEMORY
         {
-            let body = Body::Memory { bytes: self.buffer.freeze(), temp: temp.clone() };
-            return finish_in_memory(self.size, body, std::mem::take(lanes)).await;
+            let (bytes, temp) = (self.buffer.freeze(), temp.clone());
+            let lanes = hashed_in_memory(bytes.clone(), std::mem::take(lanes)).await?;
+            return Ok((self.size, Body::Memory { bytes, temp }, lanes));
         }
         if !self.buffer.is_empty() {
             let block = self.buffer.split().freeze();
@@ -196,7 +204,7 @@ impl StagingWriter {
             Sink::Temp { temp, .. } => Body::File(temp),
             Sink::Place(place) => Body::Placed(place),
         };
-        Ok(Staged { size: self.size, digests: digest::finish(lanes)?, body })
+        Ok((self.size, body, lanes))
     }
 
     /// Waits for the block before, then sends this one off.
@@ -207,12 +215,13 @@ impl StagingWriter {
             self.readable = Some((file.clone(), position));
         }
         self.written += block.len() as u64;
-        let shared = block.clone();
+        let (is_busy, shared) = (!first.is_empty(), block.clone());
+        let hash = move || {
+            first.update(&shared);
+            first
+        };
         self.flight = Some(Flight {
-            first: spawn_blocking(move || {
-                first.update(&shared);
-                first
-            }),
+            first: is_busy.then(|| spawn_blocking(hash)),
             second: spawn_blocking(move || {
                 sink.write(position, &block)?;
                 second.update(&block);
@@ -224,7 +233,10 @@ impl StagingWriter {
 
     async fn landed(&mut self) -> Result<(Sink, Lanes)> {
         if let Some(Flight { first, second }) = self.flight.take() {
-            let first = first.await.map_err(Error::internal)?;
+            let first = match first {
+                Some(first) => first.await.map_err(Error::internal)?,
+                None => Lane::default(),
+            };
             let (sink, second) =
                 second.await.map_err(Error::internal)?.map_err(|cause| failed("cannot store the upload", cause))?;
             return Ok((sink, [first, second]));
@@ -233,16 +245,13 @@ impl StagingWriter {
     }
 }
 
-async fn finish_in_memory(size: u64, body: Body, mut lanes: Lanes) -> Result<Staged> {
-    let Body::Memory { bytes, .. } = &body else { return Err(Error::internal("not in memory")) };
-    let bytes = bytes.clone();
+async fn hashed_in_memory(bytes: Bytes, mut lanes: Lanes) -> Result<Lanes> {
+    let is_short = bytes.len() <= HASH_AT_ONCE;
     let hash = move || {
         lanes.iter_mut().for_each(|lane| lane.update(&bytes));
-        digest::finish(lanes)
+        lanes
     };
-    let digests =
-        if size <= HASH_AT_ONCE as u64 { hash()? } else { spawn_blocking(hash).await.map_err(Error::internal)?? };
-    Ok(Staged { size, digests, body })
+    if is_short { Ok(hash()) } else { spawn_blocking(hash).await.map_err(Error::internal) }
 }
 
 /// Where the bytes of a staged file are.
@@ -268,24 +277,34 @@ pub struct Staged {
     pub(super) body: Body,
 }
 
-impl Staged {
-    /// Reads from the start. Blocking: for the blocking threads.
+impl Body {
     pub fn reader(&self) -> Result<StagedReader> {
-        let opened = match &self.body {
-            Body::Memory { bytes, .. } => Ok(Source::Memory(Cursor::new(bytes.clone()))),
-            Body::File(temp) => File::open(temp.path()).map(Source::File),
-            Body::Assembled { path, .. } => File::open(path).map(Source::File),
-            Body::Placed(_) => Err(io::Error::other("a chunk of an upload is not read")),
+        let opened = match self {
+            Self::Memory { bytes, .. } => Ok(Source::Memory(Cursor::new(bytes.clone()))),
+            Self::File(temp) => File::open(temp.path()).map(Source::File),
+            Self::Assembled { path, .. } => File::open(path).map(Source::File),
+            Self::Placed(_) => Err(io::Error::other("a chunk of an upload has no file of its own")),
         };
         opened.map(StagedReader).map_err(|cause| failed("cannot read the staged file", cause))
     }
 
-    /// The bytes, if they are few enough to have stayed in memory.
     pub fn in_memory(&self) -> Option<&Bytes> {
-        match &self.body {
-            Body::Memory { bytes, .. } => Some(bytes),
+        match self {
+            Self::Memory { bytes, .. } => Some(bytes),
             _ => None,
         }
+    }
+}
+
+impl Staged {
+    /// Reads from the start. Blocking: for the blocking threads.
+    pub fn reader(&self) -> Result<StagedReader> {
+        self.body.reader()
+    }
+
+    /// The bytes, if they are few enough to have stayed in memory.
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        self.body.in_memory()
     }
 
     /// The path of the file, for what can only read from one; it goes with `self`.

@@ -130,17 +130,17 @@ async fn a_bulk_is_kept_and_listed(fixture: Fixture) {
     assert!(fixture.staging_is_empty());
 }
 
-async fn an_upload_is_assembled_from_its_chunks(fixture: Fixture, offsets: &[usize]) {
+async fn an_upload_is_assembled_from_its_chunks(fixture: Fixture, offsets: &[usize], checked: DigestSet) {
     const CHUNK: usize = 300_000;
     let bytes = sample(CHUNK * 3 - 100);
     let upload = Id::new();
     for offset in offsets {
         let chunk = &bytes[*offset..bytes.len().min(offset + CHUNK)];
-        let writer = fixture.storage.stage_chunk(upload, *offset as u64, chunk.len() as u64, DigestSet::sha256()).await;
+        let writer = fixture.storage.stage_chunk(upload, *offset as u64, chunk.len() as u64, checked).await;
         let mut writer = writer.unwrap();
         writer.write(Bytes::copy_from_slice(chunk)).await.unwrap();
-        let staged = writer.finish().await.unwrap();
-        assert_eq!(staged.digests.sha256, digests_of(chunk).sha256);
+        let mut staged = writer.finish().await.unwrap();
+        assert_eq!(staged.sha256().await.unwrap(), digests_of(chunk).sha256);
         fixture.storage.put_chunk(upload, *offset as u64, staged).await.unwrap();
     }
     let chunks = [(0, 300_000), (300_000, 300_000), (600_000, 299_900)];
@@ -158,9 +158,9 @@ async fn an_upload_is_assembled_from_its_chunks(fixture: Fixture, offsets: &[usi
 async fn a_chunk_sent_again_replaces_the_first(fixture: Fixture) {
     let upload = Id::new();
     for chunk in [b"wrong", b"right"] {
-        fixture.storage.put_chunk(upload, 0, fixture.staged(chunk).await).await.unwrap();
+        fixture.storage.put_chunk(upload, 0, fixture.staged(chunk).await.into()).await.unwrap();
     }
-    fixture.storage.put_chunk(upload, 5, fixture.staged(b" it is").await).await.unwrap();
+    fixture.storage.put_chunk(upload, 5, fixture.staged(b" it is").await.into()).await.unwrap();
     let staged = fixture.storage.assemble(upload, &[(5, 6), (0, 5)], DigestSet::default()).await.unwrap();
     assert_eq!(staged.digests, digests_of(b"right it is"));
     drop(staged);
@@ -212,13 +212,13 @@ async fn a_bulk_is_kept_and_listed_bucket() {
 
 #[tokio::test]
 async fn an_upload_is_assembled_from_its_chunks_local() {
-    an_upload_is_assembled_from_its_chunks(local().await, &[0, 300_000, 600_000]).await;
-    an_upload_is_assembled_from_its_chunks(local().await, &[600_000, 0, 300_000]).await;
+    an_upload_is_assembled_from_its_chunks(local().await, &[0, 300_000, 600_000], DigestSet::none()).await;
+    an_upload_is_assembled_from_its_chunks(local().await, &[600_000, 0, 300_000], DigestSet::sha256()).await;
 }
 
 #[tokio::test]
 async fn an_upload_is_assembled_from_its_chunks_bucket() {
-    an_upload_is_assembled_from_its_chunks(bucket().await, &[600_000, 0, 300_000]).await;
+    an_upload_is_assembled_from_its_chunks(bucket().await, &[600_000, 0, 300_000], DigestSet::none()).await;
 }
 
 #[tokio::test]
@@ -263,7 +263,7 @@ async fn a_late_chunk_does_not_reach_the_artifact() {
     let fixture = local().await;
     let upload = Id::new();
     let bytes = sample(500_000);
-    fixture.storage.put_chunk(upload, 0, fixture.staged(&bytes).await).await.unwrap();
+    fixture.storage.put_chunk(upload, 0, fixture.staged(&bytes).await.into()).await.unwrap();
     let late = fixture.storage.stage_chunk(upload, 0, 500_000, DigestSet::sha256()).await.unwrap();
     let chunks = [(0, 500_000)];
     let refused = fixture.storage.assemble(upload, &chunks, DigestSet::default()).await;
@@ -285,7 +285,7 @@ async fn hashes_made_ahead_are_given_up_when_bytes_change() {
     let other = Storage::open(&fixture.config).await.unwrap();
     for writer in [&fixture.storage, &other] {
         let upload = Id::new();
-        fixture.storage.put_chunk(upload, 0, fixture.staged(b"first").await).await.unwrap();
+        fixture.storage.put_chunk(upload, 0, fixture.staged(b"first").await.into()).await.unwrap();
         let mut chunk = writer.stage_chunk(upload, 0, 5, DigestSet::sha256()).await.unwrap();
         chunk.write(Bytes::from_static(b"wrong")).await.unwrap();
         drop(chunk.finish().await.unwrap());

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use futures_util::TryStreamExt;
 use tokio::task::spawn_blocking;
 
+use super::chunk::{Chunk, ChunkWriter};
 use super::digest::{self, DigestSet};
 use super::local::{Local, absent_is_fine, blocking, sync_folder};
 use super::staging::{BLOCK, Body, Place, Staged, StagingWriter};
@@ -23,31 +24,38 @@ use crate::id::Id;
 impl Storage {
     /// Begins a chunk for a range of which nothing was received before; finish it and give it to
     /// [`Self::put_chunk`]. Locally it is written in place, at once: for a chunk that replaces another,
-    /// which must stay if this one turns out wrong, use [`Self::stage`] instead. More than `length` bytes
+    /// which must stay if this one turns out wrong, use [`Self::stage_replacement`] instead. More than `length` bytes
     /// are refused with `TooLarge`.
-    pub async fn stage_chunk(&self, upload: Id, offset: u64, length: u64, digests: DigestSet) -> Result<StagingWriter> {
-        let Kind::Local(local) = &self.0.kind else { return self.stage(digests) };
+    ///
+    /// `digests` is [`DigestSet::sha256`] when [`Chunk::sha256`] will be asked for, else [`DigestSet::none`].
+    pub async fn stage_chunk(&self, upload: Id, offset: u64, length: u64, digests: DigestSet) -> Result<ChunkWriter> {
+        let Kind::Local(local) = &self.0.kind else { return self.stage_replacement() };
         let file = self.upload_file(local, upload).await?;
         let touched = Some(self.0.hashing.touched(upload, offset));
-        Ok(StagingWriter::in_place(Place { upload, offset, length, file, touched }, digests))
+        Ok(ChunkWriter::new(StagingWriter::in_place(Place { upload, offset, length, file, touched }, digests)))
+    }
+
+    /// Begins a chunk that must not touch the upload before it is put there.
+    pub fn stage_replacement(&self) -> Result<ChunkWriter> {
+        self.stage(DigestSet::sha256()).map(ChunkWriter::new)
     }
 
     /// Adds a chunk to an upload, durably; one at the same offset is replaced. That chunks do not overlap
     /// and lie inside the upload is the caller's check.
-    pub async fn put_chunk(&self, upload: Id, offset: u64, staged: Staged) -> Result<()> {
+    pub async fn put_chunk(&self, upload: Id, offset: u64, chunk: Chunk) -> Result<()> {
         let local = match &self.0.kind {
             Kind::Local(local) => local,
-            Kind::Bucket(bucket) => return bucket.put_chunk(upload, offset, staged).await,
+            Kind::Bucket(bucket) => return bucket.put_chunk(upload, offset, chunk).await,
         };
-        let size = staged.size;
-        let place = match staged.body {
+        let size = chunk.size;
+        let place = match chunk.body {
             Body::Placed(place) if place.upload == upload && place.offset == offset => place,
             Body::Placed(_) => return Err(Error::internal("a chunk was put at another place than it was staged for")),
-            _ => {
+            body => {
                 let file = self.upload_file(local, upload).await?;
                 let touched = Some(self.0.hashing.touched(upload, offset));
                 let place = Place { upload, offset, length: size, file, touched };
-                blocking("cannot store the chunk", move || copy_to_place(&staged, place)).await?
+                blocking("cannot store the chunk", move || copy_to_place(&body, place)).await?
             }
         };
         let mut place = blocking("cannot store the chunk", move || place.file.sync_data().map(|()| place)).await?;
@@ -131,8 +139,8 @@ fn in_order(chunks: &[(u64, u64)]) -> Result<(Vec<(u64, u64)>, u64)> {
     }
 }
 
-fn copy_to_place(staged: &Staged, place: Place) -> io::Result<Place> {
-    let mut reader = staged.reader().map_err(|error| io::Error::other(error.to_string()))?;
+fn copy_to_place(body: &Body, place: Place) -> io::Result<Place> {
+    let mut reader = body.reader().map_err(|error| io::Error::other(error.to_string()))?;
     let (mut buffer, mut position) = (vec![0; BLOCK], place.offset);
     loop {
         let read = io::Read::read(&mut reader, &mut buffer)?;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -36,8 +36,8 @@ pub struct Server {
     running: Option<Running>,
     client: Client,
     settings: Vec<(String, String)>,
-    world: World,
-    folder: TempDir,
+    world: Arc<World>,
+    folder: Arc<TempDir>,
 }
 
 impl Server {
@@ -48,12 +48,22 @@ impl Server {
     /// With these variables beside or instead of the usual ones.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("pith-test-").tempdir().unwrap();
-        let world = World::new(&folder.path().join("data"));
+        let folder = Arc::new(folder);
+        let world = Arc::new(World::new(&folder.path().join("data")));
         let own = settings.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let usual = SETTINGS.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let settings: Vec<_> = usual.chain(world.environment.clone()).chain(own).collect();
         let running = Running::start(&settings, folder.path()).unwrap_or_else(|log| panic!("no start:\n{log}"));
         let client = Client::new(running.address, Some(("admin", PASSWORD)));
+        Self { running: Some(running), client, settings, world, folder }
+    }
+
+    /// Another process with the same settings, on the same database and store. For databases that are no file.
+    pub fn beside(&self) -> Self {
+        let running = Running::start(&self.settings, self.folder.path());
+        let running = running.unwrap_or_else(|log| panic!("no start:\n{log}"));
+        let client = Client::new(running.address, Some(("admin", PASSWORD)));
+        let (settings, world, folder) = (self.settings.clone(), self.world.clone(), self.folder.clone());
         Self { running: Some(running), client, settings, world, folder }
     }
 
@@ -159,19 +169,6 @@ pub fn pith() -> Command {
     command
 }
 
-/// The command line of a server. A file that grows beyond a limit set by `prlimit` is an error for it, as on a
-/// full disk, and no signal that ends it.
-fn serve() -> Command {
-    let pith = pith();
-    let mut command = Command::new("sh");
-    for (key, _) in pith.get_envs() {
-        command.env_remove(key);
-    }
-    let script = r#"trap '' XFSZ; exec "$0" serve --listen 127.0.0.1:0"#;
-    command.arg("-c").arg(script).arg(pith.get_program());
-    command
-}
-
 /// The process. Killed when dropped, also when this process ends without dropping anything.
 struct Running {
     child: Child,
@@ -183,7 +180,8 @@ impl Running {
     /// Returns when it answers; the log when it ends instead.
     fn start(settings: &[(String, String)], folder: &Path) -> Result<Self, String> {
         let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let mut command = serve();
+        let mut command = pith();
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.envs(settings.iter().cloned()).current_dir(folder);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let watch = watch(child.id());

@@ -189,12 +189,12 @@ async fn put(mut request: Request) -> Result<Answer> {
         Err(Error::TooLarge(_)) if matches!(request.staging, Staging::Chunk { .. }) => return Err(wrong_size()),
         read => read?,
     };
-    let file = input.file.ok_or_else(|| Error::field("file", "No file was submitted."))?;
-    if file.staged.size == 0 {
+    let mut chunk = input.chunk.ok_or_else(|| Error::field("file", "No file was submitted."))?;
+    if chunk.size == 0 {
         return Err(Error::field("file", "The submitted file is empty."));
     }
     let (first, last) = range.ok_or_else(|| Error::non_field("Invalid or missing content range header."))?;
-    if last.checked_sub(first).and_then(|length| length.checked_add(1)) != Some(file.staged.size) {
+    if last.checked_sub(first).and_then(|length| length.checked_add(1)) != Some(chunk.size) {
         return Err(wrong_size());
     }
     if last >= size {
@@ -205,12 +205,12 @@ async fn put(mut request: Request) -> Result<Answer> {
         return Err(Error::non_field(format!("The chunk overlaps with the one of bytes {other}-{end}.")));
     }
     if let Some(stated) = input.fields.get("sha256").and_then(Json::as_str)
-        && !stated.eq_ignore_ascii_case(file.staged.digests.sha256.as_str())
+        && !stated.eq_ignore_ascii_case(chunk.sha256().await?.as_str())
     {
         return Err(Error::InvalidBody(json!(["Checksum does not match chunk upload."])));
     }
-    let length = file.staged.size;
-    request.app.storage.put_chunk(id, first, file.staged).await?;
+    let length = chunk.size;
+    request.app.storage.put_chunk(id, first, chunk).await?;
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request
         .app

@@ -4,3 +4,4 @@ mod distributions;
 mod lazy;
 mod paths;
 mod site;
+mod wire;

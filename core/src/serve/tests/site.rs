@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix_web::{App, HttpServer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -15,7 +14,7 @@ use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
 use crate::plugin::{Pullable, UpstreamFile, Version, VersionUnits};
-use crate::serve::{Delivery, Formats, Pulled, StoredFile, routes};
+use crate::serve::{Delivery, Formats, Pulled, StoredFile, routes, server};
 use crate::storage::{DigestSet, Storage, StorageConfig};
 
 pub struct Site {
@@ -68,12 +67,9 @@ impl Site {
         let formats = Arc::new(Files { db: db.clone(), storage: storage.clone() });
         let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap();
         let served = delivery.clone();
-        let server = HttpServer::new(move || App::new().configure(|config| routes(config, &served)))
-            .workers(2)
-            .bind("127.0.0.1:0")
-            .unwrap();
-        let url = format!("http://{}", server.addrs()[0]);
-        actix_web::rt::spawn(server.run());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        actix_web::rt::spawn(server(listener, 2, move |services| routes(services, &served)).unwrap());
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let site = Self { db, storage, delivery, domain: Id::new(), url, client, _folder: folder };
         site.write(

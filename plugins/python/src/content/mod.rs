@@ -4,7 +4,7 @@ mod package;
 mod provenance;
 mod yank;
 
-pub use package::{COLUMNS as PACKAGE_COLUMNS, PackageContent, PackageFacts};
+pub use package::{PackageContent, PackageFacts};
 pub use provenance::{ProvenanceContent, ProvenanceFacts};
 pub use yank::{YankContent, yank, yank_key};
 
