@@ -9,6 +9,7 @@ from pathlib import Path
 
 import parts_api
 import parts_content
+import parts_python
 from measuring import Table, unique
 from servers import Nginx, Pith, Target
 
@@ -21,6 +22,9 @@ PARTS = {
     "bytes": parts_content.bytes_,
     "notfound": parts_content.notfound,
     "versions": parts_content.versions,
+    "pypi_sync": parts_python.pypi_sync,
+    "pypi_pages": parts_python.pypi_pages,
+    "pypi_upload": parts_python.pypi_upload,
 }
 
 

@@ -123,13 +123,13 @@ class Client:
         return answer
 
 
-def multipart(fields, name, data):
+def multipart(fields, name, data, filename="f"):
     boundary = "pith-bench-boundary-" + os.urandom(8).hex()
     text = "".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
         for key, value in fields.items()
     )
-    head = f'{text}--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="f"\r\n\r\n'
+    head = f'{text}--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'
     return b"".join((head.encode(), data, f"\r\n--{boundary}--\r\n".encode())), f"multipart/form-data; boundary={boundary}"
 
 
