@@ -166,7 +166,7 @@ pub fn members(
     Ok(ids)
 }
 
-/// The units of a group in a version: id, creation, and some columns.
+/// The units of a group in a version: id, creation, nothing for their arrival in the repository, and some columns.
 pub fn rows(
     conn: &mut Conn,
     (repository, version): (Id, i64),
@@ -176,7 +176,7 @@ pub fn rows(
 ) -> Result<Vec<Row>> {
     let columns: String = columns.iter().map(|column| format!(", d.{column}")).collect();
     let sql = format!(
-        "SELECT d.content_id, c.created{columns} FROM {} d JOIN content c ON c.id = d.content_id
+        "SELECT d.content_id, c.created, NULL{columns} FROM {} d JOIN content c ON c.id = d.content_id
          JOIN repository_content rc ON rc.content_id = d.content_id
          WHERE d.{} = $1 AND rc.repository_id = $2 AND rc.version_added <= $3
              AND (rc.version_removed IS NULL OR rc.version_removed > $3)",
