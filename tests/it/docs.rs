@@ -18,6 +18,11 @@ fn the_quickstart_for_files_works() {
     run("docs/quickstart-file.md");
 }
 
+#[test]
+fn the_quickstart_for_python_works() {
+    run("docs/quickstart-python.md");
+}
+
 /// What a link names is there. (The tour in the README, made with a real client, is run by `tests/clients/`.)
 #[test]
 fn links_between_documents_lead_somewhere() {

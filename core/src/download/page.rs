@@ -24,6 +24,7 @@ pub struct PageRequest {
 }
 
 /// What a server said.
+#[expect(clippy::large_enum_variant, reason = "one at a time, soon taken apart")]
 pub enum PageAnswer {
     /// 304: as it was when `etag` or `last_modified` were told.
     NotModified,

@@ -68,14 +68,17 @@ impl FaceOperation {
     }
 }
 
+/// The name of an object's schema, and its fields.
+pub type FaceSchema = (&'static str, Vec<Field>);
+
 #[derive(Clone, Debug, Default)]
 pub struct FaceDoc {
     pub tag: &'static str,
     pub summary: &'static str,
     /// Schema and fields of the body, for writes.
-    pub body: Option<(&'static str, Vec<Field>)>,
+    pub body: Option<FaceSchema>,
     /// Status, schema and fields of the answer; no schema for one that is no object.
-    pub answers: Vec<(u16, Option<(&'static str, Vec<Field>)>)>,
+    pub answers: Vec<(u16, Option<FaceSchema>)>,
     /// Parameters of the query that have choices: name, choices, description.
     pub query: Vec<(&'static str, &'static [&'static str], &'static str)>,
     /// The name of the form's part that is a file.

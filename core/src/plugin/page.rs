@@ -34,6 +34,7 @@ pub struct Page {
 pub type Render = Box<dyn FnOnce(PageWriter) -> BoxFuture<'static, Result<Rendered>> + Send>;
 
 /// What rendering came to.
+#[expect(clippy::large_enum_variant, reason = "one at a time, soon taken apart")]
 pub enum Rendered {
     Page(PageWriter),
     /// There is no such page, in words for whoever asks.
@@ -90,6 +91,7 @@ impl PageWriter {
 }
 
 /// A whole page, as it is and compressed.
+#[expect(clippy::large_enum_variant, reason = "one at a time, soon taken apart")]
 pub(crate) enum Finished {
     Memory { plain: Bytes, gzip: Option<Bytes> },
     Files { plain: Staged, gzip: Staged },

@@ -10,6 +10,7 @@ use crate::storage::{Staged, StagedReader};
 const BLOCK: usize = 256 << 10;
 
 /// What a server said about a page.
+#[expect(clippy::large_enum_variant, reason = "one at a time, soon taken apart")]
 pub enum UpstreamPage {
     /// It is as it was.
     NotModified,

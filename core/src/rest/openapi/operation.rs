@@ -51,7 +51,7 @@ pub fn id_names(path: &str, nested: bool) -> Vec<&'static str> {
         (Some("versions"), _) => "number",
         (_, Some(&"versions")) => "repository_pk",
         // Below the repository of a part.
-        (_, Some(next)) if *next != "" && nested => "repository_pk",
+        (_, Some(next)) if !next.is_empty() && nested => "repository_pk",
         (Some("users" | "groups"), _) => "id",
         _ => "pulp_id",
     };
