@@ -113,9 +113,32 @@ impl Formats for KnownFormats {
         });
         let content = write.await?;
         if let (Some(repository), false) = (pulled.repository, content.is_empty()) {
-            add_to_repository(&app, repository, content).await?;
+            self.add_to_repository(repository, content).await?;
         }
         Ok(file)
+    }
+
+    async fn add_to_repository(&self, repository: Id, units: Vec<Id>) -> Result<()> {
+        let app = self.app()?;
+        let shared = app.clone();
+        let prn = app.db.read(move |conn| create_content::repository_prn(&shared, conn, repository)).await?;
+        let task = NewTask {
+            name: "pulpcore.app.tasks.repository.add_and_remove".into(),
+            kind: "modify",
+            kind_if_blocked: None,
+            args: json!({
+                "repository": repository, "add": units, "remove": [], "remove_all": false,
+                "base_version": null, "overwrite": true,
+            }),
+            exclusive: vec![prn],
+            shared: vec![],
+            cid: uuid::Uuid::new_v4().simple().to_string(),
+            created_by: None,
+            group: None,
+            parent: None,
+            measures_memory: false,
+        };
+        tasks::dispatch(&app, task).await.map(drop)
     }
 }
 
@@ -155,26 +178,4 @@ fn store(
         units.push(stored.id);
     }
     Ok(units)
-}
-
-async fn add_to_repository(app: &Shared, repository: Id, content: Vec<Id>) -> Result<()> {
-    let shared = app.clone();
-    let prn = app.db.read(move |conn| create_content::repository_prn(&shared, conn, repository)).await?;
-    let task = NewTask {
-        name: "pulpcore.app.tasks.repository.add_and_remove".into(),
-        kind: "modify",
-        kind_if_blocked: None,
-        args: json!({
-            "repository": repository, "add": content, "remove": [], "remove_all": false,
-            "base_version": null, "overwrite": true,
-        }),
-        exclusive: vec![prn],
-        shared: vec![],
-        cid: uuid::Uuid::new_v4().simple().to_string(),
-        created_by: None,
-        group: None,
-        parent: None,
-        measures_memory: false,
-    };
-    tasks::dispatch(app, task).await.map(drop)
 }

@@ -99,7 +99,9 @@ fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
         if app.config.has_role(Role::Content) {
             delivery::routes(services, &app.delivery);
         }
-        native::routes(services, &app);
+        if app.config.has_role(Role::Content) || app.config.has_role(Role::Api) {
+            native::routes(services, &app);
+        }
         if app.config.has_role(Role::Api) {
             services.app_data(web::Data::new(app.clone()));
             services.default_service(web::route().to(rest::handle));

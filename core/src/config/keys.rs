@@ -348,7 +348,7 @@ pub static KEYS: &[Key] = &[
         group: Group::Limits,
         kind: BYTES,
         default: Default::Number(32 << 20),
-        about: "How much memory holds small files that are fetched often; 0 holds none.",
+        about: "How much memory holds small files, listings and pages that are fetched often; 0 holds none.",
     },
     Key {
         name: "page_cache_bytes",

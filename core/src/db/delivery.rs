@@ -231,15 +231,16 @@ fn size(row: &Row, at: usize) -> Result<u64> {
     u64::try_from(row.get::<i64>(at)?).map_err(Error::internal)
 }
 
-/// What a remote was already asked for at `path`: the unit that a pull-through left.
-pub fn pulled_file(conn: &mut Conn, remote: Id, path: &str) -> Result<Option<FoundFile>> {
+/// What a remote was already asked for at `path`: a file and the unit it is of, which a pull-through or a
+/// synchronization left.
+pub fn pulled_file(conn: &mut Conn, remote: Id, path: &str) -> Result<Option<(FoundFile, Id)>> {
     let row = conn.query_opt(
-        "SELECT ca.id, a.sha256, a.size, a.created FROM content_artifact ca
+        "SELECT ca.id, a.sha256, a.size, a.created, ca.content_id FROM content_artifact ca
          CROSS JOIN remote_artifact r LEFT JOIN artifact a ON a.id = ca.artifact_id
          WHERE ca.relative_path = $2 AND r.content_artifact_id = ca.id AND r.remote_id = $1 ORDER BY ca.id DESC LIMIT 1",
         params![remote, path],
     )?;
-    row.as_ref().map(found).transpose()
+    row.map(|row| Ok((found(&row)?, row.get(4)?))).transpose()
 }
 
 /// An artifact by its content artifact, once it is stored.

@@ -23,7 +23,8 @@ pub struct Version {
 /// The version of this id, unless it is gone.
 pub fn version(conn: &mut Conn, id: Id) -> Result<Option<Version>> {
     let row = conn.query_opt(
-        "SELECT v.id, v.repository_id, v.number, v.created, r.details
+        "SELECT v.id, v.repository_id, v.number, v.created, r.details,
+             EXISTS (SELECT 1 FROM sync_source s WHERE s.repository_id = r.id)
          FROM repository_version v JOIN repository r ON r.id = v.repository_id WHERE v.id = $1",
         params![id],
     )?;
@@ -35,11 +36,27 @@ pub fn version(conn: &mut Conn, id: Id) -> Result<Option<Version>> {
             repository: row.get(1)?,
             number: row.get(2)?,
             created: row.get(3)?,
-            mirrors: seen.is_some_and(|seen| !seen.is_empty()),
+            mirrors: row.get(5)? || seen.is_some_and(|seen| !seen.is_empty()),
         })
     };
     row.map(version).transpose()
 }
+
+/// Changes whenever units of content did, which happens only where their files are read again.
+pub fn revision(conn: &mut Conn) -> Result<Option<String>> {
+    let row = conn.query_opt("SELECT value FROM installation WHERE name = $1", params![REVISION])?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// To be called in the transaction that changes units.
+pub fn revise(conn: &mut Conn) -> Result<()> {
+    let sql = "INSERT INTO installation (name, value) VALUES ($1, $2)
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    conn.execute(sql, params![REVISION, Id::new().to_string()]).map(drop)
+}
+
+/// The name of what the installation knows about it.
+const REVISION: &str = "units_revision";
 
 const PRESENT: &str = "rc.repository_id = $1 AND rc.version_added <= $2
     AND (rc.version_removed IS NULL OR rc.version_removed > $2)";

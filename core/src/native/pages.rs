@@ -84,7 +84,7 @@ impl Pages {
         let of_disk = |_: &Key, page: &Arc<Stored>| weight(page.size(false).div_ceil(1 << 10));
         Self(Arc::new(Inner {
             storage,
-            small: Cache::builder().max_capacity(config.body_cache_bytes).weigher(of_memory).build(),
+            small: Cache::builder().max_capacity(config.body_cache_bytes / 8 * 3).weigher(of_memory).build(),
             large: Cache::builder().max_capacity(config.page_cache_bytes.div_ceil(1 << 10)).weigher(of_disk).build(),
             rendering: Mutex::default(),
             turns: Semaphore::new(RENDERED_TOGETHER),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::units::VersionUnits;
 use super::{ContentType, Inspected, Inspection, Progress, Task};
 use crate::db::content::{self, StoredFile};
-use crate::db::{Conn, Db, artifacts};
+use crate::db::{Conn, Db, artifacts, units};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::storage::{DigestSet, Digests, Staged, Storage};
@@ -98,7 +98,11 @@ impl RepositoryJob {
                 artifact: file.sha256.as_ref().and_then(|sha256| known.get(sha256)).map(|known| known.id),
             });
             let added = content::insert_files(conn, &files.collect::<Vec<_>>())?;
-            Ok(content::update(conn, &table, unit, &wanted.columns)? || added > 0)
+            let changed = content::update(conn, &table, unit, &wanted.columns)? || added > 0;
+            if changed {
+                units::revise(conn)?;
+            }
+            Ok(changed)
         };
         self.db.write(update).await
     }

@@ -76,7 +76,14 @@ pub async fn in_tree(
     path: &str,
 ) -> Result<HttpResponse> {
     for _ in 0..2 {
-        match locate::locate(inner, pointer, path).await? {
+        let located = match locate::locate(inner, pointer, path).await? {
+            Located::Pulled(located, unit) => {
+                lazy::join(inner, pointer, unit).await?;
+                *located
+            }
+            located => located,
+        };
+        match located {
             Located::Found(Found::File(file), mark) => {
                 if let Some(response) = stored(inner, request, &file, mark).await? {
                     return Ok(response);
@@ -90,7 +97,7 @@ pub async fn in_tree(
             Located::Lazy(content_artifact) => {
                 return lazy::content(inner, request, pointer, path, content_artifact).await;
             }
-            Located::Unknown => return lazy::pull(inner, request, pointer, path).await,
+            Located::Unknown | Located::Pulled(..) => return lazy::pull(inner, request, pointer, path).await,
         }
     }
     Err(Error::storage("an artifact is missing from the store", request.path()))

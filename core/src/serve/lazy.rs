@@ -58,6 +58,21 @@ pub async fn content(
     })
 }
 
+/// Adds a unit that was pulled through elsewhere to the repository of this distribution, as if it came now.
+pub async fn join(inner: &Arc<Inner>, pointer: &Pointer, unit: Id) -> Result<()> {
+    let distribution = &pointer.distribution;
+    let (Some(repository), Some(remote)) = (distribution.repository, distribution.remote) else { return Ok(()) };
+    if inner.joined.contains_key(&(repository, unit)) {
+        return Ok(());
+    }
+    inner.joined.insert((repository, unit), ());
+    let remote = inner.db.read(move |conn| lazy::remote(conn, remote)).await?;
+    if remote.is_some_and(|remote| remote.keeps()) {
+        inner.formats.add_to_repository(repository, vec![unit]).await?;
+    }
+    Ok(())
+}
+
 /// A path that only the remote of the distribution may know.
 pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, path: &str) -> Result<HttpResponse> {
     let distribution = &pointer.distribution;

@@ -37,6 +37,8 @@ pub enum Located {
     Found(Found, Mark),
     /// The unit is known, its bytes are not here yet.
     Lazy(Id),
+    /// What was pulled through before, and the unit it is of.
+    Pulled(Box<Located>, Id),
     /// Nothing is known, and there is a remote to ask.
     Unknown,
 }
@@ -100,7 +102,7 @@ impl Search {
         }
         let Some(remote) = self.remote else { return Ok(Located::Found(Found::Nothing, Mark::Miss)) };
         match delivery::pulled_file(conn, remote, &self.path)? {
-            Some(file) => Ok(located(file, &self.path, Mark::Absent)),
+            Some((file, unit)) => Ok(Located::Pulled(Box::new(located(file, &self.path, Mark::Absent)), unit)),
             None => Ok(Located::Unknown),
         }
     }

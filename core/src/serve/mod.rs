@@ -62,6 +62,9 @@ const POINTERS: u64 = 10_000;
 const OPEN_FILES: u64 = 256;
 /// For so long they do at most. Another process may have deleted one, whose space the disk gets back then.
 const OPEN_FOR: Duration = Duration::from_secs(10);
+/// Repositories are told of so many units at most once in so long.
+const JOINED: u64 = 10_000;
+const JOINED_FOR: Duration = Duration::from_secs(600);
 /// Listings made at the same time; each may read a whole version.
 const LISTINGS: usize = 2;
 
@@ -96,6 +99,9 @@ pub trait Formats: Send + Sync + 'static {
     /// Stores a file that was pulled through, and what it means to its format. When the same path is asked
     /// for again, a unit is found whose content artifact has that path and a source at that remote.
     async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile>;
+
+    /// Sees to it that units become part of the next version of a repository.
+    async fn add_to_repository(&self, repository: Id, units: Vec<Id>) -> Result<()>;
 }
 
 /// A file that was fetched because a client asked a distribution for it; its digests are verified as far
@@ -133,6 +139,8 @@ struct Inner {
     searches: Semaphore,
     listings: Semaphore,
     flights: flight::Flights,
+    /// Units that were pulled through elsewhere, and repositories that were told to take them.
+    joined: Cache<(Id, Id), ()>,
 }
 
 /// What the administrator decided about delivery.
@@ -162,12 +170,13 @@ impl Delivery {
             generation: AtomicU64::new(0),
             pointers: Cache::new(POINTERS),
             paths: Cache::new(config.path_cache_entries),
-            bodies: weighed(config.body_cache_bytes / 4 * 3),
+            bodies: weighed(config.body_cache_bytes / 2),
             files: Cache::builder().max_capacity(OPEN_FILES).time_to_live(OPEN_FOR).build(),
-            pages: weighed(config.body_cache_bytes / 4),
+            pages: weighed(config.body_cache_bytes / 8),
             searches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) * 2),
             listings: Semaphore::new(LISTINGS),
             flights: flight::Flights::new(),
+            joined: Cache::builder().max_capacity(JOINED).time_to_live(JOINED_FOR).build(),
         })))
     }
 

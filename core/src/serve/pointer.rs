@@ -51,7 +51,7 @@ impl Pointer {
         let base_path = format!("{}/{stamp}", self.distribution.base_path);
         let distribution = Distribution { base_path, checkpoint: false, ..self.distribution.clone() };
         let tree = Some(Tree::Publications(vec![publication]));
-        let scope = scope(&distribution, tree.as_ref(), None, &[]);
+        let scope = scope(&distribution, tree.as_ref(), None, (&[], None));
         Self {
             distribution,
             tree,
@@ -114,7 +114,9 @@ fn load(
     let left = grace.iter().filter_map(|(_, end)| (*end - now).to_std().ok()).min();
     let ids: Vec<Id> = grace.into_iter().map(|(id, _)| id).collect();
     let grace = (!ids.is_empty()).then_some(Tree::Publications(ids));
-    let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), &pending.units);
+    // Pages tell what units say of themselves.
+    let revision = formats.has_face(&distribution.pulp_type).then(|| units::revision(conn)).transpose()?.flatten();
+    let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), (&pending.units, revision.as_deref()));
     let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
     let pending = pending.units;
     Ok((Pointer { distribution, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
@@ -152,8 +154,13 @@ fn face(
     Ok(Some(FaceView { distribution: Arc::new(seen), units }))
 }
 
-fn scope(distribution: &Distribution, tree: Option<&Tree>, grace: Option<&Tree>, pending: &[Id]) -> u128 {
-    let named = format!("{:?} {:?} {tree:?} {grace:?} {pending:?}", distribution.id, distribution.remote);
+fn scope(
+    distribution: &Distribution,
+    tree: Option<&Tree>,
+    grace: Option<&Tree>,
+    (pending, revision): (&[Id], Option<&str>),
+) -> u128 {
+    let named = format!("{:?} {:?} {tree:?} {grace:?} {pending:?} {revision:?}", distribution.id, distribution.remote);
     let digest = sha2::Sha256::digest(named.as_bytes());
     digest.iter().take(16).fold(0, |scope, byte| scope << 8 | u128::from(*byte))
 }

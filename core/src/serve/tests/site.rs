@@ -256,6 +256,10 @@ impl Formats for Files {
         Downloader::new(&settings, &[])
     }
 
+    async fn add_to_repository(&self, _repository: Id, _units: Vec<Id>) -> Result<()> {
+        Ok(())
+    }
+
     async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile> {
         let (size, digests) = (pulled.staged.size, pulled.staged.digests.clone());
         self.storage.keep(pulled.staged).await?;

@@ -81,11 +81,11 @@ impl Reading<'_> {
         }
         let fresh = Project { before: None, ..project.clone() };
         let simple = self.ask(&fresh, Document::Simple).await?;
-        if let Found::Read(read) = &simple {
-            if self.is_complete(&read.page) {
-                *best = Some(Document::Simple);
-                return Ok(simple);
-            }
+        if let Found::Read(read) = &simple
+            && self.is_complete(&read.page)
+        {
+            *best = Some(Document::Simple);
+            return Ok(simple);
         }
         match (self.ask(&fresh, Document::Api).await, &simple) {
             (Ok(api @ Found::Read(_)), _) => {

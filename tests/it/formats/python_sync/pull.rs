@@ -45,6 +45,19 @@ fn what_is_pulled_joins_the_repository() {
 }
 
 #[test]
+fn what_is_here_already_joins_the_repository_too() {
+    let index = PackageIndex::of(Style::Json, &["a"]);
+    let (mirror, alone) = pulling(&index, json!({}));
+    mirror.server.download(&format!("{alone}a-1.0-py3-none-any.whl")).expect(200);
+    assert!(mirror.filenames().is_empty());
+    let base = mirror.distribute(json!({"remote": mirror.remote, "repository": mirror.repository}));
+    for _ in 0..2 {
+        mirror.server.download(&format!("{base}a-1.0-py3-none-any.whl")).expect(200);
+    }
+    assert_eq!(mirror.filenames(), ["a-1.0-py3-none-any.whl"]);
+}
+
+#[test]
 fn the_client_chooses_no_address() {
     let index = PackageIndex::of(Style::Json, &["a", "b"]);
     index.release("a", "2.0rc1");
@@ -64,7 +77,7 @@ fn the_client_chooses_no_address() {
         assert_eq!(answer.status, 404, "{path}: {}", answer.text());
     }
     let asked = index.asked();
-    assert!(asked.iter().all(|path| path.starts_with("/simple/")), "{asked:?}");
+    assert!(asked.iter().all(|path| path.starts_with("/simple/") || path == "/pypi/c/json"), "{asked:?}");
     let answer = mirror.server.download(&format!("{base}a-1.0-py3-none-any.whl?redirect={secret}")).expect(200);
     assert_ne!(answer.body, b"secret");
 }

@@ -160,3 +160,29 @@ fn the_address_may_be_that_of_the_list() {
     let file = Mirror::of(&index, json!({"url": "file:///tmp/"}));
     assert_eq!(file.sync(true)["state"], "failed");
 }
+
+#[test]
+fn pages_of_a_mirror_tell_when_upstream_got_a_file() {
+    let index = PackageIndex::of(Style::Serials, &["a"]);
+    let time = "2020-01-02T03:04:05.000000Z";
+    index.state().projects.get_mut("a").unwrap().files[0].fields = json!({"upload-time": time});
+    let mirror = Mirror::of(&index, json!({}));
+    mirror.mirrored();
+    let face = mirror.distribute(json!({"repository": mirror.repository})).replace("/pulp/content/", "/pypi/");
+    let page = mirror.server.get(&format!("{face}simple/a/?format=json")).expect(200).json();
+    assert!(text(&page["files"][0], "upload-time").starts_with("2020-01-02T03:04:05"), "{page:#}");
+}
+
+#[test]
+fn pages_show_what_a_repair_found() {
+    let index = PackageIndex::new(Style::Serials);
+    index.add("a", IndexFile::of(Wheel::with("a", "1.0", "Summary: from the file\n", "")));
+    let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
+    mirror.mirrored();
+    let face = mirror.distribute(json!({"repository": mirror.repository})).replace("/pulp/content/", "/pypi/");
+    let summary = || mirror.server.get(&format!("{face}pypi/a/json/")).expect(200).json()["info"]["summary"].clone();
+    let before = summary();
+    let repair = mirror.server.post(&format!("{}repair_metadata/", mirror.repository), json!({}));
+    assert_completed(&mirror.server.finished(repair));
+    assert_eq!((before, summary()), (json!(""), json!("from the file")));
+}
