@@ -147,7 +147,7 @@ fn a_file_name_is_given_once() {
         let refused = index.send(&server, wheel).expect(400);
         assert!(refused.text().contains(&format!("Package {} already exists in index", wheel.filename)));
     }
-    assert_eq!(server.get(&index.file(&first.filename)).expect(200).body, first.bytes);
+    assert_eq!(server.download(&index.file(&first.filename)).expect(200).body, first.bytes);
 }
 
 #[test]
