@@ -51,6 +51,7 @@ pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resol
 use crate::error::{Error, Result};
 use crate::resource::Resource;
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
+pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
 /// One format.
 #[async_trait]
