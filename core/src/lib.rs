@@ -18,5 +18,6 @@ pub mod serve;
 pub mod server;
 pub mod storage;
 pub mod tasks;
+mod zip;
 
 pub use error::{Error, Result};

@@ -52,6 +52,10 @@ pub fn absolute_paths(paths: &[&str]) -> Result<(), String> {
     }
 }
 
+pub fn absolute_path(path: &str) -> Result<(), String> {
+    absolute_paths(&[path]).map_err(|_| "must be an absolute path without `..`".into())
+}
+
 pub fn slashed_path(text: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
     let fits = text.starts_with('/')

@@ -5,8 +5,8 @@
 use serde_json::Value;
 
 use super::checks::{
-    absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, origin, roles,
-    slashed_path, storage,
+    absolute_path, absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, origin,
+    roles, slashed_path, storage,
 };
 use super::kind::Kind;
 
@@ -249,6 +249,23 @@ pub static KEYS: &[Key] = &[
         kind: Kind::TextList(absolute_paths),
         default: Default::List(&[]),
         about: "Folders of this machine to which users may export.",
+    },
+    Key {
+        name: "osv_url",
+        group: Group::Content,
+        kind: Kind::Text(http_address),
+        default: Default::Text("https://api.osv.dev/v1/query"),
+        about: "Where a scan of a repository version asks about known vulnerabilities: the address of a service that \
+                answers as `/v1/query` of OSV does. Names and versions of packages are sent there.",
+    },
+    Key {
+        name: "osv_dump",
+        group: Group::Content,
+        kind: Kind::Text(absolute_path),
+        default: Default::Derived("none, `osv_url` is asked"),
+        about: "Known vulnerabilities on this machine, which are then asked instead of `osv_url`: a folder with records \
+                of OSV in files `*.json`, or a zip archive of such files, as `all.zip` of each ecosystem is. Lies below \
+                one of `allowed_import_paths`, on each host with the role `worker`.",
     },
     Key {
         name: "orphan_protection_time",

@@ -66,6 +66,9 @@ pub struct Config {
     pub allowed_content_checksums: Vec<String>,
     pub allowed_import_paths: Vec<PathBuf>,
     pub allowed_export_paths: Vec<PathBuf>,
+    pub osv_url: String,
+    /// Below one of `allowed_import_paths`.
+    pub osv_dump: Option<PathBuf>,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
     /// Zero keeps finished tasks for ever.
@@ -148,6 +151,10 @@ impl Config {
         if self.content_path_prefix.starts_with(&format!("{}api/", self.api_root)) {
             let problem = format!("must not lie below the API, which answers at `{}api/`", self.api_root);
             return Err(given.error("content_path_prefix", problem));
+        }
+        let is_allowed = |dump: &Path| self.allowed_import_paths.iter().any(|allowed| dump.starts_with(allowed));
+        if self.osv_dump.as_deref().is_some_and(|dump| !is_allowed(dump)) {
+            return Err(given.error("osv_dump", "must lie below one of `allowed_import_paths`".into()));
         }
         if self.content_path_prefix == "/" {
             return Err(given.error("content_path_prefix", "must name a folder, as `/pulp/content/` does".into()));

@@ -20,6 +20,7 @@ pub const CORE: Migrations = Migrations {
         ("0002_sync_state", include_str!("../../../migrations/core/0002_sync_state.sql")),
         ("0004_repository_part", include_str!("../../../migrations/core/0004_repository_part.sql")),
         ("0006_pending_content", include_str!("../../../migrations/core/0006_pending_content.sql")),
+        ("0007_vulnerability_report", include_str!("../../../migrations/core/0007_vulnerability_report.sql")),
     ],
 };
 

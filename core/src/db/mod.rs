@@ -33,6 +33,7 @@ pub mod uploads;
 pub mod users;
 mod value;
 pub mod versions;
+pub mod vulnerability_reports;
 pub mod workers;
 
 use std::path::Path;

@@ -69,6 +69,12 @@ impl Downloader {
         self.question_bytes(question, largest).await.map_err(Failure::into_error)
     }
 
+    /// The answer, of at most `largest` bytes, to a question in JSON that may be asked more than once.
+    pub async fn ask(&self, url: &str, json: &str, largest: u64) -> Result<Fetched> {
+        let question = Question { json: Some(json), accept: Some("application/json"), ..Question::whole(url) };
+        self.question_bytes(question, largest).await.map_err(Failure::into_error)
+    }
+
     /// As [`Self::fetch_bytes`]; `None` when the server answers 403, 404 or 410.
     pub async fn fetch_bytes_if_present(&self, url: &str, largest: u64) -> Result<Option<Fetched>> {
         match self.question_bytes(Question::whole(url), largest).await {

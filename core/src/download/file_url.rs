@@ -64,6 +64,11 @@ pub(super) fn readable_path(url: &Url, allowed_import_paths: &[PathBuf]) -> Resu
     }
 }
 
+/// Where a path that the administrator named really is, unless that is not below the allowed paths. Blocks.
+pub fn allowed_path(path: &Path, allowed_import_paths: &[PathBuf]) -> Option<PathBuf> {
+    real_path(path).ok().filter(|real| is_allowed(real, allowed_import_paths))
+}
+
 /// Resolves links as far as the path exists.
 fn real_path(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {

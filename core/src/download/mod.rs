@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use address::{is_below, join_reference, redacted, resolve};
 pub use fetch::{Fetched, Wanted};
-pub use file_url::check_url;
+pub use file_url::{allowed_path, check_url};
 pub use page::{PageAnswer, PageHead, PageRequest};
 pub use stream::{ByteRange, Streamed};
 pub use tls::{clean_certificates, install_tls_provider};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -45,11 +45,13 @@ pub(super) struct Question<'a> {
     /// What an earlier answer was marked with: only news are asked for.
     pub etag: Option<&'a str>,
     pub last_modified: Option<&'a str>,
+    /// Sent with the question, which then is a POST; also to where redirects lead.
+    pub json: Option<&'a str>,
 }
 
 impl<'a> Question<'a> {
     pub fn whole(url: &'a str) -> Self {
-        Self { url, accept: None, range: None, etag: None, last_modified: None }
+        Self { url, accept: None, range: None, etag: None, last_modified: None, json: None }
     }
 }
 
@@ -118,7 +120,14 @@ impl Upstream {
         set(&mut headers, RANGE, range.as_deref())?;
         set(&mut headers, IF_NONE_MATCH, question.etag)?;
         set(&mut headers, IF_MODIFIED_SINCE, question.last_modified)?;
-        let sent = self.client.get(url.clone()).headers(headers).send().await;
+        let request = match question.json {
+            Some(json) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                self.client.post(url.clone()).body(json.to_owned())
+            }
+            None => self.client.get(url.clone()),
+        };
+        let sent = request.headers(headers).send().await;
         sent.map_err(|error| Failure::transport(url, error))
     }
 

@@ -23,6 +23,8 @@ pub mod remotes;
 mod remove_bytes;
 pub mod repair;
 mod repository_task;
+pub mod scan;
+pub mod scan_task;
 mod stores;
 pub mod sync;
 mod sync_task;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::publish_task::{announce, format, stores};
 use super::sync::{SyncRequest, Synchronized, synchronize};
-use super::{change_version, remote};
+use super::{change_version, remote, scan_task};
 use crate::app::Shared;
 use crate::db::{remotes, repositories};
 use crate::error::{Error, Result};
@@ -41,6 +41,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
                 Ok((pulp_type, remotes::by_id(conn, id)?.ok_or_else(|| Error::not_found("Remote"))?))
             })
             .await?;
+        let details = remote.details.clone();
         let request = SyncRequest {
             repository,
             downloader: remote::downloader(&remote, &app.secrets, &app.config.allowed_import_paths)?,
@@ -61,6 +62,9 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             announce(&app, &context, publication).await?;
         }
         app.served_content_changed();
+        if let Some(version) = made.version {
+            scan_task::after_sync(&app, &context, version.id, &details).await?;
+        }
         Ok(with_failures(shown, &made))
     })
 }

@@ -9,6 +9,7 @@ mod page;
 mod publish;
 mod remembered;
 mod repository;
+mod scan;
 mod sync;
 mod task;
 mod units;
@@ -36,6 +37,7 @@ pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
+pub use scan::{Advisory, Packages, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
@@ -51,6 +53,7 @@ pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resol
 use crate::error::{Error, Result};
 use crate::resource::Resource;
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
+pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
 /// One format.
 #[async_trait]
@@ -127,6 +130,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// with the task.
     async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
         Err(repository::unknown(work))
+    }
+
+    /// How versions of the format's repositories are scanned for known vulnerabilities, where they can be.
+    fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        None
     }
 
     /// Fills a publication of a version.

@@ -32,6 +32,7 @@ pub enum Kind {
     TaskGroup,
     Upload,
     User,
+    VulnerabilityReport,
     Worker,
 }
 
@@ -51,6 +52,7 @@ impl Kind {
             Self::TaskGroup => "task_group",
             Self::Upload => "upload",
             Self::User => "auth_user",
+            Self::VulnerabilityReport => "vulnerability_report",
             Self::Worker => "app_status",
         }
     }

@@ -338,11 +338,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             write::deleter(resource.kind),
             format!("Delete a {noun}."),
             None,
-            vec![if matches!(resource.kind, Kind::Publication | Kind::Upload | Kind::Part) {
-                (204, Content::Empty)
-            } else {
-                (202, Content::Task)
-            }],
+            vec![if deletes_at_once(resource.kind) { (204, Content::Empty) } else { (202, Content::Task) }],
         ),
     };
     let on_collection = matches!(operation, Operation::List | Operation::Create);
@@ -375,6 +371,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             ..Doc::default()
         },
     }
+}
+
+/// Whether objects of the kind are deleted without a task.
+fn deletes_at_once(kind: Kind) -> bool {
+    matches!(kind, Kind::Publication | Kind::Upload | Kind::Part | Kind::VulnerabilityReport)
 }
 
 /// The first sentence, without its dot.

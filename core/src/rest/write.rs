@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
-use super::endpoints::{content, parts, publications};
+use super::endpoints::{content, parts, publications, vulnerability_reports};
 use super::request::Request;
 use super::routes::Run;
 use crate::error::{Error, Result};
@@ -28,6 +28,7 @@ pub fn deleter(kind: Kind) -> Run {
     match kind {
         Kind::Publication => |request| Box::pin(publications::delete(request)),
         Kind::Part => |request| Box::pin(parts::delete(request)),
+        Kind::VulnerabilityReport => |request| Box::pin(vulnerability_reports::delete(request)),
         _ => |request| Box::pin(delete(request)),
     }
 }

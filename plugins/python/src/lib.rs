@@ -3,7 +3,7 @@
 //! - `plugin.rs`: what core is told; `resources.rs`: the REST collections, as values;
 //! - `content/`: what a unit is and how a file becomes one;
 //! - `face/`: what pip, uv and twine speak, below `/pypi/`;
-//! - `repair.rs`: reading the metadata of files again;
+//! - `repair.rs`: reading the metadata of files again; `scan.rs`: which packages are looked up among vulnerabilities;
 //! - `sync/`: reading an index, and pulling through;
 //! - `rules.rs`: what a version may hold; `publish.rs`: publications;
 //! - the public modules are pure: they take bytes or the path of a file and give values. None of them talks to a
@@ -28,6 +28,7 @@ mod publish;
 mod repair;
 mod resources;
 mod rules;
+mod scan;
 mod sync;
 
 pub use plugin::PythonPlugin;

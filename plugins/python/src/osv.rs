@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use crate::name::ProjectName;
 use crate::version;
 
+/// The name under which records speak of packages of Python.
+pub const ECOSYSTEM: &str = "PyPI";
+
 /// A record that has been understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vulnerability {
@@ -97,6 +100,11 @@ impl Vulnerability {
         self.record.get("withdrawn").is_some_and(|value| !value.is_null())
     }
 
+    /// The projects that have this fault in some release; one may come twice.
+    pub fn projects(&self) -> impl Iterator<Item = &ProjectName> {
+        self.affected.iter().map(|affected| &affected.project)
+    }
+
     /// Whether a release of a project has this fault.
     pub fn affects(&self, project: &ProjectName, version: &str) -> bool {
         let mine = self.affected.iter().filter(|affected| affected.project == *project);
@@ -130,7 +138,7 @@ impl Affected {
     /// None if the entry is not about a package of Python.
     fn parse(entry: &Value) -> Result<Option<Self>, &'static str> {
         let package = |field: &str| entry.get("package").and_then(|package| package.get(field)).and_then(Value::as_str);
-        if package("ecosystem").and_then(|name| name.split(':').next()) != Some("PyPI") {
+        if package("ecosystem").and_then(|name| name.split(':').next()) != Some(ECOSYSTEM) {
             return Ok(None);
         }
         let name = package("name").ok_or("an affected package has no `name`")?;

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
     ContentType, DraftUnits, Face, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
-    RepositoryJob, SyncJob, UpstreamReader, VersionReader,
+    RepositoryJob, Scanner, SyncJob, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
 use crate::face::PypiFace;
+use crate::scan::PackageScanner;
 use crate::{publish, repair, resources, rules, sync};
 
 /// The format.
@@ -82,6 +83,10 @@ impl Plugin for PythonPlugin {
             resources::REPAIR => repair::repair(job).await,
             other => Err(Error::internal(format!("the format knows no work called `{other}`"))),
         }
+    }
+
+    fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        Some(Arc::new(PackageScanner))
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

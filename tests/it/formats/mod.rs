@@ -5,4 +5,5 @@ mod file;
 mod python_pages;
 mod python_sync;
 mod python_uploads;
+mod python_vulnerabilities;
 mod tiny;

@@ -9,6 +9,7 @@ pub mod random;
 pub mod raw;
 pub mod server;
 pub mod upstream;
+pub mod vulnerabilities;
 pub mod wheel;
 pub mod world;
 

@@ -1,7 +1,7 @@
 //! An HTTP server in this process to sync from, which answers whatever a test wants, also wrongly.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,6 +17,7 @@ pub struct Asked {
     pub path: String,
     /// Names in lower case.
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 /// What to answer.
@@ -146,12 +147,17 @@ fn serve(mut connection: TcpStream, record: &Mutex<Vec<Asked>>, answer: &Answeri
 }
 
 fn read_request(connection: &TcpStream) -> Option<Asked> {
-    let mut lines = BufReader::new(connection).lines().map_while(Result::ok);
+    let mut reader = BufReader::new(connection);
+    let mut lines = reader.by_ref().lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     let fields = lines.take_while(|line| !line.is_empty());
     let headers = fields.filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         Some((name.to_lowercase(), value.trim().to_owned()))
     });
-    Some(Asked { path, headers: headers.collect() })
+    let headers: HashMap<_, _> = headers.collect();
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Asked { path, headers, body })
 }

@@ -51,7 +51,7 @@ impl Policy {
         };
         let authenticated = Principal::Authenticated;
         Self::of(vec![
-            Rule::new([Verb::List, Verb::Read], authenticated, needs(&["view"])),
+            Rule::new([Verb::List, Verb::Read, Verb::Action("scan")], authenticated, needs(&["view"])),
             Rule::new([Verb::Delete], authenticated, needs(&["delete", "view"])),
             Rule::new([Verb::Action("repair")], authenticated, needs(&["repair", "view"])),
         ])

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::{Access, Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target};
 use super::repository::Names;
-use super::{base_fields, identity_filters, label_filter, ordering, type_filters};
+use super::{base_fields, identity_filters, label_filter, ordering, type_filters, vulnerability_report};
 use crate::auth::policy::Policy;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
@@ -24,6 +24,9 @@ pub const DIGEST_COLUMNS: [(&str, &str); 6] = [
 
 const IN_VERSION: &str = "EXISTS (SELECT 1 FROM repository_content c WHERE c.content_id = t.id AND c.repository_id = {}
     AND c.version_added <= {} AND (c.version_removed IS NULL OR c.version_removed > {}))";
+
+/// The report of what is known to be wrong with a unit.
+const REPORT: &str = "(SELECT p.id FROM vulnerability_report p WHERE p.content_id = t.id)";
 
 impl Resource {
     /// Units made of one file each, in the plugin's `table`, called `u`.
@@ -99,9 +102,13 @@ fn fields() -> Vec<Field> {
     let mut fields = base_fields();
     fields.push(Field::labels());
     fields.push(
-        Field::text("vuln_report", "The report of this unit's vulnerabilities, if there is one.", "")
-            .nullable()
-            .shown(&[], |_, _, _| Json::Null),
+        Field::text("vuln_report", "The report of this unit's vulnerabilities, if there is one.", "").nullable().shown(
+            &[REPORT],
+            |scope, _, record| {
+                let href = |id: Id| format!("{}{}{id}/", scope.api, vulnerability_report::PATH);
+                json!(record.get::<Id>(REPORT).map(href))
+            },
+        ),
     );
     fields
 }

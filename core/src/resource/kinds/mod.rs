@@ -7,6 +7,7 @@ mod publication;
 mod remote;
 mod repository;
 mod version;
+mod vulnerability_report;
 
 pub(crate) use content::orphaned_for;
 pub use content::{DIGEST_COLUMNS, digest_fields};

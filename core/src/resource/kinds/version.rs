@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::{Field, Filter, FilterContext, Input, Kind, Lookup, Operation, Record, Resource, Scope, Target};
-use super::{base_fields, identity_filters, ordering, show_reference, show_version};
+use super::{base_fields, identity_filters, ordering, show_reference, show_version, vulnerability_report};
 use crate::auth::policy::Policy;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
@@ -67,11 +67,11 @@ fn fields() -> Vec<Field> {
             json!({"added": {}, "removed": {}, "present": {}}),
         )
         .shown(&["repository_id", REPOSITORY_TYPE, "number"], |_, _, _| Json::Null),
-        Field::text("vuln_report", "Where reports of vulnerabilities in this version would be listed.", version).shown(
+        Field::text("vuln_report", "The address of the list of what scans of this version found.", version).shown(
             &[],
             |scope, resource, record| {
                 let prn = record.id().map(|id| resource.prn(id)).unwrap_or_default();
-                json!(format!("{}vuln_report/?repo_versions={prn}", scope.api))
+                json!(format!("{}{}?repo_versions={prn}", scope.api, vulnerability_report::PATH))
             },
         ),
     ]);

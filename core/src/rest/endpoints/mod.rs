@@ -16,6 +16,7 @@ pub mod upkeep;
 pub mod uploads;
 mod users;
 pub mod versions;
+pub mod vulnerability_reports;
 mod workers;
 
 use super::routes::Endpoint;
@@ -36,6 +37,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         task_groups::resource(),
         workers::resource(),
         users::resource(),
+        Resource::vulnerability_reports(),
     ]
 }
 
@@ -52,6 +54,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(users::endpoints(registry));
     endpoints.extend(login::endpoints(registry));
     endpoints.extend(status::endpoints());
+    endpoints.extend(versions::scans(registry));
     endpoints
 }
 

@@ -12,8 +12,8 @@ use crate::auth::policy::{Policy, Verb};
 use crate::db::repositories;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::{change_version, versions};
-use crate::resource::{Clause, Errors, Field, Kind, Mode, Resource};
+use crate::ops::{change_version, scan_task, versions};
+use crate::resource::{Clause, Errors, Field, Kind, Mode, Registry, Resource};
 
 /// The operations on versions that a type of repositories has.
 pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
@@ -92,6 +92,38 @@ pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
     ]
 }
 
+/// The operations that scan versions, for the types of repositories whose formats can.
+pub fn scans(registry: &Registry) -> Vec<Endpoint> {
+    let can_scan = |resource: &Resource| {
+        let plugin = resource.pulp_type.and_then(|name| registry.plugin(name));
+        resource.kind == Kind::Repository && plugin.is_some_and(|plugin| plugin.scanner().is_some())
+    };
+    let scanned = registry.resources.iter().enumerate().filter(|(_, resource)| can_scan(resource));
+    scanned.map(|(at, repository)| scan_of(at, repository)).collect()
+}
+
+fn scan_of(at: usize, repository: &Resource) -> Endpoint {
+    let text = "Look for known vulnerabilities of the packages of a version. Each unit with any gets a report.";
+    Endpoint {
+        operation: format!("{}_versions_scan", repository.operations),
+        method: Method::POST,
+        path: format!("{}{{}}/versions/{{}}/scan/", repository.path),
+        resource: Some(at),
+        policy: Some(Policy::of_repository(repository.app, repository.model)),
+        verb: Verb::Action("scan"),
+        run: |request| Box::pin(scan(request)),
+        doc: Doc {
+            tag: format!("{} Versions", repository.tag),
+            summary: summary(text),
+            description: text.into(),
+            answers: vec![(202, Content::Task)],
+            href_parameter: Some(version_parameter(repository.href_parameter)),
+            nested: true,
+            ..Doc::default()
+        },
+    }
+}
+
 /// `file_file_repository_href` → `file_file_repository_version_href`. Leaked once per type at the start.
 fn version_parameter(repository: &str) -> &'static str {
     Box::leak(repository.replace("_href", "_version_href").into_boxed_str())
@@ -166,4 +198,10 @@ async fn repair(mut request: Request) -> Result<Answer> {
     let holds = Holds::shared(request.resource()?.prn(request.id()?));
     let args = json!({"version": id, "verify_checksums": verify});
     request.dispatch("pulpcore.app.tasks.repository.repair_version", "repair", args, holds).await
+}
+
+async fn scan(request: Request) -> Result<Answer> {
+    let id = named(&request).await?;
+    let holds = Holds::shared(request.resource()?.prn(request.id()?));
+    request.dispatch(scan_task::NAME, scan_task::KIND, json!({"version": id}), holds).await
 }

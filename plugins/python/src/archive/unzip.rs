@@ -1,289 +1,55 @@
-//! Just enough of the zip format to find and unpack one small file in a hostile archive.
-//!
-//! The central directory is read as a stream, so that memory does not grow with what an archive
-//! claims to hold, and one path that appears twice is seen twice; a general zip crate keeps the
-//! whole directory in memory under unique names. Layout: PKWARE's APPNOTE, 4.3 and 4.5.3.
+//! Zip archives that are distributions: the reader that all formats share, within the bounds of this one and with an
+//! eye on where entries would be unpacked.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use flate2::Crc;
-use flate2::read::DeflateDecoder;
+use pith_core::plugin::{self, ZipError};
+pub(super) use pith_core::plugin::{ZipEntry, ZipPrefix as Prefix};
 
-use super::bounds;
-use super::{Problem, paths};
-
-const END: &[u8; 4] = b"PK\x05\x06";
-const END_LENGTH: usize = 22;
-const LOCATOR: &[u8; 4] = b"PK\x06\x07";
-const LOCATOR_LENGTH: u64 = 20;
-const END_64: &[u8; 4] = b"PK\x06\x06";
-const END_64_LENGTH: u64 = 56;
-const CENTRAL: &[u8; 4] = b"PK\x01\x02";
-const LOCAL: &[u8; 4] = b"PK\x03\x04";
-
-/// The most that a central directory may take; 200,000 entries of usual names fit.
-const MAX_DIRECTORY: u64 = 64 << 20;
-
-/// Whether something may stand before the archive, as a program does that unpacks itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prefix {
-    Refused,
-    Allowed,
-}
+use super::{Problem, bounds, paths};
 
 /// An archive whose directory has been found.
 pub(super) struct Zip<'a> {
-    file: &'a File,
-    size: u64,
-    directory: u64,
-    directory_size: u64,
-    entries: u64,
-    /// Where the offsets of the archive count from.
-    base: u64,
+    zip: plugin::Zip<'a>,
+    /// So much it may unpack to.
+    most: u64,
 }
 
-/// What the directory says of one entry.
-pub(super) struct ZipEntry {
-    pub(super) path: Vec<u8>,
-    flags: u16,
-    method: u16,
-    crc: u32,
-    packed: u64,
-    unpacked: u64,
-    offset: u64,
-}
-
-impl ZipEntry {
-    /// The size that the entry claims to unpack to; [`Zip::read`] holds it to that.
-    pub(super) fn unpacked_size(&self) -> u64 {
-        self.unpacked
+impl From<ZipError> for Problem {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Archive(text) => Self::Archive(text),
+            ZipError::Io(cause) => Self::Io(cause),
+        }
     }
-}
-
-/// Where the end record says that the directory lies.
-struct End {
-    position: u64,
-    entries: u64,
-    size: u64,
-    offset: u64,
 }
 
 impl<'a> Zip<'a> {
     /// Finds the directory of an archive.
     pub(super) fn open(file: &'a File, prefix: Prefix) -> Result<Self, Problem> {
         let size = file.metadata().map_err(Problem::Io)?.len();
-        let end = find_end(file, size)?;
-        if end.entries > bounds::MAX_ENTRIES || end.size > MAX_DIRECTORY {
+        let zip = plugin::Zip::open(file, prefix)?;
+        if zip.count() > bounds::MAX_ENTRIES {
             return Err(Problem::archive("the archive has far too many entries"));
         }
-        let directory = end.position.checked_sub(end.size).ok_or_else(damaged)?;
-        let base = directory.checked_sub(end.offset).ok_or_else(damaged)?;
-        if base > 0 && prefix == Prefix::Refused {
-            return Err(Problem::archive("something stands before the zip archive"));
-        }
-        Ok(Self { file, size, directory, directory_size: end.size, entries: end.entries, base })
+        Ok(Self { zip, most: bounds::unpacked(size) })
     }
 
     /// Gives each entry to `visit`, once all of its claims are plausible.
     pub(super) fn entries(&self, mut visit: impl FnMut(ZipEntry) -> Result<(), Problem>) -> Result<(), Problem> {
-        let mut file = self.file;
-        file.seek(SeekFrom::Start(self.directory)).map_err(Problem::Io)?;
-        let mut directory = BufReader::new(file).take(self.directory_size);
         let mut unpacked: u64 = 0;
-        for _ in 0..self.entries {
-            let entry = read_entry(&mut directory)?;
+        self.zip.entries(|entry| {
             paths::check(&entry.path)?;
-            unpacked = unpacked.saturating_add(entry.unpacked);
-            if unpacked > bounds::unpacked(self.size) {
+            unpacked = unpacked.saturating_add(entry.unpacked_size());
+            if unpacked > self.most {
                 return Err(Problem::archive("the archive unpacks to far too much"));
             }
-            visit(entry)?;
-        }
-        if directory.limit() != 0 {
-            return Err(damaged());
-        }
-        Ok(())
+            visit(entry)
+        })
     }
 
     /// Unpacks an entry of at most `limit` bytes and checks its length and checksum.
     pub(super) fn read(&self, entry: &ZipEntry, limit: usize) -> Result<Vec<u8>, Problem> {
-        let shown = || paths::show(&entry.path);
-        if entry.flags & 1 != 0 {
-            return Err(Problem::archive(format!("`{}` is encrypted", shown())));
-        }
-        if entry.unpacked > limit as u64 {
-            let text = format!("`{}` has more than {limit} bytes", shown());
-            return Err(Problem::archive(text));
-        }
-        let packed = self.packed_data(entry)?;
-        let bytes = match entry.method {
-            0 => unpack(packed, entry.unpacked),
-            8 => unpack(DeflateDecoder::new(packed), entry.unpacked),
-            method => {
-                let text = format!("`{}` is compressed by the unknown method {method}", shown());
-                return Err(Problem::archive(text));
-            }
-        };
-        let bytes = bytes.map_err(|error| Problem::unpacking(&format!("`{}`", shown()), error))?;
-        let mut crc = Crc::new();
-        crc.update(&bytes);
-        if bytes.len() as u64 != entry.unpacked || crc.sum() != entry.crc {
-            return Err(Problem::archive(format!("`{}` is damaged", shown())));
-        }
-        Ok(bytes)
+        Ok(self.zip.read(entry, limit)?)
     }
-
-    /// The data of an entry, behind its local header, which must name the same file.
-    fn packed_data(&self, entry: &ZipEntry) -> Result<impl Read, Problem> {
-        let at = self.base.checked_add(entry.offset).ok_or_else(damaged)?;
-        let mut file = self.file;
-        file.seek(SeekFrom::Start(at)).map_err(Problem::Io)?;
-        let mut reader = BufReader::new(file);
-        let header: [u8; 30] = read_array(&mut reader)?;
-        if &header[..4] != LOCAL {
-            return Err(damaged());
-        }
-        let path = read_bytes(&mut reader, u16_at(&header, 26).into())?;
-        if path != entry.path {
-            let shown = paths::show(&entry.path);
-            let text = format!("the archive has another name for `{shown}` in its directory");
-            return Err(Problem::archive(text));
-        }
-        read_bytes(&mut reader, u16_at(&header, 28).into())?;
-        Ok(reader.take(entry.packed))
-    }
-}
-
-/// One byte more than expected shows that there is more.
-fn unpack(packed: impl Read, expected: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    packed.take(expected + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_entry(directory: &mut impl Read) -> Result<ZipEntry, Problem> {
-    let header: [u8; 46] = read_array(directory)?;
-    if &header[..4] != CENTRAL {
-        return Err(damaged());
-    }
-    let path = read_bytes(directory, u16_at(&header, 28).into())?;
-    let extra = read_bytes(directory, u16_at(&header, 30).into())?;
-    read_bytes(directory, u16_at(&header, 32).into())?;
-    let mut entry = ZipEntry {
-        path,
-        flags: u16_at(&header, 8),
-        method: u16_at(&header, 10),
-        crc: u32_at(&header, 16),
-        packed: u32_at(&header, 20).into(),
-        unpacked: u32_at(&header, 24).into(),
-        offset: u32_at(&header, 42).into(),
-    };
-    widen(&mut entry, &extra)?;
-    Ok(entry)
-}
-
-/// Replaces the numbers that did not fit 32 bits by those of the zip64 field.
-fn widen(entry: &mut ZipEntry, extra: &[u8]) -> Result<(), Problem> {
-    const TOO_LARGE: u64 = u32::MAX as u64;
-    let mut numbers = zip64_field(extra).chunks_exact(8);
-    for number in [&mut entry.unpacked, &mut entry.packed, &mut entry.offset] {
-        if *number == TOO_LARGE {
-            *number = u64_at(numbers.next().ok_or_else(damaged)?, 0);
-        }
-    }
-    Ok(())
-}
-
-fn zip64_field(mut extra: &[u8]) -> &[u8] {
-    while extra.len() >= 4 {
-        let (id, length) = (u16_at(extra, 0), usize::from(u16_at(extra, 2)));
-        let Some(field) = extra.get(4..4 + length) else {
-            break;
-        };
-        if id == 1 {
-            return field;
-        }
-        extra = &extra[4 + length..];
-    }
-    &[]
-}
-
-fn find_end(mut file: &File, size: u64) -> Result<End, Problem> {
-    let tail_length = size.min((END_LENGTH + usize::from(u16::MAX)) as u64);
-    let tail_start = size - tail_length;
-    file.seek(SeekFrom::Start(tail_start)).map_err(Problem::Io)?;
-    let tail = read_bytes(&mut file, tail_length)?;
-    let is_end = |at: &usize| {
-        let record = &tail[*at..];
-        record.starts_with(END) && usize::from(u16_at(record, 20)) == record.len() - END_LENGTH
-    };
-    let last = tail.len().checked_sub(END_LENGTH);
-    let at = last
-        .and_then(|last| (0..=last).rev().find(is_end))
-        .ok_or_else(|| Problem::archive("the zip archive is truncated or damaged"))?;
-    let record = &tail[at..];
-    if u16_at(record, 4) != 0 && u16_at(record, 4) != u16::MAX {
-        return Err(Problem::archive("the zip archive is split over several disks"));
-    }
-    let end = End {
-        position: tail_start + at as u64,
-        entries: u16_at(record, 10).into(),
-        size: u32_at(record, 12).into(),
-        offset: u32_at(record, 16).into(),
-    };
-    find_end_64(file, end)
-}
-
-/// The zip64 record stands before the old one, behind a locator, if there is one.
-fn find_end_64(mut file: &File, end: End) -> Result<End, Problem> {
-    let Some(locator_at) = end.position.checked_sub(LOCATOR_LENGTH) else {
-        return Ok(end);
-    };
-    file.seek(SeekFrom::Start(locator_at)).map_err(Problem::Io)?;
-    let locator: [u8; LOCATOR_LENGTH as usize] = read_array(&mut file)?;
-    if &locator[..4] != LOCATOR {
-        return Ok(end);
-    }
-    // Before a locator stands the record itself; what the locator says is not needed.
-    let position = locator_at.checked_sub(END_64_LENGTH).ok_or_else(damaged)?;
-    file.seek(SeekFrom::Start(position)).map_err(Problem::Io)?;
-    let record: [u8; END_64_LENGTH as usize] = read_array(&mut file)?;
-    if &record[..4] != END_64 {
-        return Err(damaged());
-    }
-    Ok(End { position, entries: u64_at(&record, 32), size: u64_at(&record, 40), offset: u64_at(&record, 48) })
-}
-
-fn damaged() -> Problem {
-    Problem::archive("the zip archive is damaged")
-}
-
-fn read_bytes(reader: &mut impl Read, length: u64) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    let unpacking = |error| Problem::unpacking("the zip archive", error);
-    reader.take(length).read_to_end(&mut bytes).map_err(unpacking)?;
-    if bytes.len() as u64 != length {
-        return Err(damaged());
-    }
-    Ok(bytes)
-}
-
-fn read_array<const N: usize>(reader: &mut impl Read) -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    let unpacking = |error| Problem::unpacking("the zip archive", error);
-    reader.read_exact(&mut bytes).map_err(unpacking)?;
-    Ok(bytes)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
