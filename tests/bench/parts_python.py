@@ -73,7 +73,8 @@ def pypi_pages(bench):
     ours.reset_memory()
     for how, factor in (("live", 100), ("published", 10)):
         for what, path in ((f"index of {len(names)} projects", "simple/"), (f"page of {FILES} files", "simple/manyfiles/")):
-            rounds = [delivery(pages["ours"][how] + path, 32, ours.process) for _ in range(ROUNDS)]
+            url = final(ours, pages["ours"][how] + path)
+            rounds = [delivery(url, 32, ours.process) for _ in range(ROUNDS)]
             rates, costs = map(list, zip(*rounds))
             peers = None
             if bench.peer:
