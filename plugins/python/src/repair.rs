@@ -5,7 +5,7 @@ use pith_core::error::Result;
 use pith_core::plugin::RepositoryJob;
 use serde_json::{Map, Value as Json, json};
 
-use crate::content::{PACKAGE, PackageContent};
+use crate::content::{PACKAGE, StoredPackageContent};
 
 /// Units looked at between two questions to the database.
 const PAGE: i64 = 500;
@@ -22,7 +22,7 @@ pub(crate) async fn repair(job: &RepositoryJob) -> Result<Json> {
             let filename: String = row.get(0)?;
             // The name stays what it is, whatever the metadata says.
             let given = Map::from_iter([("relative_path".to_owned(), json!(filename))]);
-            match job.inspect_again(&PackageContent, row.id, &filename, &given).await {
+            match job.inspect_again(&StoredPackageContent, row.id, &filename, &given).await {
                 Ok(changed) => repaired += u64::from(changed == Some(true)),
                 Err(error) => {
                     job.check()?;

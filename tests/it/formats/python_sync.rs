@@ -6,6 +6,8 @@ mod taken;
 
 use serde_json::{Value, json};
 
+use crate::formats::python_uploads::Index;
+use crate::support::multipart::Multipart;
 use crate::support::package_index::{IndexFile, PackageIndex, Project, Style};
 use crate::support::pulp::text;
 use crate::support::wheel::Wheel;
@@ -239,4 +241,28 @@ fn a_project_without_a_page_is_gone() {
     index.asked();
     mirror.mirrored();
     assert_eq!(index.asked(), ["/simple/"], "it is not asked for again and again");
+}
+
+#[test]
+fn versions_of_old_are_mirrored_but_not_uploaded() {
+    let index = PackageIndex::new(Style::Json);
+    let wheel = Wheel::new("old", "2004d");
+    let form = wheel.form();
+    let bytes = wheel.bytes.clone();
+    index.add("old", IndexFile::of(wheel));
+    let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
+    mirror.mirrored();
+    assert_eq!(mirror.packages()[0]["version"], "2004d");
+    let server = Server::start();
+    let uploads = Index::new(&server);
+    let refused = server.request("POST", &uploads.path("legacy/")).multipart(form).send().expect(400);
+    assert!(refused.json()["version"][0].as_str().unwrap().contains("`2004d` is not a valid version"));
+    let form = Multipart::new().named_file("file", "old-2004d-py3-none-any.whl", &bytes);
+    let form = form.field("relative_path", "old-2004d-py3-none-any.whl");
+    let task = server.finished(server.request("POST", PACKAGES).multipart(form).send());
+    assert_eq!(task["state"], "failed");
+    assert!(task["error"].to_string().contains("version: `2004d` is not a valid version"), "{task:#}");
+    let form = Multipart::new().named_file("file", "old-2004d-py3-none-any.whl", &bytes);
+    let refused = server.request("POST", &format!("{PACKAGES}upload/")).multipart(form).send().expect(400);
+    assert!(refused.json()["version"].is_array(), "{}", refused.text());
 }
