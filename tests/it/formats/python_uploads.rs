@@ -339,3 +339,29 @@ fn the_status_line_says_why_an_upload_is_refused() {
     server.completed(server.patch(&index.distribution, json!({"allow_uploads": false})));
     check(&path, wheel.form(), "403 Index is not allowing uploads");
 }
+
+#[test]
+fn a_blocklist_is_read_by_version() {
+    let server = Server::start();
+    let entries = format!("{}blocklist_entries/", Index::new(&server).repository);
+    for entry in [
+        json!({"name": "a"}),
+        json!({"name": "a", "version": "1.0"}),
+        json!({"name": "b", "version": "1.0"}),
+        json!({"filename": "c-1.0.tar.gz"}),
+    ] {
+        server.post(&entries, entry).expect(201);
+    }
+    for (query, expected) in [
+        ("name=a&version__isnull=true", 1),
+        ("name=a&version__isnull=false", 1),
+        ("name=a", 2),
+        ("version__isnull=True", 2),
+        ("version=1.0", 2),
+        ("version=1.0&name=b", 1),
+        ("version=2.0", 0),
+    ] {
+        let found = server.get(&format!("{entries}?{query}")).expect(200).json();
+        assert_eq!(found["count"], expected, "{query}: {found}");
+    }
+}
