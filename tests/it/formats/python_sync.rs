@@ -253,6 +253,8 @@ fn versions_of_old_are_mirrored_but_not_uploaded() {
     let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
     mirror.mirrored();
     assert_eq!(mirror.packages()[0]["version"], "2004d");
+    let task = mirror.server.post(&format!("{}repair_metadata/", mirror.repository), json!({}));
+    assert_eq!(report(&mirror.server.completed(task), "repair.metadata.failed"), Some(0));
     let server = Server::start();
     let uploads = Index::new(&server);
     let refused = server.request("POST", &uploads.path("legacy/")).multipart(form).send().expect(400);
@@ -265,4 +267,25 @@ fn versions_of_old_are_mirrored_but_not_uploaded() {
     let form = Multipart::new().named_file("file", "old-2004d-py3-none-any.whl", &bytes);
     let refused = server.request("POST", &format!("{PACKAGES}upload/")).multipart(form).send().expect(400);
     assert!(refused.json()["version"].is_array(), "{}", refused.text());
+}
+
+#[test]
+fn metadata_read_again_is_reported() {
+    let index = PackageIndex::new(Style::Json);
+    index.add("a", IndexFile::of(Wheel::with("a", "1.0", "Summary: from the file\n", "")));
+    index.add("a", IndexFile { bytes: b"no archive".to_vec(), ..IndexFile::of(Wheel::new("a", "2.0")) });
+    let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
+    mirror.mirrored();
+    let work =
+        || mirror.server.completed(mirror.server.post(&format!("{}repair_metadata/", mirror.repository), json!({})));
+    let task = work();
+    assert_eq!(task["result"], Value::Null, "{task:#}");
+    let counts =
+        |task: &Value| ["packages", "repaired", "failed"].map(|of| report(task, &format!("repair.metadata.{of}")));
+    assert_eq!(counts(&task), [Some(2), Some(1), Some(1)]);
+    let reports = task["progress_reports"].as_array().unwrap();
+    let failed = reports.iter().find(|report| report["code"] == "repair.metadata.failed").unwrap();
+    assert!(text(failed, "suffix").starts_with("a-2.0-py3-none-any.whl: "), "{failed:#}");
+    assert_eq!(mirror.packages()[0]["summary"], "from the file");
+    assert_eq!(counts(&work()), [Some(2), Some(0), Some(1)]);
 }
