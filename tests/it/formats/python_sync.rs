@@ -244,6 +244,41 @@ fn a_project_without_a_page_is_gone() {
 }
 
 #[test]
+fn an_index_none_of_whose_projects_can_be_read_fails() {
+    let index = PackageIndex::of(Style::Serials, &["a", "b", "c"]);
+    {
+        let mut state = index.state();
+        for name in ["a", "b", "c"] {
+            state.answers.insert(format!("/simple/{name}/"), Reply::Status(500));
+        }
+    }
+    let mirror = Mirror::of(&index, json!({}));
+    let task = mirror.sync(true);
+    assert_eq!(task["state"], "failed", "{task:#}");
+    let told = text(&task["error"], "description");
+    assert!(told.contains("3 of 3 projects could not be read; the first reason:") && told.contains("500"), "{told}");
+    assert_eq!(mirror.count("python.python"), 0);
+
+    // One that can be read is enough, and so is one that is as it was.
+    index.state().answers.remove("/simple/a/");
+    assert_eq!(mirror.mirrored()["result"]["failures"], 2);
+    let task = mirror.mirrored();
+    assert_eq!(task["result"]["failures"], 2, "{task:#}");
+    index.state().answers.clear();
+    mirror.mirrored();
+    assert_eq!(mirror.count("python.python"), 3);
+
+    // Named projects are asked for each time.
+    let named = Mirror::of(&index, json!({"includes": ["a", "b"]}));
+    named.mirrored();
+    for name in ["a", "b"] {
+        index.state().answers.insert(format!("/simple/{name}/"), Reply::Status(503));
+    }
+    assert_eq!(named.sync(true)["state"], "failed");
+    assert_eq!(named.count("python.python"), 2, "what was there stays");
+}
+
+#[test]
 fn versions_of_old_are_mirrored_but_not_uploaded() {
     let index = PackageIndex::new(Style::Json);
     let wheel = Wheel::new("old", "2004d");
