@@ -12,15 +12,15 @@ use crate::name::ProjectName;
 use crate::simple::ProjectFile;
 use crate::sync::pull::{self, Upstream};
 
-/// The project as the upstream of the distribution has it, as far as the remote's settings let it through; none when
-/// there is no remote, no such project, or no answer: what is here is served all the same.
+/// The project as the upstream of the distribution has it, as far as the remote's settings and the repository's
+/// blocklist let it through; none when there is no remote, no such project, or no answer: what is here is served all the
+/// same.
 pub(super) async fn of(request: &FaceRequest, name: &ProjectName) -> Result<Option<std::sync::Arc<Upstream>>> {
-    let Some(remote) = request.distribution.remote else { return Ok(None) };
-    let Some(reader) = request.host.upstream(remote).await? else { return Ok(None) };
+    let Some(reader) = request.host.upstream(&request.distribution).await? else { return Ok(None) };
     match pull::project(&reader, name).await {
         Ok(found) => Ok(found),
         Err(error @ (Error::Upstream(_) | Error::Conflict(_))) => {
-            tracing::warn!(%error, %remote, project = %name, "an upstream could not be asked for a project");
+            tracing::warn!(%error, remote = %reader.remote.id, project = %name, "an upstream could not be asked for a project");
             Ok(None)
         }
         Err(error) => Err(error),
