@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::app::{App, Shared};
-use crate::db::delivery::StoredFile;
+use crate::db::delivery::{Distribution, StoredFile};
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
 use crate::db::{Conn, artifacts, remotes};
@@ -18,7 +18,7 @@ use crate::id::{Id, now};
 use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
-use crate::plugin::{Inspection, Pullable, PulledUnit, Version, VersionUnits};
+use crate::plugin::{Inspection, Pullable, PulledUnit, UpstreamReader, Version, VersionUnits};
 use crate::serve::{Formats, Pointer, Pulled};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
@@ -69,11 +69,20 @@ impl Formats for KnownFormats {
         })
     }
 
-    async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {
+    async fn upstream_file(&self, distribution: &Distribution, path: &str) -> Result<Option<Pullable>> {
         let app = self.app()?;
-        let Some(plugin) = app.registry.plugin(pulp_type) else { return Ok(None) };
-        let Some(upstream) = upstreams::reader(&app, remote).await? else { return Ok(None) };
+        let Some(plugin) = app.registry.plugin(&distribution.pulp_type) else { return Ok(None) };
+        let Some(upstream) = upstream(&app, distribution).await? else { return Ok(None) };
         plugin.upstream_file(&upstream, path).await
+    }
+
+    async fn withholds(&self, distribution: &Distribution, path: &str) -> Result<bool> {
+        let app = self.app()?;
+        let Some(plugin) = app.registry.plugin(&distribution.pulp_type) else { return Ok(false) };
+        match upstream(&app, distribution).await? {
+            Some(upstream) if distribution.repository.is_some() => plugin.withholds(&upstream, path).await,
+            _ => Ok(false),
+        }
     }
 
     async fn downloader(&self, remote: Id) -> Result<Downloader> {
@@ -139,6 +148,13 @@ impl Formats for KnownFormats {
             measures_memory: false,
         };
         tasks::dispatch(&app, task).await.map(drop)
+    }
+}
+
+async fn upstream(app: &App, distribution: &Distribution) -> Result<Option<UpstreamReader>> {
+    match distribution.remote {
+        Some(remote) => upstreams::reader(app, remote, distribution.repository).await,
+        None => Ok(None),
     }
 }
 

@@ -44,10 +44,17 @@ installs() {
     --target "$target" --trusted-host 127.0.0.1 --index-url "$2/simple/" hello.WORLD
   same "$(PYTHONPATH=$target "$1" -c 'import hello_world, tiny_dep; print(hello_world.VERSION)')" "$(newest "$1")"
 }
+# The first of this version that runs: where pyenv is, a command may stand for an interpreter that was not chosen.
+interpreter() {
+  local candidate
+  for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "$(command -v "python$1")"; do
+    if [ -x "$candidate" ] && "$candidate" -c '' 2>/dev/null; then echo "$candidate"; return; fi
+  done
+  return 1
+}
 if [ -z "${PYTHONS:-}" ]; then
   for version in 3.6 3.13; do
-    found=$(command -v python$version || ls -d "${PYENV_ROOT:-$HOME/.pyenv}"/versions/$version.*/bin/python 2>/dev/null | head -1 || true)
-    if [ -n "$found" ]; then PYTHONS="${PYTHONS:-} $found"; else echo "no Python $version on this machine" >&2; fi
+    if found=$(interpreter $version); then PYTHONS="${PYTHONS:-} $found"; else echo "no Python $version on this machine" >&2; fi
   done
 fi
 for python in python3 ${PYTHONS:-}; do
@@ -59,9 +66,9 @@ same "$(PYTHONPATH=by-uv python3 -c 'import hello_world; print(hello_world.VERSI
 
 # A mirror of that index, and one that fetches what it is asked for.
 pulp python remote create --name team --url "$index/" --policy on_demand --includes '["hello.world", "tiny-dep"]' >/dev/null
-pulp python repository create --name mirror --remote team >/dev/null
-pulp python repository sync --name mirror >/dev/null
-pulp python distribution create --name mirror --base-path mirror --repository mirror >/dev/null
-installs python3 "$BASE/pypi/mirror"
-pulp python distribution create --name through --base-path through --remote team >/dev/null
-installs python3 "$BASE/pypi/through"
+pulp python repository create --name team-mirror --remote team >/dev/null
+pulp python repository sync --name team-mirror >/dev/null
+pulp python distribution create --name team-mirror --base-path team-mirror --repository team-mirror >/dev/null
+installs python3 "$BASE/pypi/team-mirror"
+pulp python distribution create --name team-through --base-path team-through --remote team >/dev/null
+installs python3 "$BASE/pypi/team-through"

@@ -8,11 +8,12 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
+use super::is_read;
 use super::pages::{Body, Mark, Stored, Version};
 use crate::app::Shared;
-use crate::error::Result;
+use crate::error::{Error, NON_FIELD, Result};
 use crate::plugin::FaceAnswer;
 use crate::rest::Answer;
 use crate::rest::request::correlation_id;
@@ -22,12 +23,19 @@ const PULP_CACHE: HeaderName = HeaderName::from_static("x-pulp-cache");
 const VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 /// Reasons that were sent once; a status line takes only texts that stay.
 static REASONS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-/// So many reasons are remembered, so long each.
-const REASONS_REMEMBERED: usize = 2_000;
-const LONGEST_REASON: usize = 300;
+/// So many reasons are remembered, so long each. Only who may write can cause one.
+const REASONS_REMEMBERED: usize = 10_000;
+const LONGEST_REASON: usize = 200;
 
-pub fn absent(text: &str) -> HttpResponse {
+fn absent(text: &str) -> HttpResponse {
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text.to_owned())
+}
+
+/// What is the same whatever the client asked for fits the status line of reads too.
+pub fn nowhere(text: &'static str) -> HttpResponse {
+    let mut response = absent(text);
+    response.head_mut().reason = Some(text);
+    response
 }
 
 pub fn not_allowed(allowed: &'static str) -> HttpResponse {
@@ -45,7 +53,8 @@ pub fn plain(app: &Shared, request: &HttpRequest, answer: FaceAnswer) -> HttpRes
             let task = format!("{}tasks/{id}/", app.api);
             respond(Answer::json(202, json!({"session": null, "task": task, "task_start_time": null})))
         }
-        FaceAnswer::NotFound(text) => absent(&text),
+        FaceAnswer::NotFound(text) if is_read(request) => absent(&text),
+        FaceAnswer::NotFound(text) => told(absent(&text), &text),
         FaceAnswer::Elsewhere(address) => HttpResponse::Found()
             .insert_header((header::LOCATION, address))
             .insert_header((header::VARY, VARY))
@@ -56,33 +65,81 @@ pub fn plain(app: &Shared, request: &HttpRequest, answer: FaceAnswer) -> HttpRes
     }
 }
 
-/// Clients of such faces show the reason in the status line, and read it there.
 fn refused(status: StatusCode, reason: &str) -> HttpResponse {
     let text = format!("{} {reason}\n", status.as_u16());
-    let mut response = HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text);
-    if let Some(reason) = in_status_line(reason) {
-        response.head_mut().reason = Some(reason);
+    told(HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text), reason)
+}
+
+/// The answer with the cause in its status line: of what a write is refused with, clients of such faces show nothing
+/// else.
+pub fn told(mut response: HttpResponse, cause: &str) -> HttpResponse {
+    if response.status().is_client_error() {
+        response.head_mut().reason = in_status_line(cause).or(response.head().reason);
     }
     response
 }
 
+/// What an error says, without the braces of a body of fields.
+pub fn cause(error: &Error) -> String {
+    match error {
+        Error::InvalidBody(body) => in_words(body),
+        other => other.public_text(),
+    }
+}
+
+fn in_words(body: &Json) -> String {
+    match body {
+        Json::String(text) => text.clone(),
+        Json::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),
+        Json::Object(fields) => {
+            let field = |(name, told): (&String, &Json)| match name.as_str() {
+                NON_FIELD => in_words(told),
+                name => format!("{name}: {}", in_words(told)),
+            };
+            fields.iter().map(field).collect::<Vec<_>>().join("; ")
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The text as one that stays: a bounded number of short ones does.
-fn in_status_line(reason: &str) -> Option<&'static str> {
-    let is_printable = reason.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if !is_printable || reason.len() > LONGEST_REASON {
+fn in_status_line(cause: &str) -> Option<&'static str> {
+    let reason = one_line(cause);
+    if reason.is_empty() {
         return None;
     }
     let mut reasons = REASONS.lock().unwrap_or_else(PoisonError::into_inner);
     let known = reasons.get_or_insert_with(HashSet::new);
-    if let Some(known) = known.get(reason) {
+    if let Some(known) = known.get(reason.as_str()) {
         return Some(known);
     }
     if known.len() >= REASONS_REMEMBERED {
         return None;
     }
-    let stays: &'static str = Box::leak(reason.to_owned().into_boxed_str());
+    let stays: &'static str = Box::leak(reason.into_boxed_str());
     known.insert(stays);
     Some(stays)
+}
+
+/// Printable ASCII, of bounded length: whatever a file or a form says, the status line ends where it should.
+fn one_line(text: &str) -> String {
+    let printable = |c: char| match c {
+        ' ' | '!'..='~' => c,
+        c if c.is_control() || c.is_whitespace() => ' ',
+        _ => '?',
+    };
+    let mut line = String::new();
+    for word in text.chars().take(4 * LONGEST_REASON).map(printable).collect::<String>().split_ascii_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if line.len() > LONGEST_REASON {
+        line.truncate(LONGEST_REASON - 3);
+        line.push_str("...");
+    }
+    line
 }
 
 /// A page, or that there is none, as the request asks for it.
@@ -180,12 +237,25 @@ mod tests {
 
     #[test]
     fn a_reason_cannot_break_the_status_line() {
-        assert_eq!(
-            in_status_line("Package a-1.whl already exists in index"),
-            Some("Package a-1.whl already exists in index")
-        );
-        for bad in ["a\r\nSet-Cookie: x", "ü", "a\0b", &"x".repeat(301)] {
-            assert_eq!(in_status_line(bad), None, "{bad}");
-        }
+        let check = |text: &str, expected: &str| assert_eq!(one_line(text), expected, "{text:?}");
+        check("Package a-1.whl already exists in index", "Package a-1.whl already exists in index");
+        check("a\r\nSet-Cookie: x", "a Set-Cookie: x");
+        check("\u{fc}ber\0 \u{2028}all\u{7f}", "?ber all");
+        check(" \n", "");
+        let long = one_line(&"x".repeat(1_000_000));
+        assert_eq!((long.len(), long.ends_with("x...")), (LONGEST_REASON, true));
+        assert_eq!(in_status_line("\n"), None);
+    }
+
+    #[test]
+    fn the_cause_of_a_refusal_is_in_the_status_line() {
+        let reason = |status, cause| told(HttpResponse::new(status), cause).head().reason;
+        assert_eq!(reason(StatusCode::BAD_REQUEST, "it is broken"), Some("it is broken"));
+        assert_eq!(reason(StatusCode::BAD_REQUEST, ""), None);
+        assert_eq!(reason(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), None);
+        assert_eq!(reason(StatusCode::ACCEPTED, "x"), None);
+        let fields = json!({"name": ["is wrong.", "is long."], "non_field_errors": ["nothing fits."]});
+        assert_eq!(cause(&Error::InvalidBody(fields)), "name: is wrong. is long.; nothing fits.");
+        assert_eq!(cause(&Error::field("name", "is wrong.")), "name: is wrong.");
     }
 }

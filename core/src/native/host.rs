@@ -7,7 +7,7 @@ use crate::auth::policy::Actor;
 use crate::error::Result;
 use crate::id::Id;
 use crate::ops::{change_units, upload, upstreams};
-use crate::plugin::{Change, FaceHost, Upload, Uploaded, UpstreamReader};
+use crate::plugin::{Change, FaceDistribution, FaceHost, Upload, Uploaded, UpstreamReader};
 
 pub struct Host {
     pub app: Shared,
@@ -31,7 +31,10 @@ impl FaceHost for Host {
         change_units::dispatch(&self.app, change, &self.cid, self.user_id()).await
     }
 
-    async fn upstream(&self, remote: Id) -> Result<Option<UpstreamReader>> {
-        upstreams::reader(&self.app, remote).await
+    async fn upstream(&self, distribution: &FaceDistribution) -> Result<Option<UpstreamReader>> {
+        match distribution.remote {
+            Some(remote) => upstreams::reader(&self.app, remote, distribution.repository).await,
+            None => Ok(None),
+        }
     }
 }

@@ -80,11 +80,17 @@ fn failed(error: &Error, request: &HttpRequest) -> HttpResponse {
         Error::Conflict(text) => Some(Error::Malformed(text.clone())),
         _ => None,
     };
-    error_body::answer(invalid.as_ref().unwrap_or(error), &cid).respond(&cid, request.method() == Method::HEAD)
+    let error = invalid.as_ref().unwrap_or(error);
+    let response = error_body::answer(error, &cid).respond(&cid, request.method() == Method::HEAD);
+    if is_read(request) { response } else { answer::told(response, &answer::cause(error)) }
+}
+
+fn is_read(request: &HttpRequest) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_read = is_read(request);
     let actor = match is_read {
         true => None,
         false => authenticate::actor(app, request).await?,
@@ -94,11 +100,11 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
     }
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
     let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
-    let Some(path) = path else { return Ok(answer::absent("there is nothing at this path")) };
+    let Some(path) = path else { return Ok(answer::nowhere("there is nothing at this path")) };
     let pointer = app.delivery.pointer(&path).await?;
     let found = pointer.as_ref().and_then(|pointer| Some((pointer, pointer.face.as_ref()?)));
     let found = found.filter(|(pointer, _)| pointer.belongs_to(routed.component));
-    let Some((pointer, view)) = found else { return Ok(answer::absent("no distribution has this path")) };
+    let Some((pointer, view)) = found else { return Ok(answer::nowhere("no distribution has this path")) };
     let rest = path[view.distribution.base_path.len()..].strip_prefix('/');
     let method = if is_read { FaceMethod::Get } else { FaceMethod::Post };
     let method = (is_read || *request.method() == Method::POST).then_some(method);
@@ -114,7 +120,7 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
         }
         Way::Slash => Ok(serve::with_slash(request)),
         Way::Methods(allowed) => Ok(answer::not_allowed(allowed)),
-        Way::Nowhere => Ok(answer::absent("there is nothing at this path")),
+        Way::Nowhere => Ok(answer::nowhere("there is nothing at this path")),
     }
 }
 

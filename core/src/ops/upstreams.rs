@@ -26,11 +26,15 @@ impl Default for Upstreams {
     }
 }
 
-/// The reader of a remote; none when there is no such remote.
+/// The reader of a remote for a distribution with this repository; none when there is no such remote.
 ///
 /// # Errors
 /// `Invalid` naming the field of the remote that cannot work.
-pub async fn reader(app: &App, id: Id) -> Result<Option<UpstreamReader>> {
+pub async fn reader(app: &App, id: Id, repository: Option<Id>) -> Result<Option<UpstreamReader>> {
+    Ok(of_remote(app, id).await?.map(|reader| reader.with_repository(repository)))
+}
+
+async fn of_remote(app: &App, id: Id) -> Result<Option<UpstreamReader>> {
     let Some(current) = app.db.read(move |conn| lazy::remote(conn, id)).await? else { return Ok(None) };
     let key = (id, current.updated);
     if let Some(reader) = app.upstreams.readers.get(&key) {
@@ -40,7 +44,7 @@ pub async fn reader(app: &App, id: Id) -> Result<Option<UpstreamReader>> {
     let downloader = remote::downloader(&row, &app.secrets, &app.config.allowed_import_paths)?;
     let seen = SyncRemote { id, url: row.url, policy: row.policy, details: row.details };
     let pages = app.upstreams.pages.clone();
-    let reader = UpstreamReader::new((seen, current.updated), downloader, app.storage.clone(), pages);
+    let reader = UpstreamReader::new((seen, current.updated), downloader, (app.db.clone(), app.storage.clone()), pages);
     app.upstreams.readers.insert(key, reader.clone());
     Ok(Some(reader))
 }

@@ -178,8 +178,8 @@ pub trait FaceHost: Send + Sync {
     /// is: a key that no unit has is passed over.
     async fn change(&self, change: Change) -> Result<Id>;
 
-    /// Reads the upstream of a remote, such as that of the distribution; none when there is no such remote.
-    async fn upstream(&self, remote: Id) -> Result<Option<UpstreamReader>>;
+    /// Reads the upstream of the distribution's remote; none when it has none.
+    async fn upstream(&self, distribution: &FaceDistribution) -> Result<Option<UpstreamReader>>;
 }
 
 /// A file to be put into a repository.

@@ -81,12 +81,19 @@ pub trait Plugin: Send + Sync + 'static {
     }
 
     /// Where the upstream keeps the file that a client asks for at `path` of a distribution with a remote; none
-    /// when it has no such file, when the remote's settings exclude it, and when the format does not pull through.
+    /// when it has no such file, when the remote's settings or the distribution's repository exclude it, and when the
+    /// format does not pull through.
     ///
     /// # Errors
     /// `Upstream` when the upstream does not answer as it should.
     async fn upstream_file(&self, _upstream: &UpstreamReader, _path: &str) -> Result<Option<Pullable>> {
         Ok(None)
+    }
+
+    /// Whether a distribution's repository ([`UpstreamReader::parts`]) would not take the file at `path`. Then it is not
+    /// served either, although others have it from the same remote.
+    async fn withholds(&self, _upstream: &UpstreamReader, _path: &str) -> Result<bool> {
+        Ok(false)
     }
 
     /// The unit that a file pulled through at `path` becomes, `told` being what [`Plugin::upstream_file`] found

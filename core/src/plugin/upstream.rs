@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
 
 use moka::sync::Cache;
+use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use super::SyncRemote;
 use super::upstream_page::{FoundPage, UpstreamPage};
+use crate::db::{Db, parts};
 use crate::download::{Downloader, PageHead, PageRequest};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
@@ -31,7 +33,7 @@ const EXPANSION: u64 = 4;
 /// Pages being read at the same time whose readers wait for each other.
 const FLIGHTS: u64 = 10_000;
 
-/// Reads the pages of one remote.
+/// Reads the pages of one remote, for one distribution.
 #[derive(Clone)]
 pub struct UpstreamReader {
     pub remote: SyncRemote,
@@ -39,6 +41,9 @@ pub struct UpstreamReader {
     downloader: Downloader,
     storage: Storage,
     pages: Arc<UpstreamPages>,
+    db: Db,
+    /// The repository of the distribution that the client asks.
+    repository: Option<Id>,
 }
 
 /// A remote as it was at a moment, and a page of it.
@@ -78,10 +83,22 @@ impl UpstreamReader {
     pub(crate) fn new(
         (remote, updated): (SyncRemote, Instant),
         downloader: Downloader,
-        storage: Storage,
+        (db, storage): (Db, Storage),
         pages: Arc<UpstreamPages>,
     ) -> Self {
-        Self { remote, updated, downloader, storage, pages }
+        Self { remote, updated, downloader, storage, pages, db, repository: None }
+    }
+
+    /// The same for a distribution with this repository.
+    pub(crate) fn with_repository(self, repository: Option<Id>) -> Self {
+        Self { repository, ..self }
+    }
+
+    /// The objects of this model that the distribution's repository has, as their fields; none without a repository.
+    pub async fn parts(&self, model: &'static str) -> Result<Vec<Json>> {
+        let Some(repository) = self.repository else { return Ok(vec![]) };
+        let found = self.db.read(move |conn| parts::of_repository(conn, repository, model)).await?;
+        Ok(found.into_iter().map(|part| part.fields).collect())
     }
 
     /// When the remote was changed last.

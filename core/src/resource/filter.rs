@@ -166,7 +166,11 @@ impl Filter {
     }
 
     pub fn text(base: &str, column: &'static str, lookups: &[Lookup]) -> Vec<Self> {
-        Self::compare(base, column, lookups, |lookup| if lookup == In { Input::TextList } else { Input::Text })
+        Self::compare(base, column, lookups, |lookup| match lookup {
+            In => Input::TextList,
+            Isnull => Input::Boolean,
+            _ => Input::Text,
+        })
     }
 
     pub fn integer(base: &str, column: &'static str, lookups: &[Lookup]) -> Vec<Self> {

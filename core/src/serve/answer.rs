@@ -94,8 +94,8 @@ pub async fn in_tree(
             Located::Found(Found::Folder, _) => return Ok(with_slash(request)),
             Located::Found(Found::Listing, mark) => return folder::listing(inner, request, pointer, path, mark).await,
             Located::Found(Found::Nothing, mark) => return Ok(not_found(mark)),
-            Located::Lazy(content_artifact) => {
-                return lazy::content(inner, request, pointer, path, content_artifact).await;
+            Located::Lazy(content_artifact, mark) => {
+                return lazy::content(inner, request, pointer, path, (content_artifact, mark)).await;
             }
             Located::Unknown | Located::Pulled(..) => return lazy::pull(inner, request, pointer, path).await,
         }

@@ -27,13 +27,13 @@ use crate::id::{Id, now};
 /// So long the headers of an answer have to leave before its connection is cut.
 const BEFORE_CUT: Duration = Duration::from_millis(50);
 
-/// A file of a version that was never fetched.
+/// A file that was never fetched, of a version or of the remote.
 pub async fn content(
     inner: &Arc<Inner>,
     request: &HttpRequest,
     pointer: &Pointer,
     path: &str,
-    content_artifact: Id,
+    (content_artifact, mark): (Id, Mark),
 ) -> Result<HttpResponse> {
     let cooldown = TimeDelta::from_std(inner.settings.cooldown).map_err(Error::internal)?;
     let since = now().checked_sub_signed(cooldown).unwrap_or_default();
@@ -44,8 +44,8 @@ pub async fn content(
     }
     let order = Order { key: Key::Content(content_artifact), sources, pulled: None };
     let answer = follow(inner, request, path, order.clone(), &source).await?;
-    // A path is remembered from the moment its bytes are here.
-    if let Outcome::Kept(_, stored) = &answer {
+    // A path of a version is remembered from the moment its bytes are here.
+    if let (Outcome::Kept(_, stored), Mark::Hit | Mark::Miss) = (&answer, mark) {
         let found = Found::File(Arc::new(File::new(stored, path)));
         inner.paths.insert(locate::key(pointer, path), found);
     }
@@ -80,7 +80,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
     let Some(remote) = inner.db.read(move |conn| lazy::remote(conn, remote)).await? else {
         return Ok(not_found(Mark::Absent));
     };
-    let upstream = match inner.formats.upstream_file(&distribution.pulp_type, remote.id, path).await {
+    let upstream = match inner.formats.upstream_file(distribution, path).await {
         Ok(Some(upstream)) => upstream,
         Ok(None) => return Ok(not_found(Mark::Absent)),
         Err(error @ Error::Upstream(_)) => {

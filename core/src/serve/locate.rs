@@ -35,8 +35,9 @@ pub enum Mark {
 
 pub enum Located {
     Found(Found, Mark),
-    /// The unit is known, its bytes are not here yet.
-    Lazy(Id),
+    /// The unit is known, its bytes are not here yet. The mark says of what: that of a version can be remembered, what
+    /// the remote was asked for by others ([`Mark::Absent`]) cannot.
+    Lazy(Id, Mark),
     /// What was pulled through before, and the unit it is of.
     Pulled(Box<Located>, Id),
     /// Nothing is known, and there is a remote to ask.
@@ -76,6 +77,11 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
         false => None,
     };
     let located = inner.db.read(move |conn| search.run(conn)).await?;
+    if let Located::Pulled(..) = &located
+        && inner.formats.withholds(&pointer.distribution, path).await?
+    {
+        return Ok(Located::Found(Found::Nothing, Mark::Absent));
+    }
     if let Located::Found(found, Mark::Miss) = &located {
         inner.paths.insert(key, found.clone());
     }
@@ -125,6 +131,6 @@ impl Search {
 fn located(file: FoundFile, path: &str, mark: Mark) -> Located {
     match file {
         FoundFile::Stored(stored) => Located::Found(Found::File(Arc::new(File::new(&stored, path))), mark),
-        FoundFile::Lazy { content_artifact } => Located::Lazy(content_artifact),
+        FoundFile::Lazy { content_artifact } => Located::Lazy(content_artifact, mark),
     }
 }

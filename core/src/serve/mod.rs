@@ -38,7 +38,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::db::Db;
-pub use crate::db::delivery::StoredFile;
+pub use crate::db::delivery::{Distribution, StoredFile};
 pub use crate::db::lazy::Remote;
 use crate::db::pending::Pending;
 use crate::download::Downloader;
@@ -80,8 +80,12 @@ pub trait Formats: Send + Sync + 'static {
     /// The units of a version and those that wait for the next one, for formats of this type.
     fn units(&self, pulp_type: &str, version: Version, pending: &Pending) -> Option<VersionUnits>;
 
-    /// Where the upstream of a distribution of this type keeps the file at `path`.
-    async fn upstream_file(&self, pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>>;
+    /// Where the upstream of the distribution keeps the file at `path`, as far as its repository would take it.
+    async fn upstream_file(&self, distribution: &Distribution, path: &str) -> Result<Option<Pullable>>;
+
+    /// Whether the distribution's repository would not take the file at `path`, which the remote was asked for before,
+    /// by this distribution or by others.
+    async fn withholds(&self, distribution: &Distribution, path: &str) -> Result<bool>;
 
     /// What the native face of the distribution's format has at `path` for readers of the content face.
     fn native<'a>(

@@ -75,6 +75,11 @@ impl Filters {
         })
     }
 
+    /// The same, but pre-releases are taken.
+    pub fn with_prereleases(self) -> Self {
+        Self { prereleases: true, ..self }
+    }
+
     /// The projects that are named, normalized and in order; none if every project is wanted.
     pub fn included(&self) -> Option<Vec<ProjectName>> {
         let names = self.includes.0.keys();

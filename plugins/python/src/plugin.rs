@@ -70,6 +70,10 @@ impl Plugin for PythonPlugin {
         sync::pull::upstream_file(upstream, path).await
     }
 
+    async fn withholds(&self, upstream: &UpstreamReader, path: &str) -> Result<bool> {
+        sync::pull::withholds(upstream, path).await
+    }
+
     async fn pulled_unit(&self, path: &str, file: &Inspection, told: &Json) -> Result<Option<PulledUnit>> {
         sync::pull::unit(path, file, told).await
     }

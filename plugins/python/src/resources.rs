@@ -261,9 +261,13 @@ fn distribution() -> Resource {
     };
     let mut distribution = Resource::distribution(names, Owned::new("python", "pythondistribution").labelled())
         .pulling_through(PULP_TYPE)
-        .with_fields([Field::boolean("allow_uploads", "Whether packages can be uploaded to the index.", true)
-            .default(json!(true))
-            .detail()]);
+        .with_fields([Field::boolean(
+            "allow_uploads",
+            "Whether packages can be uploaded to the index and releases of it yanked.",
+            true,
+        )
+        .default(json!(true))
+        .detail()]);
     if let Some(field) = distribution.fields.iter_mut().find(|field| field.name == "base_url") {
         *field = field.clone().shown(&["base_path"], |scope, _, record| {
             let base_path: Option<String> = record.get("t.base_path");

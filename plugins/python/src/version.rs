@@ -41,6 +41,20 @@ pub fn same(left: &str, right: &str) -> bool {
         }
 }
 
+/// What is equal exactly for texts that say the same version.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum VersionIdentity {
+    Version(Version),
+    /// Of a text that PEP 440 does not know.
+    Text(String),
+}
+
+impl VersionIdentity {
+    pub fn of(text: &str) -> Self {
+        parse(text).map_or_else(|| Self::Text(text.to_owned()), Self::Version)
+    }
+}
+
 /// Whether the version part of a file's name says the version that its metadata says.
 ///
 /// File names escape what they cannot hold (PEP 427, PEP 625): `1.0+local` may be `1.0_local`.
@@ -113,6 +127,8 @@ mod tests {
             ("1.0a1", "1.0-alpha.1", true),
         ] {
             assert_eq!(same(left, right), expected, "{left} {right}");
+            let identities = std::collections::HashSet::from([left, right].map(VersionIdentity::of));
+            assert_eq!(identities.len() == 1, expected, "{left} {right}");
         }
     }
 

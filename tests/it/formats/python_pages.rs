@@ -192,6 +192,37 @@ fn a_release_is_yanked_and_taken_back() {
 }
 
 #[test]
+fn a_release_is_yanked_by_any_spelling_of_its_version() {
+    let server = Server::start();
+    let index = filled(&server, &["1.0", "2.0"]);
+    let change = |what: &str, body| server.post(&index.path(what), body);
+    let yanked = |version: &str| {
+        let page = index.page(&server, "page-project");
+        listed(&page, &format!("Page_Project-{version}-py3-none-any.whl"))["yanked"].clone()
+    };
+    server.completed(change("yank/", json!({"name": "page-project", "version": "1.0.0", "yanked_reason": "why"})));
+    assert_eq!((yanked("1.0"), yanked("2.0")), (json!("why"), json!(false)));
+    let units = server.get("content/python/yanks/").expect(200).json();
+    assert_eq!((&units["count"], &units["results"][0]["version"]), (&json!(1), &json!("1.0")));
+    // What comes later is of the same release.
+    server.wait_for(&text(&index.send(&server, &Wheel::new("Page.Project", "1")).expect(202).json(), "task"));
+    assert_eq!(yanked("1"), "why");
+    server.completed(change("yank/", json!({"name": "page-project", "version": "v1"})));
+    assert_eq!((yanked("1"), yanked("1.0")), (json!(true), json!(true)));
+    server.completed(change("unyank/", json!({"name": "page-project", "version": "1.0.0.0"})));
+    assert_eq!((yanked("1"), yanked("1.0")), (json!(false), json!(false)));
+    change("yank/", json!({"name": "page-project", "version": "1.0.1"})).expect(404);
+
+    server.completed(server.patch(&index.distribution, json!({"allow_uploads": false})));
+    let newest = index.newest(&server);
+    for what in ["yank/", "unyank/"] {
+        let refused = change(what, json!({"name": "page-project", "version": "2.0"})).expect(403);
+        assert!(refused.text().contains("Index is not allowing uploads"));
+    }
+    assert_eq!(index.newest(&server), newest);
+}
+
+#[test]
 fn feeds_tell_what_is_new() {
     let server = Server::start();
     let index = filled(&server, &["1.0", "1.1"]);

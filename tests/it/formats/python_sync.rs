@@ -6,6 +6,8 @@ mod taken;
 
 use serde_json::{Value, json};
 
+use crate::formats::python_uploads::Index;
+use crate::support::multipart::Multipart;
 use crate::support::package_index::{IndexFile, PackageIndex, Project, Style};
 use crate::support::pulp::text;
 use crate::support::wheel::Wheel;
@@ -239,4 +241,86 @@ fn a_project_without_a_page_is_gone() {
     index.asked();
     mirror.mirrored();
     assert_eq!(index.asked(), ["/simple/"], "it is not asked for again and again");
+}
+
+#[test]
+fn an_index_none_of_whose_projects_can_be_read_fails() {
+    let index = PackageIndex::of(Style::Serials, &["a", "b", "c"]);
+    {
+        let mut state = index.state();
+        for name in ["a", "b", "c"] {
+            state.answers.insert(format!("/simple/{name}/"), Reply::Status(500));
+        }
+    }
+    let mirror = Mirror::of(&index, json!({}));
+    let task = mirror.sync(true);
+    assert_eq!(task["state"], "failed", "{task:#}");
+    let told = text(&task["error"], "description");
+    assert!(told.contains("3 of 3 projects could not be read; the first reason:") && told.contains("500"), "{told}");
+    assert_eq!(mirror.count("python.python"), 0);
+
+    // One that can be read is enough, and so is one that is as it was.
+    index.state().answers.remove("/simple/a/");
+    assert_eq!(mirror.mirrored()["result"]["failures"], 2);
+    let task = mirror.mirrored();
+    assert_eq!(task["result"]["failures"], 2, "{task:#}");
+    index.state().answers.clear();
+    mirror.mirrored();
+    assert_eq!(mirror.count("python.python"), 3);
+
+    // Named projects are asked for each time.
+    let named = Mirror::of(&index, json!({"includes": ["a", "b"]}));
+    named.mirrored();
+    for name in ["a", "b"] {
+        index.state().answers.insert(format!("/simple/{name}/"), Reply::Status(503));
+    }
+    assert_eq!(named.sync(true)["state"], "failed");
+    assert_eq!(named.count("python.python"), 2, "what was there stays");
+}
+
+#[test]
+fn versions_of_old_are_mirrored_but_not_uploaded() {
+    let index = PackageIndex::new(Style::Json);
+    let wheel = Wheel::new("old", "2004d");
+    let form = wheel.form();
+    let bytes = wheel.bytes.clone();
+    index.add("old", IndexFile::of(wheel));
+    let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
+    mirror.mirrored();
+    assert_eq!(mirror.packages()[0]["version"], "2004d");
+    let task = mirror.server.post(&format!("{}repair_metadata/", mirror.repository), json!({}));
+    assert_eq!(report(&mirror.server.completed(task), "repair.metadata.failed"), Some(0));
+    let server = Server::start();
+    let uploads = Index::new(&server);
+    let refused = server.request("POST", &uploads.path("legacy/")).multipart(form).send().expect(400);
+    assert!(refused.json()["version"][0].as_str().unwrap().contains("`2004d` is not a valid version"));
+    let form = Multipart::new().named_file("file", "old-2004d-py3-none-any.whl", &bytes);
+    let form = form.field("relative_path", "old-2004d-py3-none-any.whl");
+    let task = server.finished(server.request("POST", PACKAGES).multipart(form).send());
+    assert_eq!(task["state"], "failed");
+    assert!(task["error"].to_string().contains("version: `2004d` is not a valid version"), "{task:#}");
+    let form = Multipart::new().named_file("file", "old-2004d-py3-none-any.whl", &bytes);
+    let refused = server.request("POST", &format!("{PACKAGES}upload/")).multipart(form).send().expect(400);
+    assert!(refused.json()["version"].is_array(), "{}", refused.text());
+}
+
+#[test]
+fn metadata_read_again_is_reported() {
+    let index = PackageIndex::new(Style::Json);
+    index.add("a", IndexFile::of(Wheel::with("a", "1.0", "Summary: from the file\n", "")));
+    index.add("a", IndexFile { bytes: b"no archive".to_vec(), ..IndexFile::of(Wheel::new("a", "2.0")) });
+    let mirror = Mirror::of(&index, json!({"policy": "immediate"}));
+    mirror.mirrored();
+    let work =
+        || mirror.server.completed(mirror.server.post(&format!("{}repair_metadata/", mirror.repository), json!({})));
+    let task = work();
+    assert_eq!(task["result"], Value::Null, "{task:#}");
+    let counts =
+        |task: &Value| ["packages", "repaired", "failed"].map(|of| report(task, &format!("repair.metadata.{of}")));
+    assert_eq!(counts(&task), [Some(2), Some(1), Some(1)]);
+    let reports = task["progress_reports"].as_array().unwrap();
+    let failed = reports.iter().find(|report| report["code"] == "repair.metadata.failed").unwrap();
+    assert!(text(failed, "suffix").starts_with("a-2.0-py3-none-any.whl: "), "{failed:#}");
+    assert_eq!(mirror.packages()[0]["summary"], "from the file");
+    assert_eq!(counts(&work()), [Some(2), Some(0), Some(1)]);
 }

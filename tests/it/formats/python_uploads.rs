@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
 use crate::support::random::name;
 use crate::support::wheel::{Wheel, listed};
-use crate::support::{Answer, Client, Server};
+use crate::support::{Answer, Client, Server, raw, sha256};
 
 const SIMPLE_JSON: &str = "application/vnd.pypi.simple.v1+json";
 
@@ -242,8 +243,6 @@ fn a_form_that_is_wrong_is_told_by_field() {
         let told = body[field].to_string();
         assert!(told.contains(message), "{field}: {body}");
     };
-    use crate::support::multipart::Multipart;
-    use crate::support::sha256;
     let empty = server.request("POST", &index.path("legacy/")).body("application/x-www-form-urlencoded", "").send();
     let expected = json!({"content": ["No file was submitted."], "sha256_digest": ["This field is required."]});
     assert_eq!(empty.expect(400).json(), expected);
@@ -297,5 +296,72 @@ fn uploads_into_several_indexes_of_one_repository_meet() {
             let found = page["files"].as_array().unwrap().iter().map(|file| text(file, "filename"));
             assert_eq!(found.collect::<BTreeSet<_>>(), expected);
         }
+    }
+}
+
+/// Some clients show a person nothing but the status line.
+#[test]
+fn the_status_line_says_why_an_upload_is_refused() {
+    let server = Server::start();
+    let index = Index::new(&server);
+    let path = index.path("legacy/");
+    let wheel = Wheel::new("told", "1.0");
+    let check = |path: &str, form: Multipart, expected: &str| {
+        let line = raw::status_line_of(server.address(), path, form);
+        assert!(line.starts_with(&format!("HTTP/1.1 {expected}")), "expected `{expected}`: {line}");
+        assert!(line.len() < 220 && line.is_ascii() && !line.contains(char::is_control), "{line}");
+    };
+    let digest = |bytes: &[u8]| Multipart::new().field("sha256_digest", &sha256(bytes));
+    let file = |form: Multipart, name: &str| form.named_file("content", name, &wheel.bytes);
+    let broken = b"PK\x03\x04 no archive";
+    check(
+        &path,
+        digest(broken).named_file("content", &wheel.filename, broken),
+        "400 `told-1.0-py3-none-any.whl`: the zip archive is",
+    );
+    let other = "told-2.0-py3-none-any.whl";
+    let disagree = format!("400 `{other}`: the folder `told-1.0.dist-info` in the wheel does not fit its file name");
+    check(&path, file(digest(&wheel.bytes), other), &disagree);
+    check(&path, file(digest(b"other"), &wheel.filename), "400 sha256_digest: The sha256 checksum did not match.");
+    check(
+        &path,
+        file(digest(&wheel.bytes).field("metadata_version", "9"), &wheel.filename),
+        "400 metadata_version: \"9\" is not a valid choice.",
+    );
+    check(&path, file(digest(&wheel.bytes).field("name", "\u{fc}\r\n\tx"), &wheel.filename), "400 name: `? x` is not");
+    check(&path, file(digest(&wheel.bytes).field("version", &"9".repeat(5000)), &wheel.filename), "400 version: `999");
+    let old = Wheel::new("told", "2004d");
+    check(&path, old.form(), "400 version: `2004d` is not a valid version (PEP 440)");
+    check("/pypi/nowhere/legacy/", wheel.form(), "404 no distribution has this path");
+    check(&index.path("yank/"), Multipart::new().field("name", "a").field("version", "1"), "404 a==1 not found");
+    index.send(&server, &wheel).expect(202);
+    check(&path, wheel.form(), &format!("400 Package {} already exists in index", wheel.filename));
+    server.completed(server.patch(&index.distribution, json!({"allow_uploads": false})));
+    check(&path, wheel.form(), "403 Index is not allowing uploads");
+}
+
+#[test]
+fn a_blocklist_is_read_by_version() {
+    let server = Server::start();
+    let entries = format!("{}blocklist_entries/", Index::new(&server).repository);
+    for entry in [
+        json!({"name": "a"}),
+        json!({"name": "a", "version": "1.0"}),
+        json!({"name": "b", "version": "1.0"}),
+        json!({"filename": "c-1.0.tar.gz"}),
+    ] {
+        server.post(&entries, entry).expect(201);
+    }
+    for (query, expected) in [
+        ("name=a&version__isnull=true", 1),
+        ("name=a&version__isnull=false", 1),
+        ("name=a", 2),
+        ("version__isnull=True", 2),
+        ("version=1.0", 2),
+        ("version=1.0&name=b", 1),
+        ("version=2.0", 0),
+    ] {
+        let found = server.get(&format!("{entries}?{query}")).expect(200).json();
+        assert_eq!(found["count"], expected, "{query}: {found}");
     }
 }

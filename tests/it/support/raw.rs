@@ -4,6 +4,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::multipart::Multipart;
+use super::server::PASSWORD;
+
 /// Sends these bytes, then the end, and returns all that comes back.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
@@ -21,4 +27,18 @@ pub fn status_of(address: SocketAddr, path: &str) -> u16 {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let answer = exchange(address, request.as_bytes());
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no status: {answer:?}"))
+}
+
+/// The first line of the answer to a form that `admin` sends.
+pub fn status_line_of(address: SocketAddr, path: &str, form: Multipart) -> String {
+    let credentials = STANDARD.encode(format!("admin:{PASSWORD}"));
+    let content_type = form.content_type();
+    let body = form.finish();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nAuthorization: Basic {credentials}\r\n\
+         Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answer = exchange(address, &[head.as_bytes(), &body].concat());
+    answer.lines().next().unwrap_or_default().to_owned()
 }

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
 use crate::plugin::{Pullable, UpstreamFile, Version, VersionUnits};
-use crate::serve::{Delivery, Formats, Pulled, StoredFile, routes, server};
+use crate::serve::{Delivery, Distribution, Formats, Pulled, StoredFile, routes, server};
 use crate::storage::{DigestSet, Storage, StorageConfig};
 
 pub struct Site {
@@ -241,7 +241,8 @@ impl Formats for Files {
         None
     }
 
-    async fn upstream_file(&self, _pulp_type: &str, remote: Id, path: &str) -> Result<Option<Pullable>> {
+    async fn upstream_file(&self, distribution: &Distribution, path: &str) -> Result<Option<Pullable>> {
+        let Some(remote) = distribution.remote else { return Ok(None) };
         let remote = self.db.read(move |conn| crate::db::lazy::remote(conn, remote)).await?;
         let file = |remote: crate::db::lazy::Remote| UpstreamFile {
             url: format!("{}/{path}", remote.url),
@@ -249,6 +250,10 @@ impl Formats for Files {
             digests: Vec::new(),
         };
         Ok(remote.map(|remote| Pullable { file: file(remote), told: serde_json::Value::Null }))
+    }
+
+    async fn withholds(&self, _distribution: &Distribution, _path: &str) -> Result<bool> {
+        Ok(false)
     }
 
     async fn downloader(&self, _remote: Id) -> Result<Downloader> {

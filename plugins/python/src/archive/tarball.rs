@@ -17,6 +17,9 @@ use crate::metadata;
 /// The most that an extended header may hold.
 const MAX_EXTENSION: u64 = 64 << 10;
 
+/// A header of its own tells sizes below this; nothing that can be installed is larger.
+const MAX_SIZE: u64 = 8 << 30;
+
 /// The metadata in a `.tar.gz`.
 pub(super) fn gzip_metadata(file: File) -> Result<Vec<u8>, Problem> {
     let size = file.metadata().map_err(Problem::Io)?.len();
@@ -61,6 +64,7 @@ fn scan(stream: &mut impl Read) -> Result<Option<Vec<u8>>, Problem> {
         if extensions.take(&mut entry)? {
             continue;
         }
+        extensions.check_size(entry.header().entry_size().map_err(damaged)?)?;
         let (path, link) = extensions.names(&entry);
         check_entry(entry.header().entry_type(), &path, &link)?;
         if entry.header().entry_type().is_file() && best.wants(&path) {
@@ -144,6 +148,7 @@ fn rank(path: &[u8]) -> (usize, &[u8]) {
 struct Extensions {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    size: Option<u64>,
 }
 
 impl Extensions {
@@ -153,9 +158,7 @@ impl Extensions {
             EntryType::GNULongName => self.path = Some(until_nul(&read_extension(entry)?)),
             EntryType::GNULongLink => self.link = Some(until_nul(&read_extension(entry)?)),
             EntryType::XHeader => self.take_pax(&read_extension(entry)?)?,
-            EntryType::XGlobalHeader => {
-                read_extension(entry)?;
-            }
+            EntryType::XGlobalHeader => check_global(&read_extension(entry)?)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -167,13 +170,29 @@ impl Extensions {
             match record.key_bytes() {
                 b"path" => self.path = Some(record.value_bytes().to_vec()),
                 b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
-                // Only an entry of more than 8 GiB needs it; elsewhere it hides where the next
-                // entry begins.
-                b"size" => return Err(Problem::archive("the archive has an entry of odd size")),
+                b"size" => self.take_size(record.value_bytes())?,
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    fn take_size(&mut self, text: &[u8]) -> Result<(), Problem> {
+        let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let size = digits.and_then(|digits| digits.parse().ok()).ok_or_else(odd_size)?;
+        match self.size.replace(size) {
+            Some(other) if other != size => Err(odd_size()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The size of an entry may be told twice, as `uv build` does. Told in two ways, where the next entry begins
+    /// would depend on who unpacks.
+    fn check_size(&mut self, in_header: u64) -> Result<(), Problem> {
+        match self.size.take() {
+            Some(size) if size != in_header || size >= MAX_SIZE => Err(odd_size()),
+            _ => Ok(()),
+        }
     }
 
     /// The path of the entry and what it links to, if it is a link.
@@ -186,6 +205,21 @@ impl Extensions {
             link.unwrap_or_else(|| header.link_name_bytes().map(|bytes| bytes.into_owned()).unwrap_or_default()),
         )
     }
+}
+
+/// A size that is said to be that of all entries is that of none.
+fn check_global(records: &[u8]) -> Result<(), Problem> {
+    for record in tar::PaxExtensions::new(records) {
+        let record = record.map_err(|error| Problem::unpacking("the archive", error))?;
+        if record.key_bytes() == b"size" {
+            return Err(odd_size());
+        }
+    }
+    Ok(())
+}
+
+fn odd_size() -> Problem {
+    Problem::archive("the archive has an entry of odd size")
 }
 
 fn read_extension(entry: &mut impl Read) -> Result<Vec<u8>, Problem> {

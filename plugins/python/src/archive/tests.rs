@@ -147,3 +147,25 @@ fn long_names_of_both_kinds_are_read() {
         assert!(look("foo-1.0.tar.gz", &gzip(&bytes)).is_ok());
     }
 }
+
+/// Each entry of an sdist by `uv build` tells its path and size in an extended header too.
+#[test]
+fn a_size_that_is_told_twice_is_read() {
+    let info = metadata("foo", "1.0");
+    let entries: [(&str, tar::EntryType, &[u8]); 3] = [
+        ("foo-1.0", tar::EntryType::Directory, b""),
+        ("foo-1.0/PKG-INFO", tar::EntryType::Regular, &info),
+        ("foo-1.0/foo.py", tar::EntryType::Regular, b"pass"),
+    ];
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, kind, bytes) in entries {
+        let size = bytes.len().to_string();
+        builder.append_pax_extensions([("path", path.as_bytes()), ("size", size.as_bytes())]).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, bytes).unwrap();
+    }
+    let bytes = gzip(&builder.into_inner().unwrap());
+    assert_eq!(look("foo-1.0.tar.gz", &bytes).unwrap().metadata.name, "foo");
+}

@@ -4,6 +4,7 @@ mod package;
 mod provenance;
 mod yank;
 
+pub(crate) use package::StoredPackageContent;
 pub use package::{PackageContent, PackageFacts};
 pub use provenance::{ProvenanceContent, ProvenanceFacts};
 pub use yank::{YankContent, yank, yank_key};

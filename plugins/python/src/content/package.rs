@@ -13,6 +13,7 @@ use crate::archive::{self, ArchiveError, Package};
 use crate::metadata::Metadata;
 use crate::name;
 use crate::resources;
+use crate::version;
 
 /// The columns of a package in the order of [`PackageFacts::unit`].
 pub const COLUMNS: &[&str] = &[
@@ -82,20 +83,61 @@ impl ContentType for PackageContent {
     }
 
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
-        let chosen = given.get("relative_path").and_then(Json::as_str).map(str::to_owned);
-        let filename = chosen.clone().or_else(|| file.file_name.clone());
-        let filename = filename.ok_or_else(|| Error::field("relative_path", "This field is required."))?;
-        check_extension(&filename)?;
-        check_digest(file, given)?;
-        let path = file.path.clone().ok_or_else(|| Error::internal("a package without its file"))?;
-        let name = filename.clone();
-        // Who chooses the path answers for it, as with Pulp: the name may then disagree with the metadata.
-        let read = move || {
-            if chosen.is_some() { archive::inspect_renamed(&path, &name) } else { archive::inspect(&path, &name) }
-        };
-        let package = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused)?;
+        let package = read(file, given).await?;
+        check_version(&package.metadata.version)?;
         inspected(file, package, given)
     }
+}
+
+/// Packages that are here already, inspected again: mirrors have releases of old whose versions nobody could upload
+/// any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredPackageContent;
+
+#[async_trait]
+impl ContentType for StoredPackageContent {
+    fn pulp_type(&self) -> &'static str {
+        PACKAGE
+    }
+
+    fn table(&self) -> DetailTable {
+        PackageContent.table()
+    }
+
+    fn resource(&self) -> Resource {
+        PackageContent.resource()
+    }
+
+    fn reads_file(&self) -> bool {
+        true
+    }
+
+    async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
+        inspected(file, read(file, given).await?, given)
+    }
+}
+
+async fn read(file: &Inspection, given: &Map<String, Json>) -> Result<Package> {
+    let chosen = given.get("relative_path").and_then(Json::as_str).map(str::to_owned);
+    let filename = chosen.clone().or_else(|| file.file_name.clone());
+    let filename = filename.ok_or_else(|| Error::field("relative_path", "This field is required."))?;
+    check_extension(&filename)?;
+    check_digest(file, given)?;
+    let path = file.path.clone().ok_or_else(|| Error::internal("a package without its file"))?;
+    // Who chooses the path answers for it, as with Pulp: the name may then disagree with the metadata.
+    let read = move || {
+        if chosen.is_some() { archive::inspect_renamed(&path, &filename) } else { archive::inspect(&path, &filename) }
+    };
+    tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused)
+}
+
+/// The index of all Python projects takes no other versions either.
+fn check_version(version: &str) -> Result<()> {
+    if version::is_valid(version) {
+        return Ok(());
+    }
+    let shown: String = version.chars().take(100).flat_map(char::escape_debug).collect();
+    Err(Error::field("version", format!("`{shown}` is not a valid version (PEP 440)")))
 }
 
 fn inspected(file: &Inspection, package: Package, given: &Map<String, Json>) -> Result<Inspected> {

@@ -98,7 +98,7 @@ pub fn upload_fields() -> Vec<Field> {
         Field::choice("protocol_version", &["1"], "The version of the protocol.", "1").input(),
         Field::choice("filetype", FILE_TYPES, "The type of the package, which must be right.", "bdist_wheel").input(),
         Field::choice("metadata_version", METADATA_VERSIONS, "The version of its metadata.", "2.1").input(),
-        Field::any("attestations", "", "Attestations of the file (PEP 740), as a list in JSON.", json!([])).input(),
+        Field::any("attestations", "", "Attestations of the file (PEP 740), as a list in JSON.", json!(null)).input(),
     ]
 }
 

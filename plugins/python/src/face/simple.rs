@@ -13,7 +13,7 @@ use super::{PACKAGE, PROVENANCE, YANK, absent, encoded, file_url, serial, upstre
 use crate::name::{self, ProjectName};
 use crate::simple::{FileEntry, Format, IndexEntry, IndexWriter, ProjectHeader, ProjectWriter, choose};
 use crate::sync::pull::Upstream;
-use crate::version::VersionKey;
+use crate::version::{VersionIdentity, VersionKey};
 
 /// For so long clients may take a page for fresh, as Pulp lets them.
 const MAX_AGE: u32 = 600;
@@ -168,7 +168,8 @@ pub async fn files(units: &VersionUnits, links: &Links, name: &str) -> Result<Ve
     }
     let mut yanked = HashMap::new();
     for row in units.matching(YANK, &["version", "yanked_reason"], of_project()).await? {
-        yanked.insert(row.get::<String>(0)?, row.get::<Option<String>>(1)?.unwrap_or_default());
+        let release = VersionIdentity::of(&row.get::<String>(0)?);
+        yanked.insert(release, row.get::<Option<String>>(1)?.unwrap_or_default());
     }
     let mut proven = HashSet::new();
     for row in units.matching(PROVENANCE, &["package_sha256"], of_project()).await? {
@@ -176,7 +177,9 @@ pub async fn files(units: &VersionUnits, links: &Links, name: &str) -> Result<Ve
     }
     for file in &mut files {
         file.url = file_url(&links.content, &file.filename);
-        file.yanked = yanked.get(&file.version).cloned();
+        if !yanked.is_empty() {
+            file.yanked = yanked.get(&VersionIdentity::of(&file.version)).cloned();
+        }
         let path = [name, &file.version, &file.filename].map(encoded).join("/");
         file.provenance = proven.contains(&file.sha256).then(|| format!("{}integrity/{path}/provenance/", links.face));
     }

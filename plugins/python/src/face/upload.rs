@@ -2,7 +2,7 @@
 //! says; the form is only held against it.
 
 use pith_core::error::{Error, Result};
-use pith_core::plugin::{FaceAnswer, FaceRequest, Form, FormFile, Upload, Uploaded};
+use pith_core::plugin::{FaceAnswer, FaceDistribution, FaceRequest, Form, FormFile, Upload, Uploaded};
 use pith_core::resource::Errors;
 use serde_json::{Map, Value as Json};
 
@@ -14,13 +14,15 @@ use crate::version;
 pub const FILE_TYPES: &[&str] = &["bdist_wheel", "sdist", "bdist_egg", "bdist_wininst"];
 /// The versions of core metadata there are.
 pub const METADATA_VERSIONS: &[&str] = &["1.0", "1.1", "1.2", "2.0", "2.1", "2.2", "2.3", "2.4", "2.5"];
+/// How an index refuses what [`is_allowed`] forbids.
+pub const NOT_ALLOWED: &str = "Index is not allowing uploads";
 /// The task's name in the reference.
 const TASK: &str = "pulp_python.app.tasks.upload.upload";
 
 pub async fn answer(request: FaceRequest) -> Result<FaceAnswer> {
     let FaceRequest { distribution, form, host, .. } = request;
-    if distribution.details.get("allow_uploads").and_then(Json::as_bool) == Some(false) {
-        return Ok(FaceAnswer::Forbidden("Index is not allowing uploads".to_owned()));
+    if !is_allowed(&distribution) {
+        return Ok(FaceAnswer::Forbidden(NOT_ALLOWED.to_owned()));
     }
     let Some(repository) = distribution.repository else {
         return Ok(FaceAnswer::Refused("Index is not pointing to a repository".to_owned()));
@@ -34,6 +36,11 @@ pub async fn answer(request: FaceRequest) -> Result<FaceAnswer> {
         // The words that clients look for when they are to skip what is there.
         Uploaded::Exists => FaceAnswer::Refused(format!("Package {filename} already exists in index")),
     })
+}
+
+/// Whether clients may change what the index has.
+pub fn is_allowed(distribution: &FaceDistribution) -> bool {
+    distribution.details.get("allow_uploads").and_then(Json::as_bool) != Some(false)
 }
 
 /// The file, and what the content type is told of it.

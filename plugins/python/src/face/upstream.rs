@@ -6,25 +6,35 @@ use std::collections::HashSet;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{FaceRequest, Links};
 
-use super::file_url;
 use super::simple::ListedFile;
+use super::{PACKAGE, file_url};
 use crate::name::ProjectName;
 use crate::simple::ProjectFile;
 use crate::sync::pull::{self, Upstream};
 
-/// The project as the upstream of the distribution has it, as far as the remote's settings let it through; none when
-/// there is no remote, no such project, or no answer: what is here is served all the same.
+/// The project as the upstream of the distribution has it, as far as the remote's settings and the repository's
+/// blocklist let it through; none when there is no remote or no such project, and when there is no answer but something
+/// of the project is here, which is served all the same.
+///
+/// # Errors
+/// `Upstream` when there is no answer and nothing is here: that there is no such project would send installers on to
+/// their next index, and to whatever is there under this name.
 pub(super) async fn of(request: &FaceRequest, name: &ProjectName) -> Result<Option<std::sync::Arc<Upstream>>> {
-    let Some(remote) = request.distribution.remote else { return Ok(None) };
-    let Some(reader) = request.host.upstream(remote).await? else { return Ok(None) };
+    let Some(reader) = request.host.upstream(&request.distribution).await? else { return Ok(None) };
     match pull::project(&reader, name).await {
         Ok(found) => Ok(found),
         Err(error @ (Error::Upstream(_) | Error::Conflict(_))) => {
-            tracing::warn!(%error, %remote, project = %name, "an upstream could not be asked for a project");
-            Ok(None)
+            tracing::warn!(%error, remote = %reader.remote.id, project = %name, "an upstream could not be asked for a project");
+            if is_here(request, name).await? { Ok(None) } else { Err(Error::upstream(error.public_text())) }
         }
         Err(error) => Err(error),
     }
+}
+
+async fn is_here(request: &FaceRequest, name: &ProjectName) -> Result<bool> {
+    let Some(units) = &request.served else { return Ok(false) };
+    let of_project = vec![("name_normalized", vec![name.normalized().to_owned()])];
+    Ok(!units.matching(PACKAGE, &["filename"], of_project).await?.is_empty())
 }
 
 /// Adds the files that are not among `files`.

@@ -33,10 +33,11 @@ pub(super) fn entries() -> Resource {
     let fields = fields.into_iter().zip(COLUMNS).map(|(field, (_, column))| field.column(column)).collect();
     let of = PartOf { repository: "python_python_repository_href", check };
     let mut entries = Resource::part(names, "PythonRepository", of, fields);
-    let [name, _, filename] = COLUMNS;
-    for (name, column) in [name, filename] {
+    let [name, version, filename] = COLUMNS;
+    for (name, column) in [name, version, filename] {
         entries.filters.extend(Filter::text(name, column, &[Lookup::Exact]));
     }
+    entries.filters.extend(Filter::text(version.0, version.1, &[Lookup::Isnull]));
     entries.ordering.extend(COLUMNS);
     entries
 }

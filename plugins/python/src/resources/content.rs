@@ -89,7 +89,7 @@ pub(crate) fn packages() -> Resource {
         )
         .nullable()
         .column("u.metadata_sha256"),
-        Field::any("attestations", "", "Attestations (PEP 740) of the file, a list of objects.", json!([])).input(),
+        Field::any("attestations", "", "Attestations (PEP 740) of the file, a list of objects.", json!(null)).input(),
         Field::text("provenance", "The PRN of the file's provenance.", "prn:python.packageprovenance:01a1fe65-…")
             .nullable()
             .shown(&[NEWEST_PROVENANCE], |_, _, record| {

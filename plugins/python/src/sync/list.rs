@@ -40,6 +40,8 @@ pub(super) struct Plan {
     pub projects: Vec<Project>,
     /// Projects that were there and are not any more.
     pub gone: Vec<String>,
+    /// How many projects are as they were, as the list tells.
+    pub unchanged: usize,
 }
 
 pub(super) async fn plan(
@@ -114,7 +116,7 @@ fn as_remembered(remembered: &Remembered) -> Plan {
     for (key, value) in remembered.iter().filter(|(key, _)| is_project(key)) {
         let before = Seen::parse(value).map(Box::new);
         match (ProjectName::parse(key), before.as_deref()) {
-            (Ok(_), Some(Seen::Serial(_))) => {}
+            (Ok(_), Some(Seen::Serial(_))) => plan.unchanged += 1,
             (Ok(name), _) => plan.projects.push(Project { name, serial: None, before, listed: false }),
             (Err(_), _) => plan.gone.push(key.to_owned()),
         }
@@ -138,10 +140,12 @@ fn read(head: &PageHead, reader: &mut dyn Read, settings: &Settings, remembered:
             before = remembered.get(name.normalized()).and_then(Seen::parse);
         }
         let unchanged = project.last_serial.is_some_and(|serial| before == Some(Seen::Serial(serial)));
-        let before = before.map(Box::new);
-        if !unchanged {
-            plan.projects.push(Project { name, serial: project.last_serial, before, listed: true });
+        if unchanged {
+            plan.unchanged += 1;
+            return;
         }
+        let before = before.map(Box::new);
+        plan.projects.push(Project { name, serial: project.last_serial, before, listed: true });
     };
     let summary = match is_json(head) {
         true => parse_index_json(reader, &mut visit),

@@ -11,10 +11,10 @@ mod settings;
 mod state;
 mod units;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use pith_core::error::Result;
+use pith_core::error::{Error, Result};
 use pith_core::plugin::{Progress, SyncJob};
 use tokio::sync::Mutex;
 
@@ -39,6 +39,15 @@ struct Reading<'a> {
     /// None before a project was seen.
     document: Mutex<Option<Document>>,
     progress: Arc<dyn Progress>,
+    failed: std::sync::Mutex<Failed>,
+}
+
+/// The projects that could not be read.
+#[derive(Default)]
+struct Failed {
+    count: usize,
+    /// Why the first of them could not.
+    reason: String,
 }
 
 pub(crate) async fn sync(job: &SyncJob) -> Result<()> {
@@ -64,12 +73,30 @@ pub(crate) async fn sync(job: &SyncJob) -> Result<()> {
         settings,
         document: Mutex::new(known),
         progress: job.progress("Fetching Project Metadata", "sync.fetching.project", total),
+        failed: std::sync::Mutex::default(),
     };
+    let (asked, unchanged) = (plan.projects.len(), plan.unchanged);
     let projects = stream::iter(plan.projects).map(|project| reading.project(project));
     projects.buffer_unordered(job.concurrency()).try_collect::<()>().await?;
     reading.progress.finish();
+    if unchanged == 0 {
+        reading.check_failed(asked)?;
+    }
     if let Some(document) = reading.document.into_inner().filter(|document| Some(*document) != known) {
         job.remember(DOCUMENT, document.name().to_owned());
     }
     Ok(())
+}
+
+impl Reading<'_> {
+    /// # Errors
+    /// `Upstream` when none of the projects that were asked for could be read: then it is the index that fails.
+    fn check_failed(&self, asked: usize) -> Result<()> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked == 0 || failed.count < asked {
+            return Ok(());
+        }
+        let Failed { count, reason } = &*failed;
+        Err(Error::upstream(format!("{count} of {asked} projects could not be read; the first reason: {reason}")))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use pith_core::error::{Error, Result};
 use pith_core::id::{Id, Sha256};
@@ -52,10 +52,21 @@ impl Reading<'_> {
         };
         match done {
             Ok(()) => self.job.succeeded(),
-            Err(error) => self.job.failed(project.name.normalized(), &self.index.project(&project.name), error)?,
+            Err(error) => {
+                self.note_failed(&error);
+                self.job.failed(project.name.normalized(), &self.index.project(&project.name), error)?;
+            }
         }
         self.progress.add(1);
         Ok(())
+    }
+
+    fn note_failed(&self, error: &Error) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.count += 1;
+        if failed.count == 1 {
+            failed.reason = error.public_text();
+        }
     }
 
     async fn document(&self) -> Option<Document> {

@@ -15,10 +15,12 @@ use super::settings::Settings;
 use super::units;
 pub(crate) use super::units::metadata_sha256;
 use crate::archive;
+use crate::blocklist::BlocklistEntry;
 use crate::content::{PACKAGE, PackageFacts};
 use crate::filename::DistributionFile;
 use crate::metadata::Metadata;
 use crate::name::ProjectName;
+use crate::resources::blocklist;
 use crate::simple::{ProjectFile, ProjectPage};
 
 /// The ending of the metadata beside a file.
@@ -32,15 +34,23 @@ pub(crate) struct Upstream {
     pub revision: String,
 }
 
-/// The upstream's page of a project, with the files that the remote's settings let through; none when the upstream
-/// has no such project, or when nothing of it is let through. Up to a minute old.
+/// The upstream's page of a project, with the files that the remote's settings let through and that the distribution's
+/// repository does not block; none when the upstream has no such project, or when nothing of it is let through. Up to a
+/// minute old.
 ///
 /// # Errors
 /// `Upstream` when the upstream does not answer as it should.
 pub(crate) async fn project(upstream: &UpstreamReader, name: &ProjectName) -> Result<Option<Arc<Upstream>>> {
     let index = Index::at(&upstream.remote.url)?;
-    let settings = Arc::new(Settings::of(&upstream.remote.details)?);
+    let settings = Arc::new(Settings::of(&upstream.remote.details)?.of_pull_through());
     if !settings.filters.allows_project(name) {
+        return Ok(None);
+    }
+    let blocked = blocked(upstream).await?;
+    if blocked
+        .iter()
+        .any(|entry| matches!(entry, BlocklistEntry::Project { name: barred } if barred == name.normalized()))
+    {
         return Ok(None);
     }
     let simple = page(upstream, &index, &settings, name, Document::Simple).await?;
@@ -54,7 +64,27 @@ pub(crate) async fn project(upstream: &UpstreamReader, name: &ProjectName) -> Re
             (Err(error), _) => return Err(error),
         },
     };
-    Ok(found.filter(|found| !found.page.files.is_empty()))
+    Ok(found.map(|found| without(found, name, &blocked)).filter(|found| !found.page.files.is_empty()))
+}
+
+/// What the distribution's repository does not take.
+async fn blocked(upstream: &UpstreamReader) -> Result<Vec<BlocklistEntry>> {
+    Ok(upstream.parts(blocklist::MODEL).await?.iter().filter_map(blocklist::entry).collect())
+}
+
+/// The project without what a repository blocks. What is kept of the page is for all distributions with that remote.
+fn without(found: Arc<Upstream>, project: &ProjectName, blocked: &[BlocklistEntry]) -> Arc<Upstream> {
+    let is_blocked =
+        |file: &ProjectFile| blocked.iter().any(|entry| entry.blocks(project, &file.version, &file.filename));
+    let barred: Vec<&str> =
+        found.page.files.iter().filter(|file| is_blocked(file)).map(|file| file.filename.as_str()).collect();
+    if barred.is_empty() {
+        return found;
+    }
+    let revision = Sha256::of(format!("{} {barred:?}", found.revision).as_bytes()).to_string();
+    let mut page = found.page.clone();
+    page.files.retain(|file| !is_blocked(file));
+    Arc::new(Upstream { page, revision })
 }
 
 async fn page(
@@ -113,6 +143,18 @@ pub(crate) async fn upstream_file(upstream: &UpstreamReader, path: &str) -> Resu
     }
     let told = serde_json::to_value(told(page, file)).map_err(Error::internal)?;
     Ok(Some(Pullable { file: units::package_file(file), told }))
+}
+
+/// Whether the distribution's repository blocks the file, or that which the metadata belongs to.
+pub(crate) async fn withholds(upstream: &UpstreamReader, path: &str) -> Result<bool> {
+    let blocked = blocked(upstream).await?;
+    let filename = path.strip_suffix(METADATA).unwrap_or(path);
+    Ok(match DistributionFile::parse(filename) {
+        Ok(named) => blocked.iter().any(|entry| entry.blocks(named.name(), named.version(), filename)),
+        Err(_) => {
+            blocked.iter().any(|entry| matches!(entry, BlocklistEntry::File { filename: barred } if barred == filename))
+        }
+    })
 }
 
 fn told(page: &ProjectPage, file: &ProjectFile) -> Told {

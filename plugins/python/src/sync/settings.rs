@@ -56,6 +56,12 @@ impl Settings {
         Self { blocked: entries.iter().filter_map(blocklist::entry).collect(), ..self }
     }
 
+    /// For files that clients ask for one by one: an installer passes over pre-releases by itself, unless its user
+    /// wants one.
+    pub fn of_pull_through(self) -> Self {
+        Self { filters: self.filters.with_prereleases(), ..self }
+    }
+
     /// Whether the repository does not take the file.
     pub fn blocks(&self, project: &ProjectName, file: &ProjectFile) -> bool {
         self.blocked.iter().any(|entry| entry.blocks(project, &file.version, &file.filename))

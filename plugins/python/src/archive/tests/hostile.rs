@@ -183,6 +183,13 @@ fn every_truncation_and_many_damages_are_refused_or_harmless() {
     }
 }
 
+/// A record of an extended header: its length, which counts itself, its name and its value.
+fn record(name: &str, value: &str) -> String {
+    let rest = format!(" {name}={value}\n");
+    let length = (rest.len() + 1..).find(|length| length.to_string().len() + rest.len() == *length).unwrap();
+    format!("{length}{rest}")
+}
+
 #[test]
 fn hostile_extended_headers_are_refused() {
     let extended = |kind: u8, size: u64, bytes: &[u8]| {
@@ -202,6 +209,19 @@ fn hostile_extended_headers_are_refused() {
     }
     refused(SDIST, &extended(b'L', 7, b"../evil"), "outside of the archive's folder");
     refused(SDIST, &extended(b'x', 16, b"16 path=../evil\n"), "outside of the archive's folder");
-    refused(SDIST, &extended(b'x', 9, b"9 size=1\n"), "an entry of odd size");
+    let own = info().len();
+    for sizes in [
+        vec!["1".into()],
+        vec![format!("{own}"), "1".into()],
+        vec![format!("+{own}")],
+        vec![String::new()],
+        vec!["8589934592".into()],
+        vec!["99999999999999999999999".into()],
+    ] {
+        let records: String = sizes.iter().map(|size| record("size", size)).collect();
+        refused(SDIST, &extended(b'x', records.len() as u64, records.as_bytes()), "an entry of odd size");
+    }
+    let global = record("size", &own.to_string());
+    refused(SDIST, &extended(b'g', global.len() as u64, global.as_bytes()), "an entry of odd size");
     refused(SDIST, &extended(b'x', 4, b"nope"), "damaged");
 }

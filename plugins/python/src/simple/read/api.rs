@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::collect::{Collector, refusal, resolve};
-use super::fields::Fields;
+use super::fields::{Fields, serial};
 use super::stream::{Members, Object, document, each, skip};
 use super::{CoreMetadata, PageError, ProjectFile, ProjectPage, RefusedFile};
 use crate::filename::{self, DistributionFile, PackageType};
@@ -52,7 +52,7 @@ impl Members for Api<'_> {
                     return Err(serde::de::Error::custom("stopped"));
                 }
             }
-            "last_serial" => self.releases.collector.page.last_serial = map.next_value()?,
+            "last_serial" => self.releases.collector.page.last_serial = serial(&map.next_value()?),
             "releases" => {
                 self.released = true;
                 map.next_value_seed(Object(&mut self.releases))?;
@@ -159,7 +159,7 @@ fn described(
         requires_python: fields.some_text("requires_python")?,
         core_metadata: CoreMetadata::NotServed,
         yanked: yanked(fields)?,
-        size: fields.size("size")?,
+        size: fields.size("size"),
         upload_time,
         provenance: None,
     })

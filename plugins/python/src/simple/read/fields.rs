@@ -1,4 +1,5 @@
-//! Typed access to the fields of a file's entry in JSON; a wrong type names the field.
+//! Typed access to the fields of a file's entry in JSON. A field of a wrong type names itself where the file is
+//! nothing without it; any other counts as not told.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
@@ -11,18 +12,21 @@ const MAX_TEXT: usize = 16 << 10;
 pub(super) struct Fields<'a>(pub(super) &'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
-    /// A text; missing and null are none.
+    /// A text; what is none counts as not told.
     pub(super) fn text(&self, field: &str) -> Result<Option<&'a str>, String> {
         match self.0.get(field) {
-            None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => checked(field, text).map(Some),
-            Some(_) => Err(format!("`{field}` is not a string")),
+            _ => Ok(None),
         }
     }
 
     /// A text that must be there.
     pub(super) fn required(&self, field: &str) -> Result<&'a str, String> {
-        self.text(field)?.ok_or_else(|| format!("has no `{field}`"))
+        match self.0.get(field) {
+            None | Some(Value::Null) => Err(format!("has no `{field}`")),
+            Some(Value::String(text)) => checked(field, text),
+            Some(_) => Err(format!("`{field}` is not a string")),
+        }
     }
 
     /// A text that says something.
@@ -31,15 +35,9 @@ impl<'a> Fields<'a> {
         Ok(text.map(str::to_owned))
     }
 
-    pub(super) fn size(&self, field: &str) -> Result<Option<u64>, String> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Ok(None),
-            // A database's integer ends before an unsigned one.
-            Some(value) => match value.as_u64().filter(|&size| size <= i64::MAX as u64) {
-                Some(size) => Ok(Some(size)),
-                None => Err(format!("`{field}` is not a size")),
-            },
-        }
+    pub(super) fn size(&self, field: &str) -> Option<u64> {
+        // A database's integer ends before an unsigned one.
+        self.0.get(field)?.as_u64().filter(|&size| size <= i64::MAX as u64)
     }
 
     /// A point in time; a text that is none counts as not told.
@@ -67,29 +65,34 @@ impl<'a> Fields<'a> {
     }
 
     /// PEP 714: true, false, or the digests of the metadata.
-    pub(super) fn core_metadata(&self, field: &str) -> Result<Option<CoreMetadata>, String> {
-        match self.0.get(field) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Bool(false)) => Ok(Some(CoreMetadata::NotServed)),
-            Some(Value::Bool(true)) => Ok(Some(CoreMetadata::Served { sha256: None })),
-            Some(Value::Object(_)) => {
-                let sha256 = self.hashes(field)?.sha256().map(str::to_owned);
-                Ok(Some(CoreMetadata::Served { sha256 }))
+    pub(super) fn core_metadata(&self, field: &str) -> Option<CoreMetadata> {
+        match self.0.get(field)? {
+            Value::Bool(false) => Some(CoreMetadata::NotServed),
+            Value::Bool(true) => Some(CoreMetadata::Served { sha256: None }),
+            Value::Object(_) => {
+                let sha256 = self.hashes(field).ok()?.sha256().map(str::to_owned);
+                Some(CoreMetadata::Served { sha256 })
             }
-            Some(_) => Err(format!("`{field}` is neither a boolean nor an object")),
+            _ => None,
         }
     }
 
     /// PEP 592: false, true, or the reason.
     pub(super) fn yanked(&self, field: &str) -> Result<Option<String>, String> {
         match self.0.get(field) {
-            None | Some(Value::Null | Value::Bool(false)) => Ok(None),
             Some(Value::Bool(true)) => Ok(Some(String::new())),
             // The specification wants a reason here; pip takes an empty one for false.
-            Some(Value::String(reason)) if reason.is_empty() => Ok(None),
-            Some(Value::String(reason)) => Ok(Some(checked(field, reason)?.to_owned())),
-            Some(_) => Err(format!("`{field}` is neither a boolean nor a string")),
+            Some(Value::String(reason)) if !reason.is_empty() => Ok(Some(checked(field, reason)?.to_owned())),
+            _ => Ok(None),
         }
+    }
+}
+
+/// A serial; some indexes write it as a text.
+pub(super) fn serial(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64(),
     }
 }
 

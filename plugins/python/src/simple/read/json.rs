@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::collect::{Collector, distribution, refusal, resolve};
-use super::fields::Fields;
+use super::fields::{Fields, serial};
 use super::stream::{Members, document, each, skip};
 use super::{
     CoreMetadata, IndexProject, IndexSummary, MAX_PROJECTS, PageError, ProjectFile, ProjectPage, RefusedFile,
@@ -39,25 +39,35 @@ pub fn parse_project_json(reader: impl Read, page: &Url, project: &ProjectName) 
     Ok(members.collector.page)
 }
 
-/// What both pages say about themselves; all of it is optional here.
-#[derive(Deserialize)]
+/// What both pages say about themselves; all of it is optional here, and what is of another type counts as not told.
+#[derive(Default)]
 struct Meta {
-    #[serde(rename = "api-version")]
-    api_version: Option<String>,
-    #[serde(rename = "_last-serial")]
     last_serial: Option<u64>,
-    #[serde(default)]
-    tracks: Option<Vec<String>>,
+    tracks: Vec<String>,
 }
 
 /// Reads `meta`; an unknown version stops the reading.
 fn meta<'de, A: MapAccess<'de>>(map: &mut A, stopped: &mut Option<PageError>) -> Result<Meta, A::Error> {
-    let meta: Meta = map.next_value()?;
-    if let Some(Err(error)) = meta.api_version.as_deref().map(check_api_version) {
+    let Value::Object(meta) = map.next_value()? else { return Ok(Meta::default()) };
+    let version = match meta.get("api-version") {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    if let Some(Err(error)) = version.as_deref().map(check_api_version) {
         *stopped = Some(error);
         return Err(serde::de::Error::custom("stopped"));
     }
-    Ok(meta)
+    Ok(Meta {
+        last_serial: meta.get("_last-serial").and_then(serial),
+        tracks: meta.get("tracks").map(texts).unwrap_or_default(),
+    })
+}
+
+/// The texts of a list.
+fn texts(value: &Value) -> Vec<String> {
+    let items = value.as_array().into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 pub(super) fn visit_name(
@@ -94,8 +104,8 @@ struct Index<'a> {
 #[derive(Deserialize)]
 struct IndexRow {
     name: String,
-    #[serde(rename = "_last-serial")]
-    last_serial: Option<u64>,
+    #[serde(rename = "_last-serial", default)]
+    last_serial: Value,
 }
 
 impl Members for Index<'_> {
@@ -105,7 +115,9 @@ impl Members for Index<'_> {
             "projects" => {
                 self.listed = true;
                 let (summary, visit) = (&mut self.summary, &mut *self.visit);
-                each(map, &mut self.stopped, |row: IndexRow| visit_name(&row.name, row.last_serial, summary, visit))?;
+                each(map, &mut self.stopped, |row: IndexRow| {
+                    visit_name(&row.name, serial(&row.last_serial), summary, visit)
+                })?;
             }
             _ => skip(map)?,
         }
@@ -126,11 +138,9 @@ struct Project<'a> {
 }
 
 /// PEP 792: an object; an older draft had a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Status {
-    Text(String),
-    Object { status: Option<String> },
+fn status(value: &Value) -> Option<String> {
+    let text = if value.is_object() { value.get("status")? } else { value };
+    text.as_str().map(str::to_owned)
 }
 
 impl Members for Project<'_> {
@@ -140,11 +150,11 @@ impl Members for Project<'_> {
             "meta" => {
                 let meta = meta(map, &mut self.stopped)?;
                 page.last_serial = meta.last_serial;
-                page.tracks = meta.tracks.unwrap_or_default();
+                page.tracks = meta.tracks;
             }
             "name" => {
-                let name: String = map.next_value()?;
-                if let Err(error) = self.collector.name(&name) {
+                let name: Value = map.next_value()?;
+                if let Some(Err(error)) = name.as_str().map(|name| self.collector.name(name)) {
                     self.stopped = Some(error);
                     return Err(serde::de::Error::custom("stopped"));
                 }
@@ -155,16 +165,8 @@ impl Members for Project<'_> {
                 let collector = &mut self.collector;
                 each(map, &mut self.stopped, |entry: Value| collector.push(file(&entry, base, project)))?;
             }
-            "alternate-locations" => {
-                page.alternate_locations = map.next_value::<Option<_>>()?.unwrap_or_default();
-            }
-            "project-status" => {
-                page.status = match map.next_value::<Option<Status>>()? {
-                    Some(Status::Text(status)) => Some(status),
-                    Some(Status::Object { status }) => status,
-                    None => None,
-                };
-            }
+            "alternate-locations" => page.alternate_locations = texts(&map.next_value()?),
+            "project-status" => page.status = status(&map.next_value()?),
             _ => skip(map)?,
         }
         Ok(())
@@ -192,13 +194,8 @@ fn described(fields: &Fields<'_>, filename: &str, base: &Url, project: &ProjectN
         None => None,
     };
     // PEP 714: the old name was misread by old servers, so the new one counts where it is there.
-    let core_metadata = match fields.core_metadata("core-metadata")? {
-        Some(served) => Some(served),
-        None => match fields.core_metadata("data-dist-info-metadata")? {
-            Some(served) => Some(served),
-            None => fields.core_metadata("dist-info-metadata")?,
-        },
-    };
+    let names = ["core-metadata", "data-dist-info-metadata", "dist-info-metadata"];
+    let core_metadata = names.into_iter().find_map(|name| fields.core_metadata(name));
     Ok(ProjectFile {
         filename: filename.to_owned(),
         version: named.version().to_owned(),
@@ -209,7 +206,7 @@ fn described(fields: &Fields<'_>, filename: &str, base: &Url, project: &ProjectN
         requires_python: fields.some_text("requires-python")?,
         core_metadata: core_metadata.unwrap_or(CoreMetadata::NotServed),
         yanked: fields.yanked("yanked")?,
-        size: fields.size("size")?,
+        size: fields.size("size"),
         upload_time: fields.time("upload-time")?,
         provenance,
     })

@@ -161,9 +161,17 @@ pub enum PageError {
     TooManyProjects,
 }
 
-/// As much of a hostile text as a message may quote.
+/// As much of a hostile text as a message may quote. Quotation marks stay: messages are often shown as JSON, which
+/// escapes them once more.
 fn excerpt(text: &str) -> String {
-    text.chars().take(120).flat_map(char::escape_debug).collect()
+    let mut shown = String::new();
+    for c in text.chars().take(120) {
+        match c {
+            '"' | '\'' | '\\' => shown.push(c),
+            c => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
 }
 
 /// PEP 629: within version 1 everything can be read.

@@ -147,19 +147,13 @@ fn a_bad_file_is_told_apart_and_spoils_nothing() {
         (r#"{"filename": "foo-2.0.zip", "url": "https://"}"#, "`foo-2.0.zip`: has the address `https://`: empty host"),
         (r#"{"filename": "bar-2.0.zip", "url": "x"}"#, "`bar-2.0.zip`: is a file of the project `bar`"),
         (r#"{"filename": "foo-1.0.tar.gz", "url": "x"}"#, "`foo-1.0.tar.gz`: is listed twice"),
-        (r#"{"filename": "foo-2.0.zip", "url": "x", "size": "9"}"#, "`foo-2.0.zip`: `size` is not a size"),
-        (r#"{"filename": "foo-2.0.zip", "url": "x", "size": -1}"#, "`foo-2.0.zip`: `size` is not a size"),
         (
             r#"{"filename": "foo-2.0.zip", "url": "x", "hashes": []}"#,
             "`foo-2.0.zip`: `hashes` is not an object of strings",
         ),
         (
-            r#"{"filename": "foo-2.0.zip", "url": "x", "yanked": 1}"#,
-            "`foo-2.0.zip`: `yanked` is neither a boolean nor a string",
-        ),
-        (
-            r#"{"filename": "foo-2.0.zip", "url": "x", "core-metadata": "y"}"#,
-            "`foo-2.0.zip`: `core-metadata` is neither a boolean nor an object",
+            r#"{"filename": "foo-2.0.zip", "url": "x", "hashes": {"sha256": 5}}"#,
+            "`foo-2.0.zip`: `hashes` is not an object of strings",
         ),
     ] {
         let page = json(&format!(r#"{{"files": [{good}, {bad}], "name": "foo"}}"#)).unwrap();
@@ -171,6 +165,68 @@ fn a_bad_file_is_told_apart_and_spoils_nothing() {
         let page = json(&format!(r#"{{"files": [{good}, {bad}]}}"#)).unwrap();
         assert_eq!((page.files.len(), page.refused.len()), (1, 1), "{name}");
     }
+}
+
+#[test]
+fn what_is_optional_and_of_another_type_counts_as_not_told() {
+    for member in [
+        r#""size": "9""#,
+        r#""size": -1"#,
+        r#""yanked": 1"#,
+        r#""yanked": []"#,
+        r#""core-metadata": "y""#,
+        r#""core-metadata": {"sha256": 5}"#,
+        r#""requires-python": 3"#,
+        r#""upload-time": 1700000000"#,
+        r#""provenance": {}"#,
+    ] {
+        let page = json(&format!(r#"{{"files": [{{"filename": "foo-1.0.zip", "url": "x", {member}}}]}}"#)).unwrap();
+        assert_eq!(page.refused, [], "{member}");
+        let [file] = page.files.as_slice() else { panic!("{member}") };
+        assert_eq!((file.size, &file.yanked, &file.requires_python), (None, &None, &None), "{member}");
+        assert_eq!((file.upload_time, &file.provenance), (None, &None), "{member}");
+        assert_eq!(file.core_metadata, CoreMetadata::NotServed, "{member}");
+    }
+    // The older name counts where the new one says nothing.
+    let file = format!(
+        r#"{{"filename": "foo-1.0.zip", "url": "x", "core-metadata": 7, "dist-info-metadata": {{"sha256": "{SHA}"}}}}"#
+    );
+    let page = json(&format!(r#"{{"files": [{file}]}}"#)).unwrap();
+    assert_eq!(page.files[0].core_metadata, CoreMetadata::Served { sha256: Some(SHA.into()) });
+    for members in [
+        r#""meta": 5"#,
+        r#""meta": {"_last-serial": [], "tracks": "x", "api-version": null}"#,
+        r#""meta": {"_last-serial": "many", "tracks": [1]}"#,
+        r#""meta": {"_last-serial": -1}, "name": 7"#,
+        r#""alternate-locations": {}, "project-status": 3"#,
+        r#""project-status": {"status": []}"#,
+    ] {
+        let page =
+            json(&format!(r#"{{{members}, "files": [{good}]}}"#, good = r#"{"filename": "foo-1.0.zip", "url": "x"}"#));
+        let page = page.unwrap_or_else(|error| panic!("{members}: {error}"));
+        assert_eq!((page.files.len(), page.last_serial, page.status), (1, None, None), "{members}");
+    }
+}
+
+#[test]
+fn a_serial_may_be_a_text() {
+    let page = json(r#"{"meta": {"api-version": "1.0", "_last-serial": "42"}, "files": []}"#).unwrap();
+    assert_eq!(page.last_serial, Some(42));
+    let page = api(r#"{"info": {"name": "foo", "version": "1"}, "releases": {}, "last_serial": "43"}"#).unwrap();
+    assert_eq!(page.last_serial, Some(43));
+    let mut serials = vec![];
+    let index = r#"{"meta": {"_last-serial": "9"}, "projects": [{"name": "a", "_last-serial": "7"},
+                    {"name": "b", "_last-serial": 8}, {"name": "c", "_last-serial": {}}, {"name": "d"}]}"#;
+    let summary = parse_index_json(index.as_bytes(), &mut |project| serials.push(project.last_serial)).unwrap();
+    assert_eq!((summary.last_serial, serials), (Some(9), vec![Some(7), Some(8), None, None]));
+}
+
+#[test]
+fn errors_are_plain_text() {
+    let error = json(r#""404 'page' not found""#).unwrap_err().to_string();
+    assert!(error.contains(r#"string "404 'page' not found", expected an object"#), "{error}");
+    let error = json("\"a\\u0007b\"").unwrap_err().to_string();
+    assert!(!error.contains('\u{7}') && !error.contains('\n'), "{error}");
 }
 
 #[test]
@@ -199,6 +255,7 @@ fn what_is_no_page_is_an_error() {
             r#"{"files": [], "meta": {"api-version": "2.0"}}"#,
             "the page is of version `2.0` of the API, which is not known",
         ),
+        (r#"{"files": [], "meta": {"api-version": 2}}"#, "the page is of version `2` of the API, which is not known"),
         (r#"{"files": [], "name": "bar"}"#, "the page is of the project `bar`, not of `foo`"),
     ] {
         let error = json(page).unwrap_err().to_string();
