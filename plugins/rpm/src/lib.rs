@@ -18,10 +18,14 @@ pub mod evr;
 pub mod filelists;
 pub mod header;
 pub mod location;
+pub mod merge;
+pub mod mirrorlist;
+pub mod modulemd;
 pub mod other;
 pub mod package;
 pub mod primary;
 pub mod repomd;
+pub mod treeinfo;
 pub mod updateinfo;
 pub mod xml;
 
