@@ -227,6 +227,9 @@ fn yaml<T: DeserializeOwned>(snippet: &Snippet) -> Result<T, ModulemdError> {
             max_total_replayed_events: 50_000,
             max_replay_stack_depth: 8,
         },
+        // What is passed over may hold anything: `7e96446` is the name of a commit.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(&snippet.text, options)

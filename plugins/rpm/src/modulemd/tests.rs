@@ -27,7 +27,7 @@ data:
       rpms:
       - scala
     none: {}
-  xmd: {mbs: {x: TRUE}}
+  xmd: {mbs: {x: TRUE, ref: 7e96446, odd: .inf, twice: 1, twice: 2}}
   artifacts:
     rpms:
     - scala-0:2.10-1.module.noarch
@@ -155,6 +155,7 @@ fn wrong_documents_are_refused_with_their_line() {
         ("version: 1", "version: 1, profiles: []"),
         ("version: 1", "version: 1, artifacts: {rpms: x}"),
         ("name: a", "name: {x: y}"),
+        ("name: a", "name: a, name: b"),
         ("name: a", "name: \"a\\0b\""),
         ("{name", "{{name"),
         ("data:", "data"),
