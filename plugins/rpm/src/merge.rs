@@ -172,7 +172,7 @@ mod tests {
             arch: "noarch".to_owned(),
             pkgid: digit.repeat(64),
             location_href: format!("p{digit}.rpm"),
-            files: vec![File { kind: FileKind::File, path, digest: String::new() }],
+            files: vec![File { kind: FileKind::File, path, digest: None }],
             changelogs: vec![Changelog { author: digit.to_owned(), date: 1, text: String::new() }],
             ..Package::default()
         }

@@ -37,7 +37,7 @@ pub(super) fn read(main: &Store) -> Result<Vec<File>, HeaderError> {
         };
         let digest = digests.get(at).map_or_else(String::new, |&digest| text::from_header(digest));
         let is_digest = digest.len() <= 128 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-        File { kind, path, digest: if is_digest { digest } else { String::new() } }
+        File { kind, path, digest: Some(if is_digest { digest } else { String::new() }) }
     };
     Ok(paths.into_iter().enumerate().map(file).collect())
 }

@@ -177,7 +177,7 @@ pub(crate) fn read_version<R: BufRead>(xml: &mut XmlReader<R>, package: &mut Pac
 /// `<file type="dir">/path</file>`, as two of the documents have it.
 pub(crate) fn read_file<R: BufRead>(xml: &mut XmlReader<R>) -> Result<File, XmlError> {
     let kind = FileKind::from_name(xml.attribute("type").unwrap_or_default());
-    Ok(File { kind, path: xml.read_text()?, digest: String::new() })
+    Ok(File { kind, path: xml.read_text()?, digest: None })
 }
 
 /// Adds to a list that must not become endless.

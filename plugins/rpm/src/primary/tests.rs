@@ -12,7 +12,7 @@ fn dependency(name: &str, flags: &str, version: [&str; 3], pre: bool) -> Depende
 }
 
 fn file(kind: FileKind, path: &str) -> File {
-    File { kind, path: path.to_owned(), digest: String::new() }
+    File { kind, path: path.to_owned(), digest: None }
 }
 
 fn sample() -> Package {

@@ -1,5 +1,7 @@
 //! A package as repository metadata describes it: the fields of createrepo_c's three files.
 
+mod rows;
+
 use crate::checksum::ChecksumType;
 use crate::evr::{Evr, Nevra, NevraError};
 
@@ -215,9 +217,9 @@ pub struct File {
     pub kind: FileKind,
     /// The whole path; without a leading slash only in source packages.
     pub path: String,
-    /// The digest that the header has, in hexadecimal; empty for folders, links, and packages read
-    /// from metadata.
-    pub digest: String,
+    /// The digest that the header has, in hexadecimal, empty for what has none (folders, links);
+    /// `None` where only metadata was read, which does not say it.
+    pub digest: Option<String>,
 }
 
 impl File {
