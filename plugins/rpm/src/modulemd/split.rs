@@ -27,6 +27,7 @@ enum Line {
 }
 
 impl<R: BufRead> Snippets<R> {
+    /// Of an unpacked stream, of which nothing is read yet.
     pub fn new(input: R) -> Self {
         Self { input, line: 0, open: None, ended: false }
     }

@@ -32,7 +32,7 @@ const MAX_EVENT: usize = 4 << 20;
 /// The most attributes of one element.
 const MAX_ATTRIBUTES: usize = 32;
 
-/// What comes next in a document. Texts are beside it, in [`XmlReader::text`].
+/// What comes next in a document; texts come by [`XmlReader::read_text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Node {
     /// An element begins; its name is in [`XmlReader::name`].
@@ -111,6 +111,7 @@ impl<R: BufRead> XmlReader<R> {
     }
 
     /// The text before the tag that was just read, with entities resolved.
+    #[cfg(test)]
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -197,11 +198,6 @@ impl<R: BufRead> XmlReader<R> {
         self.element = None;
     }
 
-    /// How many elements are open.
-    pub fn depth(&self) -> usize {
-        self.depth
-    }
-
     /// How many bytes of the document have been read.
     pub fn position(&self) -> u64 {
         self.reader.buffer_position()
@@ -285,13 +281,18 @@ impl<R: BufRead> XmlReader<R> {
         self.attributes.clear();
         self.attribute_text.clear();
         let mut attributes = start.attributes();
+        // The parser's own check of names that come twice allocates for each.
         attributes.with_checks(false);
         for attribute in attributes {
             let attribute = attribute.map_err(|error| XmlProblem::Syntax(error.to_string()))?;
             if self.attributes.len() == MAX_ATTRIBUTES {
                 return Err(XmlProblem::TooManyAttributes);
             }
-            self.attribute_text.push_str(utf8(attribute.key.into_inner())?);
+            let name = utf8(attribute.key.into_inner())?;
+            if self.attribute(name).is_some() {
+                return Err(XmlProblem::Syntax(format!("the attribute `{}` is there twice", text::excerpt(name))));
+            }
+            self.attribute_text.push_str(name);
             let name_end = self.attribute_text.len();
             push_unescaped(&mut self.attribute_text, utf8(&attribute.value)?)?;
             self.attributes.push((name_end, self.attribute_text.len()));
