@@ -1,3 +1,5 @@
+//! All decoders against whole, broken and oversized files.
+
 use std::io::{self, BufReader, Read, Write};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Groups, categories and environments, there and back.
+
 use super::*;
 
 const DOCUMENT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>

@@ -1,3 +1,5 @@
+//! Streams of modules, right, wrong and explosive.
+
 use super::*;
 
 const STREAM: &str = r#"# a comment

@@ -1,3 +1,5 @@
+//! The three documents against createrepo_c's bytes, and documents that are wrong.
+
 use super::*;
 use crate::checksum::ChecksumType;
 use crate::document::Kind;

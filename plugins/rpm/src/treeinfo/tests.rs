@@ -1,3 +1,5 @@
+//! Trees of today and of old, and trees that lead outside.
+
 use super::*;
 
 fn hash(digit: &str) -> String {

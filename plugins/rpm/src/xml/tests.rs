@@ -1,3 +1,5 @@
+//! Well-formed, broken and endless documents.
+
 use std::io::{BufReader, Read};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Headers made by hand, field by field.
+
 mod build;
 mod hostile;
 
