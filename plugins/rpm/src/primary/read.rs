@@ -103,6 +103,12 @@ impl<R: BufRead> PrimaryReader<R> {
                 _ => self.xml.skip()?,
             }
         }
+        self.check(&package)?;
+        Ok(package)
+    }
+
+    /// What a package cannot do without.
+    fn check(&self, package: &Package) -> Result<(), XmlError> {
         let missing = [
             ("name", &package.name),
             ("arch", &package.arch),
@@ -114,7 +120,7 @@ impl<R: BufRead> PrimaryReader<R> {
             let name = crate::text::excerpt(&package.name);
             return Err(self.xml.content(format!("the package `{name}` has no {what}")));
         }
-        Ok(package)
+        Ok(())
     }
 
     fn format(&mut self, package: &mut Package) -> Result<(), XmlError> {
