@@ -1,0 +1,36 @@
+//! The RPM format; so far its pure half: what is in packages and in the metadata of repositories.
+//!
+//! - `evr`: versions and their order; `package`: what metadata says of a package;
+//! - `capability`: whether one package has what another asks for;
+//! - `header`: reading package files;
+//! - `primary`, `filelists`, `other`: the documents of packages, `document` what they share;
+//!   `merge` reads the three side by side;
+//! - `repomd`: the index of all; `compression`: how its files are packed;
+//! - `updateinfo`, `comps`, `modulemd`, `treeinfo`: advisories, groups, modules, installable trees;
+//! - `mirrorlist`: lists of mirrors and metalinks.
+//!
+//! None of them talks to a network, a database or a clock. All that is read is hostile and bounded.
+
+pub mod capability;
+pub mod checksum;
+pub mod compression;
+pub mod comps;
+pub mod document;
+pub mod evr;
+pub mod filelists;
+pub mod header;
+pub mod location;
+pub mod merge;
+pub mod mirrorlist;
+pub mod modulemd;
+pub mod other;
+pub mod package;
+pub mod primary;
+pub mod repomd;
+pub mod treeinfo;
+pub mod updateinfo;
+
+mod text;
+mod xml;
+
+pub use xml::{XmlError, XmlProblem};

@@ -1,0 +1,113 @@
+//! What becomes of two advisories with one id: Pulp's rules.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+use super::Advisory;
+use crate::evr::rpmvercmp;
+
+/// What the repository has afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// The one that it has.
+    KeepCurrent,
+    /// The one that came.
+    TakeIncoming,
+    /// A new one, with the packages of both.
+    Merged(Box<Advisory>),
+}
+
+/// What to do where the rules see a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Refuse.
+    Strict,
+    /// Take the newer one (Pulp's `ALLOW_AUTOMATIC_UNSAFE_ADVISORY_CONFLICT_RESOLUTION`).
+    TakeNewer,
+}
+
+/// Why two advisories cannot both be meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Clash {
+    #[error(
+        "the incoming and the existing advisory `{0}` have the same id but differ in date or version, and have no \
+         packages in common; at least one of them is wrong"
+    )]
+    Unrelated(String),
+    #[error(
+        "the incoming and the existing advisory `{0}` have the same id, date and version but different and \
+         intersecting package lists; at least one of them is wrong"
+    )]
+    Intersecting(String),
+}
+
+/// Decides between two advisories of the same id.
+///
+/// Of the same date and version: equal package lists, the incoming; one a part of the other, the
+/// larger; nothing in common, a merged one; else a clash. Of different dates or versions: the
+/// newer, if they have a package, or the name of one, in common, or one has none at all; else a
+/// clash.
+pub fn resolve(current: &Advisory, incoming: &Advisory, policy: Policy) -> Result<Resolution, Clash> {
+    let (ours, theirs) = (current.package_set(), incoming.package_set());
+    let date = |advisory: &Advisory| {
+        let updated = &advisory.updated_date;
+        advisory.changed_at().ok_or_else(|| (if updated.is_empty() { &advisory.issued_date } else { updated }).clone())
+    };
+    let same = date(current) == date(incoming) && current.version == incoming.version;
+    if !same {
+        let names: HashSet<&str> = ours.iter().map(|package| package.0).collect();
+        // A package in common is a name in common.
+        let related = theirs.iter().any(|package| names.contains(package.0));
+        let unrelated = !related && !ours.is_empty() && !theirs.is_empty();
+        if unrelated && policy == Policy::Strict {
+            return Err(Clash::Unrelated(current.id.clone()));
+        }
+        return Ok(newer(current, incoming));
+    }
+    if ours == theirs {
+        return Ok(Resolution::TakeIncoming);
+    }
+    if theirs.is_subset(&ours) {
+        return Ok(Resolution::KeepCurrent);
+    }
+    if ours.is_subset(&theirs) {
+        return Ok(Resolution::TakeIncoming);
+    }
+    if ours.is_disjoint(&theirs) {
+        return Ok(Resolution::Merged(Box::new(merge(current, incoming))));
+    }
+    match policy {
+        Policy::Strict => Err(Clash::Intersecting(current.id.clone())),
+        Policy::TakeNewer => Ok(newer(current, incoming)),
+    }
+}
+
+/// By date, then by version; of equals, the incoming.
+fn newer(current: &Advisory, incoming: &Advisory) -> Resolution {
+    let order =
+        (incoming.changed_at().cmp(&current.changed_at())).then_with(|| rpmvercmp(&incoming.version, &current.version));
+    if order == Ordering::Less { Resolution::KeepCurrent } else { Resolution::TakeIncoming }
+}
+
+/// The existing one with the collections and references of the other that it lacks. Collections of
+/// one name get numbers, since clients take them by name.
+fn merge(current: &Advisory, incoming: &Advisory) -> Advisory {
+    let mut merged = current.clone();
+    let mut names: HashSet<String> = current.collections.iter().map(|collection| collection.name.clone()).collect();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for collection in &incoming.collections {
+        let mut collection = collection.clone();
+        let name = collection.name.clone();
+        // Numbers only grow, so that many of one name do not take the square of their number.
+        let number = numbers.entry(name.clone()).or_insert(0);
+        while !names.insert(collection.name.clone()) {
+            *number += 1;
+            collection.name = format!("{name}_{number}");
+        }
+        merged.collections.push(collection);
+    }
+    let known: HashSet<_> = current.references.iter().collect();
+    merged.references.extend(incoming.references.iter().filter(|&reference| !known.contains(reference)).cloned());
+    merged.reboot_suggested |= incoming.reboot_suggested;
+    merged
+}
