@@ -89,6 +89,7 @@ impl Checksum {
         Ok(Self { kind, value: value.to_ascii_lowercase() })
     }
 
+    /// The algorithm.
     pub fn kind(&self) -> ChecksumType {
         self.kind
     }

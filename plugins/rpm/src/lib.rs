@@ -1,6 +1,7 @@
 //! The RPM format; so far its pure half: what is in packages and in the metadata of repositories.
 //!
 //! - `evr`: versions and their order; `package`: what metadata says of a package;
+//! - `capability`: whether one package has what another asks for;
 //! - `header`: reading package files;
 //! - `primary`, `filelists`, `other`: the documents of packages, `document` what they share;
 //!   `merge` reads the three side by side;
@@ -10,6 +11,7 @@
 //!
 //! None of them talks to a network, a database or a clock. All that is read is hostile and bounded.
 
+pub mod capability;
 pub mod checksum;
 pub mod compression;
 pub mod comps;
@@ -18,11 +20,17 @@ pub mod evr;
 pub mod filelists;
 pub mod header;
 pub mod location;
+pub mod merge;
+pub mod mirrorlist;
+pub mod modulemd;
 pub mod other;
 pub mod package;
 pub mod primary;
 pub mod repomd;
+pub mod treeinfo;
 pub mod updateinfo;
-pub mod xml;
 
 mod text;
+mod xml;
+
+pub use xml::{XmlError, XmlProblem};

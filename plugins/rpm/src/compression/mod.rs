@@ -10,7 +10,7 @@ mod write;
 mod tests;
 
 pub use read::{Limits, reader};
-pub use write::compress;
+pub use write::{Effort, compress};
 
 /// How a metadata file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

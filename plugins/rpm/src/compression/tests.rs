@@ -1,3 +1,5 @@
+//! All decoders against whole, broken and oversized files.
+
 use std::io::{self, BufReader, Read, Write};
 
 use super::*;
@@ -19,7 +21,7 @@ fn pack(compression: Compression, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).expect("written");
             encoder.finish().expect("finished")
         }
-        other => compress(other, bytes).expect("compressed"),
+        other => compress(other, Effort::Usual, bytes).expect("compressed"),
     }
 }
 
@@ -54,7 +56,10 @@ fn blocks_can_be_put_together() {
     }
     for kind in [Compression::Gz, Compression::Zst] {
         assert_eq!(pack(kind, &sample()), pack(kind, &sample()));
+        let fast = compress(kind, Effort::Fast, &sample()).expect("compressed");
+        assert_eq!(unpack(&fast, Limits::default()).expect("unpacked").1, sample());
     }
+    compress(Compression::Xz, Effort::Usual, b"").expect_err("xz is only read");
 }
 
 #[test]

@@ -77,27 +77,28 @@ pub enum GroupPackageKind {
     Default,
     Optional,
     Conditional,
-    Mandatory,
-    /// The document does not say, or says something else.
+    /// Also where the document does not say.
     #[default]
+    Mandatory,
+    /// The document says something else.
     Unknown,
 }
 
 impl GroupPackageKind {
     const ALL: [Self; 4] = [Self::Default, Self::Optional, Self::Conditional, Self::Mandatory];
 
-    /// The value of `type`; empty for unknown.
+    /// The value of `type`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Optional => "optional",
             Self::Conditional => "conditional",
             Self::Mandatory => "mandatory",
-            Self::Unknown => "",
+            Self::Unknown => "unknown",
         }
     }
 
-    /// The kind of that name.
+    /// The kind of that name; any that is not known is [`Self::Unknown`].
     pub fn from_name(name: &str) -> Self {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name).unwrap_or(Self::Unknown)
     }

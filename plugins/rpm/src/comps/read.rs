@@ -160,7 +160,7 @@ fn packages<R: BufRead>(xml: &mut XmlReader<R>, list: &mut Vec<GroupPackage>) ->
             xml.skip()?;
             continue;
         }
-        let kind = GroupPackageKind::from_name(xml.attribute("type").unwrap_or_default());
+        let kind = xml.attribute("type").map_or(GroupPackageKind::default(), GroupPackageKind::from_name);
         let requires = xml.attribute_or_empty("requires");
         let basearch_only = xml.attribute("basearchonly").is_some_and(is_true);
         let name = xml.read_text()?.trim().to_owned();

@@ -1,3 +1,5 @@
+//! Groups, categories and environments, there and back.
+
 use super::*;
 
 const DOCUMENT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -18,7 +20,7 @@ const DOCUMENT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
     <packagelist>
       <packagereq type="mandatory">bash</packagereq>
       <packagereq basearchonly="true" type="conditional" requires="glibc">glibc-langpack-de</packagereq>
-      <packagereq>plain</packagereq>
+      <packagereq type="unknown">plain</packagereq>
     </packagelist>
   </group>
   <category>
@@ -75,10 +77,11 @@ fn kinds_of_packages_have_names_and_numbers() {
 fn odd_but_real_documents_are_read() {
     let document = "<comps><group><id>a</id><uservisible>True</uservisible><display_order>x</display_order>\
         <_name>old</_name></group><blacklist><package name='x'/></blacklist><whiteout/>\
-        <group><id>b</id></group><group><id>a</id><name>second</name></group></comps>";
+        <group><id>b</id><packagelist><packagereq>p</packagereq></packagelist></group><group><id>a</id><name>second</name></group></comps>";
     let comps = read(document.as_bytes()).expect("a document");
     let names: Vec<_> = comps.groups.iter().map(|group| (group.id.as_str(), group.texts.name.as_str())).collect();
     assert_eq!(names, [("b", ""), ("a", "second")]);
+    assert_eq!(comps.groups[0].packages[0].kind, GroupPackageKind::Mandatory);
     assert_eq!(comps.groups[0].display_order, None);
     let empty = read(&b"<comps/>"[..]).expect("a document");
     assert_eq!(empty, Comps::default());

@@ -27,6 +27,7 @@ pub struct Evr {
 }
 
 impl Evr {
+    /// Of parts, which are not checked: any text has its place in the order.
     pub fn new(epoch: u32, version: impl Into<String>, release: impl Into<String>) -> Self {
         Self { epoch, version: version.into(), release: release.into() }
     }

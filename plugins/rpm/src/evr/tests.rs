@@ -1,3 +1,5 @@
+//! The order of versions, and full names.
+
 use std::cmp::Ordering::{self, Equal, Greater, Less};
 
 use super::*;

@@ -37,7 +37,7 @@ pub(super) fn read(main: &Store) -> Result<Vec<File>, HeaderError> {
         };
         let digest = digests.get(at).map_or_else(String::new, |&digest| text::from_header(digest));
         let is_digest = digest.len() <= 128 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-        File { kind, path, digest: if is_digest { digest } else { String::new() } }
+        File { kind, path, digest: Some(if is_digest { digest } else { String::new() }) }
     };
     Ok(paths.into_iter().enumerate().map(file).collect())
 }
@@ -53,20 +53,19 @@ fn paths(main: &Store) -> Result<Vec<String>, HeaderError> {
     if indexes.len() != names.len() {
         return Err(HeaderError::Uneven("files"));
     }
+    let folder = |index: u32| usize::try_from(index).ok().and_then(|index| folders.get(index)).copied();
     let mut total = 0;
-    let mut paths = Vec::with_capacity(names.len());
-    for (name, index) in names.into_iter().zip(indexes) {
-        let folder = usize::try_from(index).ok().and_then(|index| folders.get(index));
-        let folder = folder.ok_or(HeaderError::Missing("folder that a file is in"))?;
-        let length = folder.len() + name.len();
-        total += length;
-        if length > MAX_PATH || total > MAX_PATHS {
+    for (name, &index) in names.iter().zip(&indexes) {
+        let folder = folder(index).ok_or(HeaderError::Missing("folder that a file is in"))?;
+        total += folder.len() + name.len();
+        if folder.len() + name.len() > MAX_PATH || total > MAX_PATHS {
             return Err(HeaderError::Paths);
         }
-        let mut path = Vec::with_capacity(length);
-        path.extend_from_slice(folder);
-        path.extend_from_slice(name);
-        paths.push(text::from_header(&path));
     }
-    Ok(paths)
+    let path = |(name, index): (&[u8], u32)| {
+        let mut path = folder(index).unwrap_or_default().to_vec();
+        path.extend_from_slice(name);
+        text::from_header(&path)
+    };
+    Ok(names.into_iter().zip(indexes).map(path).collect())
 }

@@ -4,10 +4,10 @@ use std::io::BufRead;
 
 use crate::checksum::Checksum;
 use crate::document::MAX_PACKAGE;
-use crate::package::{Dependency, DependencyKind, File, FileKind, Package};
+use crate::package::{Dependency, DependencyKind, File, FileKind, MAX_DEPENDENCIES, Package};
 use crate::xml::{Node, XmlError, XmlReader};
 
-/// The most dependencies and files of one package.
+/// The most files, or changelog entries, of one package.
 const MAX_ITEMS: usize = 1 << 20;
 
 /// Gives the packages of a document, in its order.
@@ -103,6 +103,12 @@ impl<R: BufRead> PrimaryReader<R> {
                 _ => self.xml.skip()?,
             }
         }
+        self.check(&package)?;
+        Ok(package)
+    }
+
+    /// What a package cannot do without.
+    fn check(&self, package: &Package) -> Result<(), XmlError> {
         let missing = [
             ("name", &package.name),
             ("arch", &package.arch),
@@ -114,7 +120,7 @@ impl<R: BufRead> PrimaryReader<R> {
             let name = crate::text::excerpt(&package.name);
             return Err(self.xml.content(format!("the package `{name}` has no {what}")));
         }
-        Ok(package)
+        Ok(())
     }
 
     fn format(&mut self, package: &mut Package) -> Result<(), XmlError> {
@@ -146,8 +152,11 @@ impl<R: BufRead> PrimaryReader<R> {
     fn dependencies(&mut self, list: &mut Vec<Dependency>) -> Result<(), XmlError> {
         while self.xml.next_node()? == Node::Start {
             if self.xml.name() == "entry" {
-                let dependency = self.dependency();
-                push(&self.xml, list, dependency)?;
+                if list.len() == MAX_DEPENDENCIES {
+                    let message = format!("a package has more than {MAX_DEPENDENCIES} dependencies of one kind");
+                    return Err(self.xml.content(message));
+                }
+                list.push(self.dependency());
             }
             self.xml.skip()?;
         }
@@ -177,7 +186,7 @@ pub(crate) fn read_version<R: BufRead>(xml: &mut XmlReader<R>, package: &mut Pac
 /// `<file type="dir">/path</file>`, as two of the documents have it.
 pub(crate) fn read_file<R: BufRead>(xml: &mut XmlReader<R>) -> Result<File, XmlError> {
     let kind = FileKind::from_name(xml.attribute("type").unwrap_or_default());
-    Ok(File { kind, path: xml.read_text()?, digest: String::new() })
+    Ok(File { kind, path: xml.read_text()?, digest: None })
 }
 
 /// Adds to a list that must not become endless.

@@ -1,3 +1,5 @@
+//! The index against createrepo_c's bytes, and indexes that lie.
+
 use super::*;
 use crate::checksum::ChecksumType;
 

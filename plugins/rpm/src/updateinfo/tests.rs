@@ -1,3 +1,5 @@
+//! Advisories against createrepo_c's bytes, and the rules of merging.
+
 use super::*;
 use crate::xml::XmlProblem;
 

@@ -4,6 +4,8 @@
 //! document type may declare any. Names are taken without their prefixes, attributes with. What
 //! is wrong is reported with its position, in bytes of the unpacked document.
 
+mod entity;
+mod error;
 pub mod escape;
 mod metered;
 
@@ -15,6 +17,8 @@ use std::io::BufRead;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use self::entity::{push_unescaped, resolve};
+pub use self::error::{XmlError, XmlProblem};
 use self::metered::Metered;
 use crate::text;
 
@@ -28,49 +32,7 @@ const MAX_EVENT: usize = 4 << 20;
 /// The most attributes of one element.
 const MAX_ATTRIBUTES: usize = 32;
 
-/// Why a document is refused, and where.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem} (at byte {position})")]
-pub struct XmlError {
-    /// Bytes of the document before the place.
-    pub position: u64,
-    pub problem: XmlProblem,
-}
-
-/// What is wrong with a document.
-#[derive(Debug, thiserror::Error)]
-pub enum XmlProblem {
-    /// Reading failed: the compressed file is broken, or is a bomb.
-    #[error("cannot read the document: {0}")]
-    Io(#[source] std::io::Error),
-    #[error("the XML is not well-formed: {0}")]
-    Syntax(String),
-    #[error("the document ends too early")]
-    Truncated,
-    #[error("the document type declares entities")]
-    DocumentType,
-    #[error("the entity `{0}` is not known")]
-    Entity(String),
-    #[error("a text or tag has more than {MAX_EVENT} bytes")]
-    TooLong,
-    #[error("an element has more than {0} bytes")]
-    ElementTooLong(u64),
-    #[error("elements are nested deeper than {MAX_DEPTH}")]
-    TooDeep,
-    #[error("an element has more than {MAX_ATTRIBUTES} attributes")]
-    TooManyAttributes,
-    #[error("there is a character that XML does not allow")]
-    Character,
-    #[error("the document is not UTF-8")]
-    Encoding,
-    #[error("the root element is `{found}`, not `{expected}`")]
-    Root { expected: &'static str, found: String },
-    /// Well-formed, but not what this kind of document holds.
-    #[error("{0}")]
-    Content(String),
-}
-
-/// What comes next in a document. Texts are beside it, in [`XmlReader::text`].
+/// What comes next in a document; texts come by [`XmlReader::read_text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Node {
     /// An element begins; its name is in [`XmlReader::name`].
@@ -149,6 +111,7 @@ impl<R: BufRead> XmlReader<R> {
     }
 
     /// The text before the tag that was just read, with entities resolved.
+    #[cfg(test)]
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -192,7 +155,11 @@ impl<R: BufRead> XmlReader<R> {
         let mut whole = String::new();
         loop {
             let node = self.next_node()?;
-            whole.push_str(&self.text);
+            if whole.is_empty() {
+                whole = std::mem::take(&mut self.text);
+            } else {
+                whole.push_str(&self.text);
+            }
             if whole.len() > MAX_EVENT {
                 return Err(self.error(XmlProblem::TooLong));
             }
@@ -229,11 +196,6 @@ impl<R: BufRead> XmlReader<R> {
     /// Lifts the limit.
     pub fn unlimited(&mut self) {
         self.element = None;
-    }
-
-    /// How many elements are open.
-    pub fn depth(&self) -> usize {
-        self.depth
     }
 
     /// How many bytes of the document have been read.
@@ -319,13 +281,18 @@ impl<R: BufRead> XmlReader<R> {
         self.attributes.clear();
         self.attribute_text.clear();
         let mut attributes = start.attributes();
+        // The parser's own check of names that come twice allocates for each.
         attributes.with_checks(false);
         for attribute in attributes {
             let attribute = attribute.map_err(|error| XmlProblem::Syntax(error.to_string()))?;
             if self.attributes.len() == MAX_ATTRIBUTES {
                 return Err(XmlProblem::TooManyAttributes);
             }
-            self.attribute_text.push_str(utf8(attribute.key.into_inner())?);
+            let name = utf8(attribute.key.into_inner())?;
+            if self.attribute(name).is_some() {
+                return Err(XmlProblem::Syntax(format!("the attribute `{}` is there twice", text::excerpt(name))));
+            }
+            self.attribute_text.push_str(name);
             let name_end = self.attribute_text.len();
             push_unescaped(&mut self.attribute_text, utf8(&attribute.value)?)?;
             self.attributes.push((name_end, self.attribute_text.len()));
@@ -369,50 +336,4 @@ fn check_encoding(
         Some(Ok(name)) if name.eq_ignore_ascii_case(b"us-ascii") || name.eq_ignore_ascii_case(b"ascii") => Ok(None),
         Some(_) => Err(XmlProblem::Encoding),
     }
-}
-
-/// Appends the value of an attribute, entities resolved and white space made spaces (XML 1.0, 3.3.3).
-fn push_unescaped(out: &mut String, raw: &str) -> Result<(), XmlProblem> {
-    let mut rest = raw;
-    loop {
-        let plain = rest.split_once('&').map_or(rest, |(plain, _)| plain);
-        for c in plain.chars() {
-            match c {
-                '\t' | '\n' | '\r' => out.push(' '),
-                c if text::is_xml(c) => out.push(c),
-                _ => return Err(XmlProblem::Character),
-            }
-        }
-        if plain.len() == rest.len() {
-            return Ok(());
-        }
-        let reference = &rest[plain.len() + 1..];
-        let Some((name, after)) = reference.split_once(';') else {
-            return Err(XmlProblem::Entity(text::excerpt(reference)));
-        };
-        out.push(resolve(name)?);
-        rest = after;
-    }
-}
-
-/// The character of `&name;`.
-fn resolve(name: &str) -> Result<char, XmlProblem> {
-    let unknown = || XmlProblem::Entity(text::excerpt(name));
-    let code = match name {
-        "amp" => return Ok('&'),
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "quot" => return Ok('"'),
-        "apos" => return Ok('\''),
-        _ => name.strip_prefix('#').ok_or_else(unknown)?,
-    };
-    let (digits, radix) = match code.strip_prefix('x') {
-        Some(digits) => (digits, 16),
-        None => (code, 10),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_hexdigit()) {
-        return Err(unknown());
-    }
-    let number = u32::from_str_radix(digits, radix).map_err(|_| unknown())?;
-    char::from_u32(number).filter(|&c| text::is_xml(c)).ok_or(XmlProblem::Character)
 }

@@ -1,3 +1,5 @@
+//! Well-formed, broken and endless documents.
+
 use std::io::{BufReader, Read};
 
 use super::*;
@@ -62,6 +64,7 @@ fn broken_documents_are_refused_with_their_position() {
         ("<a>\x01</a>", 4),
         ("<a x='\x01'/>", 10),
         ("<a x='1' y", 10),
+        ("<a x='1' y='2' x='3'/>", 22),
         ("<a><![CDATA[", 12),
         ("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", 30),
         ("<?xml version='1.0' encoding='UTF-16'?><a/>", 39),

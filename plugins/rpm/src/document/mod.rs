@@ -4,7 +4,11 @@
 //! A document is its header, the elements of its packages as they were rendered once, and its
 //! footer, one after the other; nothing has to be parsed or held to make it.
 
+mod assemble;
+
 use std::io::BufRead;
+
+pub use assemble::{Assembled, Assembler, Block};
 
 use crate::evr::Evr;
 use crate::package::Package;

@@ -1,7 +1,13 @@
 //! A package as repository metadata describes it: the fields of createrepo_c's three files.
 
+mod rows;
+
 use crate::checksum::ChecksumType;
 use crate::evr::{Evr, Nevra, NevraError};
+
+/// The most dependencies of one kind that a package may have. The largest real ones, of whole
+/// distributions of TeX, have some 10,000.
+pub const MAX_DEPENDENCIES: usize = 100_000;
 
 /// A package. Texts that a package does not have are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,9 +221,9 @@ pub struct File {
     pub kind: FileKind,
     /// The whole path; without a leading slash only in source packages.
     pub path: String,
-    /// The digest that the header has, in hexadecimal; empty for folders, links, and packages read
-    /// from metadata.
-    pub digest: String,
+    /// The digest that the header has, in hexadecimal, empty for what has none (folders, links);
+    /// `None` where only metadata was read, which does not say it.
+    pub digest: Option<String>,
 }
 
 impl File {
