@@ -7,7 +7,7 @@ use super::HeaderError;
 use super::store::Store;
 use super::tags::{self, sense};
 use crate::evr::{self, rpmvercmp};
-use crate::package::{Dependency, Package, is_primary_path};
+use crate::package::{Dependency, MAX_DEPENDENCIES, Package, is_primary_path};
 use crate::text;
 
 /// A dependency as the header has it.
@@ -44,8 +44,11 @@ pub(super) fn read(main: &Store, package: &mut Package) -> Result<(), HeaderErro
     Ok(())
 }
 
-fn raw(main: &Store, [names, flags, versions]: [u32; 3]) -> Result<Vec<Raw>, HeaderError> {
-    let names = main.strings(names)?;
+fn raw(main: &Store, [tag, flags, versions]: [u32; 3]) -> Result<Vec<Raw>, HeaderError> {
+    let names = main.strings(tag)?;
+    if names.len() > MAX_DEPENDENCIES {
+        return Err(HeaderError::TooManyItems(tag));
+    }
     let flags = main.numbers(flags)?;
     let versions = main.strings(versions)?;
     // Provides of very old packages have no versions.

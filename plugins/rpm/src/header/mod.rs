@@ -50,7 +50,7 @@ pub enum HeaderError {
     Type(u32),
     #[error("tag {0} of the package's header is not terminated")]
     Unterminated(u32),
-    #[error("tag {0} of the package's header has more than {limit} items", limit = store::MAX_ITEMS)]
+    #[error("tag {0} of the package's header has too many items")]
     TooManyItems(u32),
     #[error("the package's header has no {0}")]
     Missing(&'static str),

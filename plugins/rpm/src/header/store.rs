@@ -20,7 +20,7 @@ const ENTRY: usize = 16;
 const MAX_ENTRIES: u32 = 0xffff;
 
 /// The most items that one tag may have; a package of a million files is none.
-pub(super) const MAX_ITEMS: usize = 1 << 20;
+const MAX_ITEMS: usize = 1 << 20;
 
 /// The type numbers of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

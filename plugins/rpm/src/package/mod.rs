@@ -5,6 +5,10 @@ mod rows;
 use crate::checksum::ChecksumType;
 use crate::evr::{Evr, Nevra, NevraError};
 
+/// The most dependencies of one kind that a package may have. The largest real ones, of whole
+/// distributions of TeX, have some 10,000.
+pub const MAX_DEPENDENCIES: usize = 100_000;
+
 /// A package. Texts that a package does not have are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {

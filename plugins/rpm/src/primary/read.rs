@@ -4,10 +4,10 @@ use std::io::BufRead;
 
 use crate::checksum::Checksum;
 use crate::document::MAX_PACKAGE;
-use crate::package::{Dependency, DependencyKind, File, FileKind, Package};
+use crate::package::{Dependency, DependencyKind, File, FileKind, MAX_DEPENDENCIES, Package};
 use crate::xml::{Node, XmlError, XmlReader};
 
-/// The most dependencies and files of one package.
+/// The most files, or changelog entries, of one package.
 const MAX_ITEMS: usize = 1 << 20;
 
 /// Gives the packages of a document, in its order.
@@ -152,8 +152,11 @@ impl<R: BufRead> PrimaryReader<R> {
     fn dependencies(&mut self, list: &mut Vec<Dependency>) -> Result<(), XmlError> {
         while self.xml.next_node()? == Node::Start {
             if self.xml.name() == "entry" {
-                let dependency = self.dependency();
-                push(&self.xml, list, dependency)?;
+                if list.len() == MAX_DEPENDENCIES {
+                    let message = format!("a package has more than {MAX_DEPENDENCIES} dependencies of one kind");
+                    return Err(self.xml.content(message));
+                }
+                list.push(self.dependency());
             }
             self.xml.skip()?;
         }

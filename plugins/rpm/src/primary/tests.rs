@@ -230,4 +230,7 @@ fn bombs_are_refused() {
     let element = PRIMARY.replace("<file type=\"dir\">", &format!("{many}<file>"));
     let mut reader = PrimaryReader::new(document(Kind::Primary, &[&element]).leak().as_bytes()).expect("a root");
     assert!(matches!(reader.next_package().expect_err("too long").problem, XmlProblem::ElementTooLong(_)));
+    let many = "<rpm:entry name=\"a\"/>".repeat(100_001);
+    let element = PRIMARY.replace("<rpm:supplements>", &format!("<rpm:supplements>{many}"));
+    assert!(error_of(&document(Kind::Primary, &[&element])).contains("more than 100000 dependencies"));
 }

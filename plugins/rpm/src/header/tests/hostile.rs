@@ -144,6 +144,7 @@ fn many_files_are_read_and_path_bombs_are_not() {
     assert_eq!(read(&good).expect("a package").files.len(), 100_000);
     refused(&package(&files.clone().texts(tags::DIRNAMES, &[&"x".repeat(5_000)])));
     refused(&package(&files.texts(tags::DIRNAMES, &[&"x".repeat(4_000)])));
+    refused(&package(&least().texts(tags::PROVIDES[0], &vec!["a"; 100_001])));
     let empties = vec![0; (1 << 20) + 1];
     refused(&package(&least().raw(tags::BASENAMES, 8, (1 << 20) + 1, &empties)));
 }
