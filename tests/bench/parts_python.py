@@ -60,29 +60,35 @@ def pypi_pages(bench):
     folder = bench.root / "pypi-pages"
     counts = {f"benchproj{number:03d}": 1 for number in range(PROJECTS)} | {"manyfiles": FILES}
     names = data.package_index(folder, f"{bench.nginx.url}/{folder.name}", counts)
-    pages = {}
+    repositories = {}
     for target in bench.targets():
-        client = target.session()
-        made, _ = synced(client, f"{bench.nginx.url}/{folder.name}/", "on_demand", names)
-        publication = finished(client, client.post(PUBLICATIONS, {"repository": made})["task"])["created_resources"][0]
-        pages[target.name] = {
-            "live": distributed(client, {"repository": made}),
-            "published": distributed(client, {"publication": publication}),
-        }
-    ours = bench.ours()
-    ours.reset_memory()
+        made, _ = synced(target.session(), f"{bench.nginx.url}/{folder.name}/", "on_demand", names)
+        repositories[target.name] = made
+    bench.ours().reset_memory()
+    # In this order: once there is a publication, Pulp sends readers of the repository's own pages to pages it lacks.
     for how, factor in (("live", 100), ("published", 10)):
+        indexes = {target.name: index(target, repositories[target.name], how) for target in bench.targets()}
         for what, path in ((f"index of {len(names)} projects", "simple/"), (f"page of {FILES} files", "simple/manyfiles/")):
-            url = final(ours, pages["ours"][how] + path)
-            rounds = [delivery(url, 32, ours.process) for _ in range(ROUNDS)]
+            url = final(bench.ours(), indexes["ours"] + path)
+            rounds = [delivery(url, 32, bench.ours().process) for _ in range(ROUNDS)]
             rates, costs = map(list, zip(*rounds))
             peers = None
             if bench.peer:
-                peers = [wrk(final(bench.peer, pages["peer"][how] + path), 32, 4)["rate"] for _ in range(ROUNDS)]
+                url = final(bench.peer, indexes["peer"] + path)
+                peers = [wrk(url, 32, 4)["rate"] for _ in range(ROUNDS)]
             bench.table.add("pypi_pages", f"{what}, {how}, 32 connections", "1/s", rates, peers, target=f"ratio > {factor}")
             bench.table.add("pypi_pages", f"{what}, {how}, processor for each", "s", costs)
-    bench.table.add("pypi_pages", "peak memory", "B", ours.peak_memory(), target="< 200 MB")
+    bench.table.add("pypi_pages", "peak memory", "B", bench.ours().peak_memory(), target="< 200 MB")
     bench.close()
+
+
+def index(target, repository, how):
+    """The address of the index of a repository, or of a publication of it."""
+    client = target.session()
+    if how == "live":
+        return distributed(client, {"repository": repository})
+    task = finished(client, client.post(PUBLICATIONS, {"repository": repository})["task"])
+    return distributed(client, {"publication": task["created_resources"][0]})
 
 
 def final(target, url):
