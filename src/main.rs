@@ -35,24 +35,25 @@ fn run(cli: &Cli) -> Result<(), StartError> {
     }
     let config = Config::load(&cli.overrides(), environment(), cli.global.config.as_deref())?;
     logging::start(&config)?;
+    let plugins = plugins::plugins(&config);
     match verb {
-        Verb::Serve(_) => server::serve(config, plugins::plugins()),
-        Verb::Migrate => server::migrate(&config, &plugins::plugins()),
+        Verb::Serve(_) => server::serve(config, plugins),
+        Verb::Migrate => server::migrate(&config, &plugins),
         Verb::User(UserVerb::SetPassword { name, password_stdin }) => {
             let password = if password_stdin { prompt::password_from_input() } else { prompt::password_for(&name) };
             server::set_password(
                 &config,
-                &plugins::plugins(),
+                &plugins,
                 &name,
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
         Verb::Check => {
-            let (report, is_sound) = server::check(&config, &plugins::plugins())?;
+            let (report, is_sound) = server::check(&config, &plugins)?;
             write(&report)?;
             if is_sound { Ok(()) } else { Err(Error::Conflict("the database and the store do not fit".into()).into()) }
         }
-        Verb::Openapi => write(&pith_core::rest::description(&config, &plugins::plugins())),
+        Verb::Openapi => write(&pith_core::rest::description(&config, &plugins)),
         Verb::ConfigReference => Ok(()),
     }
 }

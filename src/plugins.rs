@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use pith_core::app::Plugins;
+use pith_core::config::Config;
+use pith_python::PythonPlugin;
 
-pub fn plugins() -> Plugins {
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(pith_python::PythonPlugin)]
+pub fn plugins(config: &Config) -> Plugins {
+    let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
+    vec![Arc::new(pith_file::FilePlugin), Arc::new(python)]
 }

@@ -268,6 +268,14 @@ pub static KEYS: &[Key] = &[
                 one of `allowed_import_paths`, on each host with the role `worker`.",
     },
     Key {
+        name: "sigstore_trusted_roots",
+        group: Group::Content,
+        kind: Kind::TextList(absolute_paths),
+        default: Default::List(&[]),
+        about: "Files `trusted_root.json` of Sigstore instances whose attestations of packages are believed as those of \
+                the public instance are, on each host with the role `api` or `worker`.",
+    },
+    Key {
         name: "orphan_protection_time",
         group: Group::Content,
         kind: MINUTES,

@@ -1,5 +1,6 @@
 //! The format as core sees it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,14 +12,25 @@ use pith_core::plugin::{
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
+use crate::attestation::Trust;
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
 use crate::face::PypiFace;
 use crate::scan::PackageScanner;
 use crate::{publish, repair, resources, rules, sync};
 
 /// The format.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PythonPlugin;
+#[derive(Clone, Debug, Default)]
+pub struct PythonPlugin {
+    trust: Trust,
+}
+
+impl PythonPlugin {
+    /// Beside the attestations of the public Sigstore instance it believes those of the instances whose
+    /// `trusted_root.json` lies at these paths.
+    pub fn trusting(roots: Vec<PathBuf>) -> Self {
+        Self { trust: Trust::new(roots) }
+    }
+}
 
 #[async_trait]
 impl Plugin for PythonPlugin {
@@ -46,7 +58,12 @@ impl Plugin for PythonPlugin {
     }
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
-        vec![Arc::new(PackageContent), Arc::new(ProvenanceContent), Arc::new(YankContent)]
+        let trust = || self.trust.clone();
+        vec![
+            Arc::new(PackageContent { trust: trust() }),
+            Arc::new(ProvenanceContent { trust: trust() }),
+            Arc::new(YankContent),
+        ]
     }
 
     fn face(&self) -> Option<Arc<dyn Face>> {

@@ -76,10 +76,11 @@ async fn many_clients_are_one_upstream_request_and_the_file_is_kept() {
         let (url, count) = upstream(bytes.clone());
         let content_artifact = lazy(&site, &url, "on_demand", &bytes, &bytes);
         let replies = join_all((0..50).map(|_| site.get(PATH))).await;
+        // Who comes late may find it stored.
+        assert!(replies.iter().any(|reply| reply.header("x-pulp-cache").is_empty()));
         for reply in replies {
             assert_eq!(reply.status, 200);
             assert_eq!(reply.header("content-length"), bytes.len().to_string());
-            assert_eq!(reply.header("x-pulp-cache"), "");
             assert!(reply.body.unwrap() == bytes);
         }
         assert_eq!(count.load(Ordering::SeqCst), 1);

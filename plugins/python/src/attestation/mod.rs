@@ -19,6 +19,7 @@
 
 mod crypto;
 mod publisher;
+mod trust;
 mod verify;
 
 use base64::Engine;
@@ -29,6 +30,7 @@ use serde_json::{Value, json};
 use crate::filename::{DistributionFile, PackageType};
 use crate::version;
 
+pub use trust::Trust;
 pub use verify::{Signer, Verifier};
 
 /// The most attestations that one file may have; real ones have one or two.

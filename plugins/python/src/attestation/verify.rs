@@ -16,6 +16,12 @@ pub struct Verifier {
     inner: sigstore_verify::Verifier,
 }
 
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Verifier").finish_non_exhaustive()
+    }
+}
+
 /// Who signed an attestation, as the certificate of a trusted authority says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::PACKAGE;
 use crate::archive::{self, ArchiveError, Package};
+use crate::attestation::Trust;
 use crate::metadata::Metadata;
 use crate::name;
 use crate::resources;
@@ -56,8 +57,10 @@ pub const COLUMNS: &[&str] = &[
 ];
 
 /// The type of packages.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PackageContent;
+#[derive(Clone, Debug, Default)]
+pub struct PackageContent {
+    pub trust: Trust,
+}
 
 #[async_trait]
 impl ContentType for PackageContent {
@@ -85,7 +88,7 @@ impl ContentType for PackageContent {
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
         let package = read(file, given).await?;
         check_version(&package.metadata.version)?;
-        inspected(file, package, given)
+        inspected(&self.trust, file, package, given)
     }
 }
 
@@ -101,11 +104,11 @@ impl ContentType for StoredPackageContent {
     }
 
     fn table(&self) -> DetailTable {
-        PackageContent.table()
+        PackageContent::default().table()
     }
 
     fn resource(&self) -> Resource {
-        PackageContent.resource()
+        PackageContent::default().resource()
     }
 
     fn reads_file(&self) -> bool {
@@ -113,7 +116,7 @@ impl ContentType for StoredPackageContent {
     }
 
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
-        inspected(file, read(file, given).await?, given)
+        inspected(&Trust::default(), file, read(file, given).await?, given)
     }
 }
 
@@ -140,7 +143,7 @@ fn check_version(version: &str) -> Result<()> {
     Err(Error::field("version", format!("`{shown}` is not a valid version (PEP 440)")))
 }
 
-fn inspected(file: &Inspection, package: Package, given: &Map<String, Json>) -> Result<Inspected> {
+fn inspected(trust: &Trust, file: &Inspection, package: Package, given: &Map<String, Json>) -> Result<Inspected> {
     let Package { file: named, metadata, metadata_file } = package;
     let facts = PackageFacts {
         sha256: file.digests.sha256.clone(),
@@ -152,7 +155,7 @@ fn inspected(file: &Inspection, package: Package, given: &Map<String, Json>) -> 
         upload_time: None,
         metadata,
     };
-    let companions = super::provenance::attested(&facts, given)?;
+    let companions = super::provenance::attested(trust, &facts, given)?;
     let derived = metadata_file.into_iter().map(Into::into).collect();
     Ok(Inspected { unit: facts.unit()?, derived, companions })
 }

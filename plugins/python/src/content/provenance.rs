@@ -1,7 +1,5 @@
 //! The provenance of a package (PEP 740).
 
-use std::sync::OnceLock;
-
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::id::Sha256;
@@ -10,15 +8,17 @@ use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json, json};
 
 use super::{PROVENANCE, PackageFacts};
-use crate::attestation::{Attestation, Provenance, Verifier};
+use crate::attestation::{Attestation, Provenance, Trust};
 use crate::{name, resources};
 
 /// The largest provenance that is read, in bytes.
 const LARGEST: u64 = 8 << 20;
 
 /// The type of provenances.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProvenanceContent;
+#[derive(Clone, Debug, Default)]
+pub struct ProvenanceContent {
+    pub trust: Trust,
+}
 
 #[async_trait]
 impl ContentType for ProvenanceContent {
@@ -56,11 +56,11 @@ impl ContentType for ProvenanceContent {
             return Err(Error::field("file", format!("a provenance has at most {LARGEST} bytes")));
         }
         let package = given.get("package").cloned().unwrap_or_default();
-        let verifies = given.get("verify") != Some(&Json::Bool(false));
+        let trust = (given.get("verify") != Some(&Json::Bool(false))).then(|| self.trust.clone());
         let path = file.path.clone().ok_or_else(|| Error::internal("a provenance without its file"))?;
         let read = move || {
             let bytes = std::fs::read(path).map_err(|cause| Error::storage("cannot read an uploaded file", cause))?;
-            of_file(&bytes, &package, verifies)
+            of_file(&bytes, &package, trust.as_ref())
         };
         let facts = tokio::task::spawn_blocking(read).await.map_err(Error::internal)??;
         Ok(facts.unit().into())
@@ -109,14 +109,14 @@ fn sorted(value: &Json) -> Json {
 
 /// Reads an uploaded provenance of a package, which is given as clients see it. They look for the beginnings of the
 /// sentences.
-fn of_file(bytes: &[u8], package: &Json, verifies: bool) -> Result<ProvenanceFacts> {
+fn of_file(bytes: &[u8], package: &Json, trust: Option<&Trust>) -> Result<ProvenanceFacts> {
     let invalid = |problem: String| Error::non_field(format!("The uploaded provenance is not valid: {problem}"));
     let raw: Json = serde_json::from_slice(bytes).map_err(|problem| invalid(problem.to_string()))?;
     let provenance = Provenance::parse(&raw).map_err(|problem| invalid(problem.to_string()))?;
     let text = |name: &str| package.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     let (filename, sha256) = (text("filename"), text("sha256"));
-    if verifies {
-        let verified = verifier()?.verify_provenance(&provenance, &filename, &sha256);
+    if let Some(trust) = trust {
+        let verified = trust.verify_provenance(&provenance, &filename, &sha256).map_err(Error::internal)?;
         verified.map_err(|problem| Error::non_field(format!("Provenance verification failed: {problem}")))?;
     }
     Ok(ProvenanceFacts {
@@ -127,14 +127,12 @@ fn of_file(bytes: &[u8], package: &Json, verifies: bool) -> Result<ProvenanceFac
     })
 }
 
-fn verifier() -> Result<&'static Verifier> {
-    static VERIFIER: OnceLock<std::result::Result<Verifier, String>> = OnceLock::new();
-    let verifier = VERIFIER.get_or_init(|| Verifier::public().map_err(|problem| problem.to_string()));
-    verifier.as_ref().map_err(Error::internal)
-}
-
 /// The provenance that the attestations sent with a package make.
-pub(super) fn attested(package: &PackageFacts, given: &Map<String, Json>) -> Result<Vec<(&'static str, Unit)>> {
+pub(super) fn attested(
+    trust: &Trust,
+    package: &PackageFacts,
+    given: &Map<String, Json>,
+) -> Result<Vec<(&'static str, Unit)>> {
     let sent = match given.get("attestations") {
         None | Some(Json::Null) => return Ok(vec![]),
         // A form can only carry the list as text.
@@ -148,7 +146,8 @@ pub(super) fn attested(package: &PackageFacts, given: &Map<String, Json>) -> Res
         return Ok(vec![]);
     }
     let provenance = Provenance::of_upload(json!({"kind": "Pulp User"}), attestations);
-    let verified = verifier()?.verify_provenance(&provenance, &package.filename, package.sha256.as_str());
+    let verified = trust.verify_provenance(&provenance, &package.filename, package.sha256.as_str());
+    let verified = verified.map_err(Error::internal)?;
     verified.map_err(|problem| Error::field("attestations", format!("Attestations failed verification: {problem}")))?;
     let facts = ProvenanceFacts {
         package_sha256: package.sha256.clone(),
