@@ -77,11 +77,14 @@ impl Formats for KnownFormats {
     }
 
     async fn withholds(&self, distribution: &Distribution, path: &str) -> Result<bool> {
+        if distribution.repository.is_none() {
+            return Ok(false);
+        }
         let app = self.app()?;
         let Some(plugin) = app.registry.plugin(&distribution.pulp_type) else { return Ok(false) };
         match upstream(&app, distribution).await? {
-            Some(upstream) if distribution.repository.is_some() => plugin.withholds(&upstream, path).await,
-            _ => Ok(false),
+            Some(upstream) => plugin.withholds(&upstream, path).await,
+            None => Ok(false),
         }
     }
 

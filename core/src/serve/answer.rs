@@ -76,14 +76,7 @@ pub async fn in_tree(
     path: &str,
 ) -> Result<HttpResponse> {
     for _ in 0..2 {
-        let located = match locate::locate(inner, pointer, path).await? {
-            Located::Pulled(located, unit) => {
-                lazy::join(inner, pointer, unit).await?;
-                *located
-            }
-            located => located,
-        };
-        match located {
+        match locate::locate(inner, pointer, path).await? {
             Located::Found(Found::File(file), mark) => {
                 if let Some(response) = stored(inner, request, &file, mark).await? {
                     return Ok(response);
@@ -97,7 +90,7 @@ pub async fn in_tree(
             Located::Lazy(content_artifact, mark) => {
                 return lazy::content(inner, request, pointer, path, (content_artifact, mark)).await;
             }
-            Located::Unknown | Located::Pulled(..) => return lazy::pull(inner, request, pointer, path).await,
+            Located::Unknown => return lazy::pull(inner, request, pointer, path).await,
         }
     }
     Err(Error::storage("an artifact is missing from the store", request.path()))

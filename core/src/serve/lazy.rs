@@ -58,19 +58,25 @@ pub async fn content(
     })
 }
 
-/// Adds a unit that was pulled through elsewhere to the repository of this distribution, as if it came now.
-pub async fn join(inner: &Arc<Inner>, pointer: &Pointer, unit: Id) -> Result<()> {
+/// Adds a unit that was pulled through elsewhere to the repository of this distribution, as if it came now. The file is
+/// delivered whatever comes of that.
+pub async fn join(inner: &Arc<Inner>, pointer: &Pointer, unit: Id) {
     let distribution = &pointer.distribution;
-    let (Some(repository), Some(remote)) = (distribution.repository, distribution.remote) else { return Ok(()) };
+    let (Some(repository), Some(remote)) = (distribution.repository, distribution.remote) else { return };
     if inner.joined.contains_key(&(repository, unit)) {
-        return Ok(());
+        return;
     }
-    inner.joined.insert((repository, unit), ());
-    let remote = inner.db.read(move |conn| lazy::remote(conn, remote)).await?;
-    if remote.is_some_and(|remote| remote.keeps()) {
-        inner.formats.add_to_repository(repository, vec![unit]).await?;
+    let add = async {
+        let remote = inner.db.read(move |conn| lazy::remote(conn, remote)).await?;
+        match remote.is_some_and(|remote| remote.keeps()) {
+            true => inner.formats.add_to_repository(repository, vec![unit]).await,
+            false => Ok(()),
+        }
+    };
+    match add.await {
+        Ok(()) => inner.joined.insert((repository, unit), ()),
+        Err(error) => tracing::warn!(%error, %repository, %unit, "a pulled unit could not be added to a repository"),
     }
-    Ok(())
 }
 
 /// A path that only the remote of the distribution may know.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Inner;
 use super::file::File;
 use super::pointer::Pointer;
+use super::{Inner, lazy};
 use crate::db::delivery::{self, FoundFile, Tree};
 use crate::db::{Conn, listing};
 use crate::error::{Error, Result};
@@ -38,8 +38,6 @@ pub enum Located {
     /// The unit is known, its bytes are not here yet. The mark says of what: that of a version can be remembered, what
     /// the remote was asked for by others ([`Mark::Absent`]) cannot.
     Lazy(Id, Mark),
-    /// What was pulled through before, and the unit it is of.
-    Pulled(Box<Located>, Id),
     /// Nothing is known, and there is a remote to ask.
     Unknown,
 }
@@ -72,15 +70,17 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
     };
     // Searches of the embedded database are work for the processor: more at once than it has cores would only
     // make each slower, and the unlucky ones much slower.
-    let _turn = match inner.db.is_embedded() {
+    let turn = match inner.db.is_embedded() {
         true => Some(inner.searches.acquire().await.map_err(Error::internal)?),
         false => None,
     };
-    let located = inner.db.read(move |conn| search.run(conn)).await?;
-    if let Located::Pulled(..) = &located
-        && inner.formats.withholds(&pointer.distribution, path).await?
-    {
-        return Ok(Located::Found(Found::Nothing, Mark::Absent));
+    let (located, pulled) = inner.db.read(move |conn| search.run(conn)).await?;
+    drop(turn);
+    if let Some(unit) = pulled {
+        if inner.formats.withholds(&pointer.distribution, path).await? {
+            return Ok(Located::Found(Found::Nothing, Mark::Absent));
+        }
+        lazy::join(inner, pointer, unit).await;
     }
     if let Located::Found(found, Mark::Miss) = &located {
         inner.paths.insert(key, found.clone());
@@ -89,7 +89,21 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
 }
 
 impl Search {
-    fn run(&self, conn: &mut Conn) -> Result<Located> {
+    /// And the unit it is of, when it is what others had from the remote.
+    fn run(&self, conn: &mut Conn) -> Result<(Located, Option<Id>)> {
+        match self.in_trees(conn)? {
+            Located::Unknown => match self.remote.map(|remote| delivery::pulled_file(conn, remote, &self.path)) {
+                Some(found) => Ok(match found? {
+                    Some((file, unit)) => (located(file, &self.path, Mark::Absent), Some(unit)),
+                    None => (Located::Unknown, None),
+                }),
+                None => Ok((Located::Found(Found::Nothing, Mark::Miss), None)),
+            },
+            located => Ok((located, None)),
+        }
+    }
+
+    fn in_trees(&self, conn: &mut Conn) -> Result<Located> {
         if self.path.is_empty() || self.path.ends_with('/') {
             return self.folder(conn);
         }
@@ -106,11 +120,7 @@ impl Search {
         if self.has_folder(conn, &format!("{}/", self.path))? {
             return Ok(Located::Found(Found::Folder, Mark::Miss));
         }
-        let Some(remote) = self.remote else { return Ok(Located::Found(Found::Nothing, Mark::Miss)) };
-        match delivery::pulled_file(conn, remote, &self.path)? {
-            Some((file, unit)) => Ok(Located::Pulled(Box::new(located(file, &self.path, Mark::Absent)), unit)),
-            None => Ok(Located::Unknown),
-        }
+        Ok(Located::Unknown)
     }
 
     fn folder(&self, conn: &mut Conn) -> Result<Located> {
