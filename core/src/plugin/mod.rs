@@ -55,6 +55,17 @@ use crate::resource::Resource;
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
+/// A distribution that serves a publication, for files that are made of what both say.
+#[derive(Clone, Debug)]
+pub struct ServedDistribution {
+    pub name: String,
+    /// The address of its root at the content face, with a slash at its end.
+    pub base_url: String,
+    pub details: Json,
+    /// The details of the publication.
+    pub publication: Json,
+}
+
 /// One format.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
@@ -108,6 +119,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// When the file cannot be a unit; then it is not kept and the client gets none.
     async fn pulled_unit(&self, _path: &str, _file: &Inspection, _told: &Json) -> Result<Option<PulledUnit>> {
         Ok(None)
+    }
+
+    /// The names of files at the root of distributions that the format makes when they are asked for.
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The text of such a file; none where this distribution has none.
+    fn generated_file(&self, _name: &str, _distribution: &ServedDistribution) -> Option<String> {
+        None
     }
 
     /// Which column of its table says which group a unit belongs to, by type of content; for a format whose
