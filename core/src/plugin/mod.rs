@@ -5,6 +5,7 @@ mod content;
 mod draft;
 mod face;
 mod failures;
+mod operation;
 mod page;
 mod publish;
 mod remembered;
@@ -32,6 +33,10 @@ pub use face::{
 };
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub use operation::{
+    FormatOperation, Operand, Operands, OperationAnswer, OperationJob, OperationRepository, OperationTask, Prepare,
+    RepositoryChange,
+};
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
@@ -162,6 +167,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// Does what an action of the format's own asks for ([`crate::resource::ActionRun::Work`]). The result is shown
     /// with the task.
     async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
+        Err(repository::unknown(work))
+    }
+
+    /// Operations of the format's own that concern several repositories, or none.
+    fn operations(&self) -> Vec<FormatOperation> {
+        vec![]
+    }
+
+    /// Does the work of such an operation ([`OperationTask::work`]). The result is shown with the task.
+    async fn operate(&self, work: &str, _job: &dyn OperationJob) -> Result<Json> {
         Err(repository::unknown(work))
     }
 
