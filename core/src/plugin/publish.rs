@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::db::{Db, artifacts};
 use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
+use crate::signing::{Signature, Signing};
 use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
 
 use super::units::VersionUnits;
@@ -40,15 +41,23 @@ pub struct PublicationWriter {
     storage: Storage,
     domain: Id,
     digests: DigestSet,
+    signing: Signing,
     pub(crate) pass_through: bool,
     pub(crate) metadata: Vec<(RelativePath, Sha256)>,
     pub(crate) artifacts: Vec<(RelativePath, Id)>,
 }
 
 impl PublicationWriter {
-    pub(crate) fn new(details: Json, db: Db, storage: Storage, domain: Id, digests: DigestSet) -> Self {
+    pub(crate) fn new(
+        details: Json,
+        db: Db,
+        storage: Storage,
+        domain: Id,
+        digests: DigestSet,
+        signing: Signing,
+    ) -> Self {
         let (metadata, artifacts) = (Vec::new(), Vec::new());
-        Self { details, db, storage, domain, digests, pass_through: false, metadata, artifacts }
+        Self { details, db, storage, domain, digests, signing, pass_through: false, metadata, artifacts }
     }
 
     /// Serves every file of the version at its own path too.
@@ -84,6 +93,14 @@ impl PublicationWriter {
         self.metadata.push((path, digests.sha256.clone()));
         self.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
         Ok(())
+    }
+
+    /// Signs bytes, those of a file of metadata for instance, with a signing service.
+    ///
+    /// # Errors
+    /// `Conflict` naming the service when it is gone, signs other things, or fails.
+    pub async fn sign(&self, service: Id, bytes: &Bytes) -> Result<Signature> {
+        self.signing.sign(service, bytes).await
     }
 
     /// Serves a file of the version, by its [`VersionFile::id`], at a path of the publication's own.
