@@ -56,7 +56,9 @@ pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
+pub use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
 use crate::resource::Resource;
+pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
@@ -182,6 +184,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// How versions of the format's repositories are scanned for known vulnerabilities, where they can be.
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        None
+    }
+
+    /// How files of the format carry signatures, where they do.
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         None
     }
 
