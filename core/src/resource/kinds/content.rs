@@ -61,6 +61,14 @@ impl Resource {
         }
     }
 
+    /// Units that clients describe by fields alone, without any file; see
+    /// [`crate::plugin::ContentType::compose`].
+    pub fn composed_content(names: Names, table: &str, repository: &'static str) -> Self {
+        let mut resource = Self::plain_content(names, table, repository);
+        resource.fields.retain(|field| !["file", "upload", "file_url", "downloader_config"].contains(&field.name));
+        resource
+    }
+
     /// Of several files of a unit, the one whose path is in this column is shown.
     pub fn main_file(mut self, column: &str) -> Self {
         let first = "ca.content_id = t.id";
