@@ -30,6 +30,9 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod content;
+mod resources;
+mod rules;
 mod text;
 mod xml;
 

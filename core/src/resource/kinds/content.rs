@@ -256,6 +256,23 @@ fn between(context: &mut FilterContext<'_>, name: &str, text: &str, removed: boo
     Ok(Clause::joined(vec![present(with), present(without).negated()], " AND "))
 }
 
+/// The files of a unit as clients see artifacts, by their paths; those that only an upstream has are left out.
+pub fn shown_artifacts(scope: &Scope<'_>, conn: &mut Conn, unit: Id) -> Result<HashMap<String, Json>> {
+    let resource = scope.registry.resources.iter().find(|resource| resource.kind == Kind::Artifact);
+    let resource = resource.ok_or_else(|| Error::internal("artifacts have no collection"))?;
+    let rows = conn.query(
+        "SELECT relative_path, artifact_id FROM content_artifact WHERE content_id = $1 AND artifact_id IS NOT NULL",
+        &[Value::Id(unit)],
+    )?;
+    let mut files = HashMap::new();
+    for row in rows {
+        if let Some(artifact) = resource.load(scope, conn, row.get::<Id>(1)?)? {
+            files.insert(row.get(0)?, artifact);
+        }
+    }
+    Ok(files)
+}
+
 fn add_artifacts(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
     let ids: Vec<Id> = records.iter().filter_map(Record::id).collect();
     let rows = conn.query(

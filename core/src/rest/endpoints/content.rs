@@ -208,7 +208,9 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             let (unit, held) = match unit_of(&request, pulp_type, origin, &wanted.draft).await {
                 Ok(made) => made,
                 // Pulp does this: what is wrong with a file is found by the task.
-                Err(wrong @ Error::Invalid(_)) if is_of_file => return request.dispatch_failed(CREATE, args, holds, wrong).await,
+                Err(wrong @ Error::Invalid(_)) if is_of_file => {
+                    return request.dispatch_failed(CREATE, args, holds, wrong).await;
+                }
                 Err(other) => return Err(other),
             };
             args["file"] = json!(unit);

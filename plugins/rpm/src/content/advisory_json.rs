@@ -132,7 +132,7 @@ struct SentReference {
 #[derive(Deserialize, Default)]
 #[serde(untagged)]
 enum Text {
-    Text(String),
+    Words(String),
     Number(serde_json::Number),
     #[default]
     Nothing,
@@ -142,8 +142,8 @@ impl From<Text> for String {
     fn from(text: Text) -> Self {
         match text {
             // What XML cannot hold could not be published.
-            Text::Text(text) if text.chars().all(is_xml) => text,
-            Text::Text(text) => text.chars().filter(|c| is_xml(*c)).collect(),
+            Text::Words(text) if text.chars().all(is_xml) => text,
+            Text::Words(text) => text.chars().filter(|c| is_xml(*c)).collect(),
             Text::Number(number) => number.to_string(),
             Text::Nothing => Self::new(),
         }

@@ -13,11 +13,7 @@ pub(crate) const PACKAGELANGPACKS: &str = "rpm.packagelangpacks";
 
 pub(crate) const CONTENT: CarriedContent = CarriedContent {
     pulp_type: PACKAGELANGPACKS,
-    table: DetailTable {
-        name: "rpm_packagelangpacks",
-        columns: &["matches", "digest", "snippet"],
-        natural_key: &[1],
-    },
+    table: DetailTable { name: "rpm_packagelangpacks", columns: &["matches", "digest", "snippet"], natural_key: &[1] },
     resource: resources::langpacks::package_langpacks,
 };
 

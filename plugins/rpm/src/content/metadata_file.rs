@@ -28,21 +28,12 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 ///
 /// # Errors
 /// `Upstream` when the path leads out of the repository.
-pub(crate) fn unit(
-    data_type: &str,
-    checksum: &Checksum,
-    relative_path: &str,
-    sha256: Option<Sha256>,
-) -> Result<Unit> {
+pub(crate) fn unit(data_type: &str, checksum: &Checksum, relative_path: &str, sha256: Option<Sha256>) -> Result<Unit> {
     let path: RelativePath = relative_path.parse().map_err(|problem| {
         Error::upstream(format!("`{}` cannot be the path of a metadata file: {problem}", excerpt(relative_path)))
     })?;
-    let values = vec![
-        columns::text(data_type),
-        checksum.kind().as_str().into(),
-        checksum.value().into(),
-        path.as_str().into(),
-    ];
+    let values =
+        vec![columns::text(data_type), checksum.kind().as_str().into(), checksum.value().into(), path.as_str().into()];
     Ok(Unit {
         columns: values,
         repo_key: Some(data_type.to_owned()),

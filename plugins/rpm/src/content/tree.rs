@@ -51,9 +51,7 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 /// # Errors
 /// None so far.
 pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Result<Unit> {
-    let checksum = |(path, checksum): &(String, crate::checksum::Checksum)| {
-        json!({"path": path, "checksum": format!("{}:{}", checksum.kind(), checksum.value())})
-    };
+    let checksum = |(path, checksum): &(String, crate::checksum::Checksum)| json!({"path": path, "checksum": format!("{}:{}", checksum.kind(), checksum.value())});
     let values = vec![
         columns::text(&tree.header_version),
         columns::text(&tree.release_name),

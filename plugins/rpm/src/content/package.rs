@@ -1,0 +1,1 @@
+pub(crate) const PACKAGE: &str = "rpm.package";
