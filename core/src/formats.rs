@@ -18,9 +18,7 @@ use crate::id::{Id, now};
 use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
-use crate::plugin::{
-    Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits,
-};
+use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
 use crate::serve::{Formats, Pointer, Pulled};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};

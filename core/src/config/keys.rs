@@ -283,6 +283,14 @@ pub static KEYS: &[Key] = &[
         about: "How many entries of an RPM package's changelog are kept and published, the newest.",
     },
     Key {
+        name: "allow_automatic_unsafe_advisory_conflict_resolution",
+        group: Group::Content,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Whether the newer of two advisories with one id is taken where they contradict each other, so that at \
+                least one of them must be wrong. Otherwise a repository that has one refuses the other.",
+    },
+    Key {
         name: "orphan_protection_time",
         group: Group::Content,
         kind: MINUTES,

@@ -134,11 +134,7 @@ pub fn published_version(conn: &mut Conn, publication: Id) -> Result<Option<Id>>
 }
 
 /// The name of a distribution, and the details of a publication (an empty object for none).
-pub fn described(
-    conn: &mut Conn,
-    distribution: Id,
-    publication: Option<Id>,
-) -> Result<(String, serde_json::Value)> {
+pub fn described(conn: &mut Conn, distribution: Id, publication: Option<Id>) -> Result<(String, serde_json::Value)> {
     let row = conn.query_opt("SELECT name FROM distribution WHERE id = $1", params![distribution])?;
     let name = row.ok_or_else(|| Error::not_found("Distribution"))?.get(0)?;
     let details = conn.query_opt("SELECT details FROM publication WHERE id = $1", params![publication])?;

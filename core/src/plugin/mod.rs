@@ -46,7 +46,7 @@ pub use scan::{Advisory, Packages, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
-pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
+pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits, units_of_domain};
 pub(crate) use upstream::UpstreamPages;
 pub use upstream::UpstreamReader;
 pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};

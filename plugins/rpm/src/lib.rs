@@ -37,6 +37,7 @@ mod content;
 mod plugin;
 mod publish;
 mod resources;
+mod rules;
 mod text;
 mod xml;
 

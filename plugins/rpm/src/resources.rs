@@ -1,7 +1,17 @@
 //! The REST collections of the format, as values. What all formats share comes with the constructors of
 //! [`Resource`]; here stand names, own fields and own filters.
 
+pub(crate) mod advisory;
+pub(crate) mod category;
+pub(crate) mod defaults;
+pub(crate) mod environment;
+pub(crate) mod group;
+pub(crate) mod langpacks;
+pub(crate) mod metadata_file;
+pub(crate) mod modulemd;
+pub(crate) mod obsolete;
 pub(crate) mod package;
+pub(crate) mod tree;
 
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
