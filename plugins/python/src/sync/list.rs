@@ -83,9 +83,8 @@ async fn listed(job: &SyncJob, index: &Index, settings: &Arc<Settings>, remember
     let mut request = PageRequest {
         url: index.list(),
         accept: Some(ACCEPT_SIMPLE),
-        etag: None,
-        last_modified: None,
         largest: LARGEST_LIST,
+        ..PageRequest::default()
     };
     if let Some(Seen::Page { etag, last_modified, .. }) = remembered.get(LIST).and_then(Seen::parse) {
         (request.etag, request.last_modified) = (etag, last_modified);
