@@ -30,6 +30,8 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+#[allow(dead_code)]
+mod sync;
 mod text;
 mod xml;
 
