@@ -38,6 +38,7 @@ mod plugin;
 mod publish;
 mod resources;
 mod rules;
+mod sync;
 mod text;
 mod xml;
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, ServedDistribution, VersionReader,
+    ContentType, DraftUnits, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
+    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
 use crate::updateinfo::Policy;
-use crate::{config_repo, content, publish, resources, rules};
+use crate::{config_repo, content, publish, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,26 @@ impl Plugin for RpmPlugin {
     /// Versions of one package may have one file name: which of them is published, the publication says.
     fn paths_may_repeat(&self) -> bool {
         true
+    }
+
+    fn remote_query(&self, remote: &Json) -> Option<String> {
+        remote.get("sles_auth_token").and_then(Json::as_str).map(str::to_owned)
+    }
+
+    fn sync_options(&self, given: &Map<String, Json>, repository: &Json) -> Result<SyncOptions> {
+        sync::options(given, repository)
+    }
+
+    async fn sync(&self, job: &SyncJob) -> Result<()> {
+        sync::sync(job, self.changelog_limit).await
+    }
+
+    async fn upstream_file(&self, upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
+        Ok(sync::pull::upstream_file(&upstream.remote.url, path))
+    }
+
+    async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<PulledUnit>> {
+        sync::pull::unit(path, file, self.changelog_limit).await
     }
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
