@@ -7,6 +7,7 @@ pub mod package_index;
 pub mod pulp;
 pub mod random;
 pub mod raw;
+pub mod rpm;
 pub mod server;
 pub mod upstream;
 pub mod vulnerabilities;
