@@ -284,6 +284,13 @@ pub static KEYS: &[Key] = &[
                 least one of them must be wrong. Otherwise a repository that has one refuses the other.",
     },
     Key {
+        name: "keep_changelog_limit",
+        group: Group::Content,
+        kind: Kind::Integer { least: 0, most: 1_000_000, unit: "" },
+        default: Default::Number(10),
+        about: "How many entries of an RPM package's changelog are kept and published, the newest.",
+    },
+    Key {
         name: "orphan_protection_time",
         group: Group::Content,
         kind: MINUTES,

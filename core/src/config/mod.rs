@@ -71,6 +71,7 @@ pub struct Config {
     pub osv_dump: Option<PathBuf>,
     pub sigstore_trusted_roots: Vec<PathBuf>,
     pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
+    pub keep_changelog_limit: usize,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
     /// Zero keeps finished tasks for ever.

@@ -14,6 +14,7 @@ pub(crate) mod metadata_file;
 pub(crate) mod modulemd;
 pub(crate) mod obsolete;
 pub(crate) mod package;
+pub(crate) mod packed;
 pub(crate) mod tree;
 
 use std::sync::Arc;
