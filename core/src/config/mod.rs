@@ -116,6 +116,11 @@ pub enum LogFormat {
     Json,
 }
 
+/// The environment variables that set keys; some of them are secret.
+pub fn variables() -> impl Iterator<Item = String> {
+    sources::variables()
+}
+
 impl Config {
     /// Joins the sources: command line before environment before file before default. Variables not named
     /// `PITH_…` are passed over; an unknown key, a wrong type or an impossible value is an error naming the

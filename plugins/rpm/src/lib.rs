@@ -32,6 +32,7 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod config_repo;
 mod content;
 mod plugin;
 mod publish;

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pith_core::error::Result;
-use pith_core::plugin::{ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, VersionReader};
+use pith_core::plugin::{
+    ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, ServedDistribution, VersionReader,
+};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::metadata_types;
 use crate::content::package::PackageContent;
 use crate::updateinfo::Policy;
-use crate::{publish, resources, rules};
+use crate::{config_repo, publish, resources, rules};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,14 @@ impl Plugin for RpmPlugin {
     /// Versions of one package may have one file name: which of them is published, the publication says.
     fn paths_may_repeat(&self) -> bool {
         true
+    }
+
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[config_repo::NAME]
+    }
+
+    fn generated_file(&self, _: &str, distribution: &ServedDistribution) -> Option<String> {
+        config_repo::render(distribution)
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

@@ -38,6 +38,10 @@ pub(crate) const NAMES: Names = Names {
     description: "",
 };
 
+/// What the services of a repository make: detached signatures of metadata, signatures inside packages.
+const METADATA_SIGNING: &str = "core:AsciiArmoredDetachedSigningService";
+pub(crate) const PACKAGE_SIGNING: &str = "rpm:RpmPackageSigningService";
+
 /// The checksums that metadata can be written with.
 const CHECKSUM_TYPES: &[&str] = &["unknown", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
 const WRITTEN_CHECKSUM_TYPES: &[&str] = &["sha256", "sha384", "sha512"];
@@ -70,12 +74,22 @@ fn repository() -> Resource {
         Field::boolean("autopublish", "Whether each new version is published by itself.", false)
             .default(json!(false))
             .detail(),
-        Field::href("metadata_signing_service", Target::Nothing, "What signs the metadata of publications.", service)
-            .nullable()
-            .detail(),
-        Field::href("package_signing_service", Target::Nothing, "What signs packages that are uploaded.", service)
-            .nullable()
-            .detail(),
+        Field::href(
+            "metadata_signing_service",
+            Target::Typed(Kind::SigningService, METADATA_SIGNING),
+            "What signs the metadata of publications.",
+            service,
+        )
+        .nullable()
+        .detail(),
+        Field::href(
+            "package_signing_service",
+            Target::Typed(Kind::SigningService, PACKAGE_SIGNING),
+            "What signs packages that are uploaded.",
+            service,
+        )
+        .nullable()
+        .detail(),
         Field::text("package_signing_fingerprint", "The fingerprint of the key that signs packages.", "0C1A894E…")
             .nullable()
             .detail(),

@@ -68,7 +68,10 @@ fn an_advisory_is_made_of_a_file_that_is_not_kept() {
     // The same again is the same unit.
     assert_eq!(server.created(upload(&server, &sent, None)), href);
     let found = |filter: &str| server.count(&format!("{ADVISORIES}?{filter}"));
-    assert_eq!((found("id=A-1"), found("severity=Low"), found("type__ne=security"), found("id__in=A-2,A-3")), (1, 1, 0, 0));
+    assert_eq!(
+        (found("id=A-1"), found("severity=Low"), found("type__ne=security"), found("id__in=A-2,A-3")),
+        (1, 1, 0, 0)
+    );
     // Without what is read of the element, nothing is.
     let fields = server.get(&format!("{href}?fields=id")).expect(200).json();
     assert_eq!(fields, json!({"id": "A-1"}));

@@ -6,6 +6,7 @@ mod part;
 mod publication;
 mod remote;
 mod repository;
+mod signing_service;
 mod version;
 mod vulnerability_report;
 
