@@ -11,7 +11,7 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `rules` (what a version may hold), `publish`.
+//! table), `publish`.
 
 pub mod capability;
 pub mod checksum;
@@ -38,6 +38,7 @@ mod plugin;
 mod publish;
 mod resources;
 mod rules;
+mod sync;
 mod text;
 mod xml;
 
