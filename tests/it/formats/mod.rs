@@ -7,4 +7,5 @@ mod python_sync;
 mod python_uploads;
 mod python_vulnerabilities;
 mod rpm;
+mod rpm_content;
 mod tiny;
