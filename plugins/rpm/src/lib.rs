@@ -36,6 +36,7 @@ mod content;
 mod plugin;
 mod publish;
 mod resources;
+mod solve;
 mod text;
 mod xml;
 
