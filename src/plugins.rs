@@ -6,8 +6,14 @@ use pith_core::app::Plugins;
 use pith_core::config::Config;
 use pith_python::PythonPlugin;
 use pith_rpm::RpmPlugin;
+use pith_rpm::updateinfo::Policy;
 
 pub fn plugins(config: &Config) -> Plugins {
     let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(RpmPlugin::new(config.keep_changelog_limit))]
+    let rpm = RpmPlugin::new(config.keep_changelog_limit);
+    let rpm = match config.allow_automatic_unsafe_advisory_conflict_resolution {
+        true => rpm.resolving_advisories(Policy::TakeNewer),
+        false => rpm,
+    };
+    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(rpm)]
 }

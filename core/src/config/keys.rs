@@ -276,6 +276,14 @@ pub static KEYS: &[Key] = &[
                 the public instance are, on each host with the role `api` or `worker`.",
     },
     Key {
+        name: "allow_automatic_unsafe_advisory_conflict_resolution",
+        group: Group::Content,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Whether the newer of two advisories with one id is taken where they contradict each other, so that at \
+                least one of them must be wrong. Otherwise a repository that has one refuses the other.",
+    },
+    Key {
         name: "keep_changelog_limit",
         group: Group::Content,
         kind: Kind::Integer { least: 0, most: 1_000_000, unit: "" },

@@ -22,6 +22,15 @@ pub fn settings(conn: &mut Conn, id: Id) -> Result<Settings> {
     Ok(Settings { pulp_type: row.get(0)?, remote: row.get(1)?, details: row.get(2)? })
 }
 
+/// The domain that a repository belongs to.
+///
+/// # Errors
+/// `NotFound` when there is no such repository.
+pub fn domain(conn: &mut Conn, id: Id) -> Result<Id> {
+    let row = conn.query_opt("SELECT domain_id FROM repository WHERE id = $1", params![id])?;
+    row.ok_or_else(|| Error::not_found("Repository"))?.get(0)
+}
+
 /// How a repository is called.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::content;
 use crate::db::Conn;
 use crate::db::versions::{self as rows, BEFORE_FIRST, Clash, Draft, Version};
 use crate::error::{Error, Result};
@@ -141,7 +142,7 @@ impl VersionDraft {
                 "this type of repository does not hold content of type `{content_type}`"
             )));
         }
-        let mut units = DraftUnits::new(conn, draft, kind.plugin.content_types())?;
+        let mut units = DraftUnits::new(conn, draft, kind.plugin.content_types(), content::get_or_create)?;
         kind.plugin.finish_version(&mut units)?;
         let rejected = units.into_rejected();
         let doubled = rows::doubled(conn, draft)?;

@@ -46,7 +46,7 @@ pub use scan::{Advisory, Packages, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
-pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
+pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits, units_of_domain};
 pub(crate) use upstream::UpstreamPages;
 pub use upstream::UpstreamReader;
 pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};
@@ -56,9 +56,22 @@ pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
+pub use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
 use crate::resource::Resource;
+pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
+
+/// A distribution that serves a publication, for files that are made of what both say.
+#[derive(Clone, Debug)]
+pub struct ServedDistribution {
+    pub name: String,
+    /// The address of its root at the content face, with a slash at its end.
+    pub base_url: String,
+    pub details: Json,
+    /// The details of the publication.
+    pub publication: Json,
+}
 
 /// One format.
 #[async_trait]
@@ -115,6 +128,16 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The names of files at the root of distributions that the format makes when they are asked for.
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The text of such a file; none where this distribution has none.
+    fn generated_file(&self, _name: &str, _distribution: &ServedDistribution) -> Option<String> {
+        None
+    }
+
     /// Which column of its table says which group a unit belongs to, by type of content; for a format whose
     /// synchronizations look at some groups only ([`SyncJob::remembered`]). The columns are text, never null,
     /// and have an index.
@@ -161,6 +184,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// How versions of the format's repositories are scanned for known vulnerabilities, where they can be.
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        None
+    }
+
+    /// How files of the format carry signatures, where they do.
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         None
     }
 

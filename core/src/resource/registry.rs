@@ -104,6 +104,11 @@ impl Registry {
         self.resources.get(*self.by_type.iter().find(|((k, name), _)| *k == kind && *name == pulp_type)?.1)
     }
 
+    /// The one resource of a kind that has no types.
+    pub fn untyped(&self, kind: Kind) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.kind == kind && !kind.is_typed())
+    }
+
     pub fn content_type(&self, pulp_type: &str) -> Option<&Arc<dyn ContentType>> {
         self.content_types.get(pulp_type)
     }
@@ -181,7 +186,11 @@ impl Registry {
         if !self.fits(target, &reference) {
             return Ok(Err(Unresolved::OtherType));
         }
-        Ok(self.find(conn, &reference)?.ok_or(Unresolved::Absent))
+        let Some(id) = self.find(conn, &reference)? else { return Ok(Err(Unresolved::Absent)) };
+        if let Target::Typed(Kind::SigningService, class) = target {
+            return Ok(if signs(conn, id, class)? { Ok(id) } else { Err(Unresolved::OtherType) });
+        }
+        Ok(Ok(id))
     }
 
     fn fits(&self, target: Target, reference: &Reference) -> bool {
@@ -191,7 +200,9 @@ impl Registry {
                 kind == Kind::RepositoryVersion
             }
             (Reference::Version { .. } | Reference::VersionId(_), Target::Typed(..)) => false,
-            (Reference::Object(at, _), Target::Kind(kind)) => self.resources[*at].kind == kind,
+            (Reference::Object(at, _), Target::Kind(kind) | Target::Typed(kind @ Kind::SigningService, _)) => {
+                self.resources[*at].kind == kind
+            }
             (Reference::Object(at, _), Target::Typed(kind, name)) => {
                 self.resources[*at].kind == kind && self.resources[*at].pulp_type == Some(name)
             }
@@ -228,4 +239,10 @@ impl Registry {
         };
         row.map(|row| row.get(0)).transpose()
     }
+}
+
+/// Whether a signing service makes signatures of a class; one with a key that is kept here makes all.
+fn signs(conn: &mut Conn, id: Id, class: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM signing_service WHERE id = $1 AND class IN ('', $2)";
+    Ok(conn.query_opt(sql, params![id, class])?.is_some())
 }

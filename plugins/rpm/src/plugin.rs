@@ -4,23 +4,33 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pith_core::error::Result;
-use pith_core::plugin::{ContentType, Migrations, Plugin, PublicationWriter, VersionReader};
+use pith_core::plugin::{
+    ContentType, DraftUnits, Migrations, Plugin, PublicationWriter, ServedDistribution, VersionReader,
+};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
+use crate::content::metadata_types;
 use crate::content::package::PackageContent;
-use crate::{publish, resources};
+use crate::updateinfo::Policy;
+use crate::{config_repo, publish, resources, rules};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
 pub struct RpmPlugin {
     changelog_limit: usize,
+    advisories: Policy,
 }
 
 impl RpmPlugin {
     /// Keeps so many entries of a package's changelog, the newest.
     pub fn new(changelog_limit: usize) -> Self {
-        Self { changelog_limit }
+        Self { changelog_limit, advisories: Policy::Strict }
+    }
+
+    /// Deals so with advisories of one id that contradict each other; otherwise they are refused.
+    pub fn resolving_advisories(self, policy: Policy) -> Self {
+        Self { advisories: policy, ..self }
     }
 }
 
@@ -41,7 +51,10 @@ impl Plugin for RpmPlugin {
     fn migrations(&self) -> Migrations {
         Migrations {
             component: "rpm",
-            steps: &[("0001_package", include_str!("../../../migrations/rpm/0001_package.sql"))],
+            steps: &[
+                ("0001_package", include_str!("../../../migrations/rpm/0001_package.sql")),
+                ("0002_metadata", include_str!("../../../migrations/rpm/0002_metadata.sql")),
+            ],
         }
     }
 
@@ -50,12 +63,27 @@ impl Plugin for RpmPlugin {
     }
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
-        vec![Arc::new(PackageContent { changelog_limit: self.changelog_limit })]
+        let mut types: Vec<Arc<dyn ContentType>> =
+            vec![Arc::new(PackageContent { changelog_limit: self.changelog_limit })];
+        types.extend(metadata_types());
+        types
+    }
+
+    fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
+        rules::check(draft, self.advisories)
     }
 
     /// Versions of one package may have one file name: which of them is published, the publication says.
     fn paths_may_repeat(&self) -> bool {
         true
+    }
+
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[config_repo::NAME]
+    }
+
+    fn generated_file(&self, _: &str, distribution: &ServedDistribution) -> Option<String> {
+        config_repo::render(distribution)
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

@@ -39,6 +39,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         workers::resource(),
         users::resource(),
         Resource::vulnerability_reports(),
+        Resource::signing_services(),
     ]
 }
 
