@@ -11,7 +11,8 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `rules` (what a version may hold), `publish`.
+//! table), `rules` (what a version may hold), `publish`; `copy`, `prune` and `comps_upload` (operations of its own), `solve`
+//! (what packages require, pure as well).
 
 pub mod capability;
 pub mod checksum;
@@ -32,9 +33,12 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod comps_upload;
 mod config_repo;
 mod content;
+mod copy;
 mod plugin;
+mod prune;
 mod publish;
 mod resources;
 mod rules;

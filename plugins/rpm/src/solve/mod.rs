@@ -17,7 +17,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) use pool::{Index, Place, Pool, PoolBuilder};
 
@@ -59,7 +59,8 @@ pub(crate) fn solve(pool: &Pool, routes: &[Route], wanted: &[(Place, Index)], up
         places.put(*package, *place);
     }
     let mut solution = Solution::default();
-    let mut taste = Taste::new(pool, upgrade);
+    // What is within reach differs.
+    let mut tastes: BTreeMap<Place, Taste<'_>> = BTreeMap::new();
     let mut steps = STEPS;
     // What is part of an installation that can be made can be installed.
     let mut settled: HashSet<(Place, Index)> = HashSet::new();
@@ -68,7 +69,8 @@ pub(crate) fn solve(pool: &Pool, routes: &[Route], wanted: &[(Place, Index)], up
             continue;
         }
         let view = places.view(*place);
-        let found = Search::new(pool, &places, &view, &mut taste).run(*package, &mut steps);
+        let taste = tastes.entry(*place).or_insert_with(|| Taste::new(pool, upgrade));
+        let found = Search::new(pool, &places, &view, taste).run(*package, &mut steps);
         for chosen in found.chosen {
             if found.is_sound {
                 settled.insert((*place, chosen));

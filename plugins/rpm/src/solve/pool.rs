@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::capability::Expression;
 use crate::evr::Evr;
@@ -60,7 +60,7 @@ pub(crate) struct Pool {
     files: HashMap<String, Vec<Index>>,
     by_name: HashMap<u32, Vec<Index>>,
     /// By relation, once somebody asked.
-    providers: RefCell<HashMap<Relation, Rc<[Index]>>>,
+    providers: RefCell<HashMap<Relation, Arc<[Index]>>>,
     /// The architecture of most packages.
     pub(super) main_arch: u32,
 }
@@ -246,8 +246,9 @@ fn conditional(
 }
 
 impl Pool {
-    pub(crate) fn len(&self) -> Index {
-        Index::try_from(self.entries.len()).unwrap_or(Index::MAX)
+    /// The packages that lie there.
+    pub(crate) fn of_place(&self, place: Place) -> impl Iterator<Item = Index> + '_ {
+        self.entries.iter().zip(0..).filter(move |(entry, _)| entry.places.contains(&place)).map(|(_, index)| index)
     }
 
     /// Adds a file that `primary` does not list. Only paths that some package of the pool asks for count.
@@ -283,7 +284,7 @@ impl Pool {
     }
 
     /// The packages that provide a capability, each once.
-    pub(super) fn providers(&self, relation: Relation) -> Rc<[Index]> {
+    pub(super) fn providers(&self, relation: Relation) -> Arc<[Index]> {
         if let Some(known) = self.providers.borrow().get(&relation) {
             return known.clone();
         }
@@ -294,7 +295,7 @@ impl Pool {
         found.extend(self.files.get(&wanted.name).into_iter().flatten());
         found.sort_unstable();
         found.dedup();
-        let found: Rc<[Index]> = found.into();
+        let found: Arc<[Index]> = found.into();
         self.providers.borrow_mut().insert(relation, found.clone());
         found
     }

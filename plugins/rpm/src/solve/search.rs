@@ -183,8 +183,11 @@ impl<'a, 'b> Search<'a, 'b> {
             candidates.iter().copied().filter(|candidate| self.fits(candidate.package)).collect();
         let options = if self.is_strict { fitting } else { candidates.clone() };
         let Some(best) = options.first().copied() else { return self.jump(asking, &candidates) };
-        if self.taste.hopeless.contains(&best.package) && self.despair(asking, root) {
-            return true;
+        if self.taste.hopeless.contains(&best.package) {
+            let is_lost = candidates.iter().all(|candidate| self.taste.hopeless.contains(&candidate.package));
+            if is_lost && self.despair(asking, root) || !is_lost && self.jump(asking, &candidates) {
+                return true;
+            }
         }
         self.take(asking, options, 0);
         true
