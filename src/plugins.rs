@@ -6,14 +6,12 @@ use pith_core::app::Plugins;
 use pith_core::config::Config;
 use pith_python::PythonPlugin;
 use pith_rpm::RpmPlugin;
-use pith_rpm::updateinfo::Policy;
 
 pub fn plugins(config: &Config) -> Plugins {
     let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
-    let rpm = RpmPlugin::new(config.keep_changelog_limit);
-    let rpm = match config.allow_automatic_unsafe_advisory_conflict_resolution {
-        true => rpm.resolving_advisories(Policy::TakeNewer),
-        false => rpm,
+    let rpm = RpmPlugin {
+        changelog_limit: config.keep_changelog_limit,
+        resolves_advisories: config.allow_automatic_unsafe_advisory_conflict_resolution,
     };
     vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(rpm)]
 }

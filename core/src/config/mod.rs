@@ -70,8 +70,8 @@ pub struct Config {
     /// Below one of `allowed_import_paths`.
     pub osv_dump: Option<PathBuf>,
     pub sigstore_trusted_roots: Vec<PathBuf>,
-    pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
     pub keep_changelog_limit: usize,
+    pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
     /// Zero keeps finished tasks for ever.

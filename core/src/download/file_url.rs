@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::failure::Failure;
+use crate::error::Error;
 
 /// Judges the `url` of a remote before it is stored. The error is the message for that field.
 pub fn check_url(url: &str, allowed_import_paths: &[PathBuf]) -> Result<(), String> {
@@ -57,10 +58,19 @@ pub(super) fn readable_path(url: &Url, allowed_import_paths: &[PathBuf]) -> Resu
         Ok(real) if is_allowed(&real, allowed_import_paths) => {}
         _ => return Err(Failure::refused(url, "the path is not below any of the allowed import paths")),
     }
-    let real = real.map_err(|error| Failure::refused(url, &format!("cannot be read: {error}")))?;
+    let real = real.map_err(|error| unreadable(url, &error))?;
     match real.is_file() {
         true => Ok(real),
         false => Err(Failure::refused(url, "cannot be read: not a regular file")),
+    }
+}
+
+/// A server would say of what does not exist that it is not there.
+fn unreadable(url: &Url, error: &io::Error) -> Failure {
+    let text = format!("cannot be read: {error}, url='{}'", super::redacted(url.as_str()));
+    match error.kind() {
+        io::ErrorKind::NotFound => Failure::Missing(text),
+        _ => Failure::Final(Error::Upstream(text)),
     }
 }
 

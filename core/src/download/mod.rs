@@ -52,6 +52,8 @@ pub struct RemoteSettings {
     pub username: Option<String>,
     pub password: Option<String>,
     pub headers: Vec<(String, String)>,
+    /// Appended to the query of each request to the remote's own server: where an upstream wants its token.
+    pub query: Option<String>,
     /// Requests at the same time; 10.
     pub download_concurrency: Option<u32>,
     /// Further attempts after the first; 3.

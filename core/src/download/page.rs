@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::storage::{DigestSet, Staged, Storage};
 
 /// A page to be had, and what is known of it from an earlier reading.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PageRequest {
     pub url: String,
     pub accept: Option<&'static str>,
@@ -21,6 +21,8 @@ pub struct PageRequest {
     pub last_modified: Option<String>,
     /// More bytes than this are never taken.
     pub largest: u64,
+    /// 403 means that there is no such page too: object stores say so of what they do not have, to whom may not list.
+    pub forbidden_is_absent: bool,
 }
 
 /// What a server said.
@@ -28,7 +30,7 @@ pub struct PageRequest {
 pub enum PageAnswer {
     /// 304: as it was when `etag` or `last_modified` were told.
     NotModified,
-    /// 404 or 410.
+    /// 404 or 410, or 403 where the request says that this means it; a file that does not exist.
     Absent,
     Found(PageHead, Staged),
 }
@@ -55,8 +57,8 @@ impl Downloader {
     /// One page, with the retries of the remote.
     ///
     /// # Errors
-    /// `Upstream` for every other status than 200, 304, 404 and 410, for a page that is too large, and for
-    /// connections that do not stand.
+    /// `Upstream` for every other status than 200, 304 and those of [`PageAnswer::Absent`], for a page that is too
+    /// large, and for connections that do not stand.
     pub async fn page(&self, request: &PageRequest, storage: &Storage) -> Result<PageAnswer> {
         let question = Question {
             accept: request.accept,
@@ -69,6 +71,7 @@ impl Downloader {
             let permit = self.upstream.slot().await?;
             let attempt = match self.upstream.ask(question).await {
                 Ok(answer) => judge(answer, request, storage).await,
+                Err(Failure::Missing(_)) => Ok(PageAnswer::Absent),
                 Err(failure) => Err(failure),
             };
             drop(permit);
@@ -88,6 +91,7 @@ async fn judge(answer: Answer, request: &PageRequest, storage: &Storage) -> Resu
             Ok(PageAnswer::NotModified)
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => Ok(PageAnswer::Absent),
+        StatusCode::FORBIDDEN if request.forbidden_is_absent => Ok(PageAnswer::Absent),
         status => Err(Failure::status(&answer.url, status, None)),
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Upstream {
     client: Client,
     home: Option<Url>,
     secret_headers: HeaderMap,
+    secret_query: Option<String>,
     slots: Semaphore,
     pace: Option<Pace>,
     allowed_import_paths: Vec<PathBuf>,
@@ -65,6 +66,7 @@ impl Upstream {
             client: client::build(settings)?,
             home: Url::parse(&settings.url).ok(),
             secret_headers: client::secret_headers(settings)?,
+            secret_query: settings.query.clone().filter(|query| !query.is_empty()),
             slots: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
             pace: settings.rate_limit.and_then(Pace::new),
             allowed_import_paths: allowed_import_paths.to_vec(),
@@ -110,10 +112,13 @@ impl Upstream {
     }
 
     async fn send(&self, url: &Url, question: Question<'_>) -> Result<Response, Failure> {
-        let mut headers = match &self.home {
-            Some(home) if may_know_secrets(home, url) => self.secret_headers.clone(),
-            _ => HeaderMap::new(),
-        };
+        let is_own = self.home.as_ref().is_some_and(|home| may_know_secrets(home, url));
+        let mut headers = if is_own { self.secret_headers.clone() } else { HeaderMap::new() };
+        let mut target = url.clone();
+        if let Some(query) = self.secret_query.as_deref().filter(|_| is_own) {
+            let before = url.query().filter(|before| !before.is_empty());
+            target.set_query(Some(&before.map_or_else(|| query.to_owned(), |before| format!("{before}&{query}"))));
+        }
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let range = question.range.map(|range| range.to_string());
         set(&mut headers, ACCEPT, question.accept)?;
@@ -123,9 +128,9 @@ impl Upstream {
         let request = match question.json {
             Some(json) => {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                self.client.post(url.clone()).body(json.to_owned())
+                self.client.post(target).body(json.to_owned())
             }
-            None => self.client.get(url.clone()),
+            None => self.client.get(target),
         };
         let sent = request.headers(headers).send().await;
         sent.map_err(|error| Failure::transport(url, error))

@@ -1,9 +1,8 @@
 //! Reading from the upstream that a remote describes.
 
-use std::path::PathBuf;
-
 use serde_json::Value as Json;
 
+use crate::app::App;
 use crate::auth::Secrets;
 use crate::db::remotes::RemoteRow;
 use crate::download::{Downloader, RemoteSettings};
@@ -13,8 +12,11 @@ use crate::error::Result;
 ///
 /// # Errors
 /// `Invalid` naming the field that cannot work.
-pub fn downloader(remote: &RemoteRow, secrets: &Secrets, allowed_import_paths: &[PathBuf]) -> Result<Downloader> {
-    Downloader::new(&settings(remote, secrets)?, allowed_import_paths)
+pub fn downloader(app: &App, remote: &RemoteRow) -> Result<Downloader> {
+    let plugin = app.registry.plugin(&remote.pulp_type);
+    let query = plugin.and_then(|plugin| plugin.remote_query(&remote.details));
+    let settings = RemoteSettings { query, ..settings(remote, &app.secrets)? };
+    Downloader::new(&settings, &app.config.allowed_import_paths)
 }
 
 fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
@@ -34,6 +36,7 @@ fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
         username: secret("username"),
         password: secret("password"),
         headers: headers(remote.headers.as_ref()),
+        query: None,
         download_concurrency: count(remote.download_concurrency),
         max_retries: count(remote.max_retries),
         rate_limit: count(remote.rate_limit),

@@ -13,7 +13,7 @@ use crate::app::Shared;
 use crate::db::{remotes, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::plugin::{self, SyncOptions};
+use crate::plugin;
 use crate::tasks::TaskContext;
 
 #[derive(Debug, Deserialize)]
@@ -23,34 +23,29 @@ struct Job {
     options: Map<String, Json>,
 }
 
-impl Job {
-    fn is_set(&self, option: &str, default: bool) -> bool {
-        self.options.get(option).and_then(Json::as_bool).unwrap_or(default)
-    }
-}
-
 /// Makes a new version of what upstream has; the result is the version as clients see it.
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
         let (repository, id) = (job.repository, job.remote);
-        let (pulp_type, remote) = app
+        let (settings, remote) = app
             .db
             .read(move |conn| {
-                let pulp_type = repositories::settings(conn, repository)?.pulp_type;
-                Ok((pulp_type, remotes::by_id(conn, id)?.ok_or_else(|| Error::not_found("Remote"))?))
+                let settings = repositories::settings(conn, repository)?;
+                Ok((settings, remotes::by_id(conn, id)?.ok_or_else(|| Error::not_found("Remote"))?))
             })
             .await?;
-        let details = remote.details.clone();
+        let (pulp_type, details) = (settings.pulp_type, remote.details.clone());
+        let plugin = format(&app, &pulp_type)?;
         let request = SyncRequest {
             repository,
-            downloader: remote::downloader(&remote, &app.secrets, &app.config.allowed_import_paths)?,
+            downloader: remote::downloader(&app, &remote)?,
             remote,
-            options: SyncOptions { mirror: job.is_set("mirror", false), optimize: job.is_set("optimize", true) },
+            options: plugin.sync_options(&job.options, &settings.details)?,
             publishes: app.registry.publishes(&pulp_type),
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let made = synchronize(&stores(&app)?, &task, format(&app, &pulp_type)?, request).await?;
+        let made = synchronize(&stores(&app)?, &task, plugin, request).await?;
         let mut shown = Json::Null;
         if let Some(version) = made.version {
             let shared = app.clone();

@@ -96,7 +96,7 @@ pub fn run_repair(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'s
 pub async fn downloader(app: &Shared, id: Id) -> Result<Downloader> {
     let row = app.db.read(move |conn| remotes::by_id(conn, id)).await?;
     let row = row.ok_or_else(|| Error::not_found("Remote"))?;
-    remote::downloader(&row, &app.secrets, &app.config.allowed_import_paths)
+    remote::downloader(app, &row)
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// So many failures are listed; all are counted.
 const LISTED: usize = 100;
+/// So many are named in one error.
+const NAMED: usize = 20;
 /// After so many failures without a success between them it is the upstream that is at fault.
 const IN_A_ROW: usize = 100;
 /// So much of a reason is kept.
@@ -78,6 +80,19 @@ impl Failures {
     /// Something was had.
     pub fn succeeded(&self) {
         self.state().in_a_row = 0;
+    }
+
+    /// One error of all that failed, naming the first; none when nothing did. What was refused for good is not among
+    /// it.
+    pub fn error(&self) -> Option<Error> {
+        let state = self.state();
+        if state.groups.is_empty() {
+            return None;
+        }
+        let named = state.listed.iter().take(NAMED).map(|failed| format!("`{}`: {}", failed.file, failed.reason));
+        let named = named.collect::<Vec<_>>().join("; ");
+        let (count, more) = (state.count, if state.count > NAMED as u64 { "; …" } else { "" });
+        Some(Error::upstream(format!("files that cannot be had: {count}; {named}{more}")))
     }
 
     /// Those listed, how many there were, and their groups.

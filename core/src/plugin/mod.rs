@@ -21,7 +21,7 @@ mod version_files;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 pub use content::{
     ContentType, DetailTable, Inspected, Inspection, Pullable, PulledUnit, Unit, UnitFile, UpstreamFile,
@@ -148,6 +148,27 @@ pub trait Plugin: Send + Sync + 'static {
     /// The paths that clients of the format speak to natively, where it has such.
     fn face(&self) -> Option<Arc<dyn Face>> {
         None
+    }
+
+    /// What is asked for with every request to the server of a remote with these details, beside the query of the
+    /// address: where an upstream wants its token there.
+    fn remote_query(&self, _remote: &Json) -> Option<String> {
+        None
+    }
+
+    /// What a client asks of a synchronization into a repository with these details. Called when the client asks and
+    /// again when the task begins.
+    ///
+    /// # Errors
+    /// `Invalid` when that cannot be; unless a format knows better, mirroring into a repository that publishes by
+    /// itself.
+    fn sync_options(&self, given: &Map<String, Json>, repository: &Json) -> Result<SyncOptions> {
+        let options = SyncOptions::of(given);
+        let is_automatic = repository.get("autopublish").and_then(Json::as_bool).unwrap_or(false);
+        match options.mirror && is_automatic {
+            true => Err(Error::non_field("Cannot use mirror mode with autopublished repository.")),
+            false => Ok(options),
+        }
     }
 
     /// Reads the upstream's metadata and declares the wanted units.

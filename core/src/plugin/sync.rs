@@ -1,23 +1,27 @@
 //! What a format sees of a synchronization: it reads the upstream's metadata and says which units it wants.
 //! Files, versions, reuse of what is there, concurrency and progress of downloads are core's.
 
+mod files;
+mod seen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use tokio::sync::mpsc::Sender;
 
 use super::failures::Failures;
 use super::remembered::Remembered;
 use super::upstream_page::{MetadataFile, UpstreamPage};
-use super::{Inspection, Progress, Task, Unit, UnitRow, UpstreamFile};
+use super::{Progress, Task, Unit, UnitRow, UpstreamFile};
 use crate::db::sync_state::{self, GroupColumn};
-use crate::db::{Conn, Db, artifacts, parts};
+use crate::db::{Conn, Db, parts};
 use crate::download::{self, Downloader, PageRequest};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::storage::{DigestSet, Staged, Storage};
+use crate::storage::{DigestSet, Storage};
+pub use files::FetchedFile;
 
 /// The largest metadata that is held in memory as a whole.
 const LARGEST_IN_MEMORY: u64 = 64 << 20;
@@ -28,20 +32,32 @@ pub struct Wanted {
     pub unit: Unit,
     /// Where the files are, in the order of [`Unit::files`].
     pub files: Vec<UpstreamFile>,
-    /// The group it belongs to, for a format that does without a unit whose file cannot be had: the failure
-    /// is reported and the next run tries again. None: a failure ends the synchronization.
+    /// The group it belongs to, for a format that does without a unit whose (first) file cannot be had: the failure
+    /// is reported, the others are kept and the next run tries again. What becomes of the synchronization is another
+    /// question, see [`SyncJob::whole_or_not_at_all`]. None: a failure ends the synchronization there and then.
     pub group: Option<Arc<str>>,
 }
 
 /// A unit and its type.
 pub(crate) type Declared = (&'static str, Wanted);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a client asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SyncOptions {
     /// What upstream has not is removed from the repository.
     pub mirror: bool,
     /// Nothing is done when nothing changed since the last synchronization.
     pub optimize: bool,
+    /// All of it, as given, for options of the format's own.
+    pub given: Map<String, Json>,
+}
+
+impl SyncOptions {
+    /// Of the fields `mirror` (off unless given) and `optimize` (on unless given).
+    pub fn of(given: &Map<String, Json>) -> Self {
+        let flag = |name: &str, default: bool| given.get(name).and_then(Json::as_bool).unwrap_or(default);
+        Self { mirror: flag("mirror", false), optimize: flag("optimize", true), given: given.clone() }
+    }
 }
 
 /// The remote to read from.
@@ -72,7 +88,11 @@ pub(crate) struct Decisions {
     pub remembered: Option<Json>,
     /// The details of a publication of the new version.
     pub publication: Option<Json>,
+    /// The publication is made even when there is no new version.
+    pub publishes_newest: bool,
     pub skipped: bool,
+    /// Anything that cannot be had fails the whole.
+    pub whole: bool,
     /// Of a format that reads by groups.
     pub by_groups: Option<ByGroups>,
 }
@@ -117,12 +137,6 @@ pub(crate) struct SyncParts {
     pub domain: Id,
     /// The digests that artifacts get.
     pub digests: DigestSet,
-}
-
-/// A file that was fetched and is not kept yet.
-pub struct FetchedFile {
-    pub inspection: Inspection,
-    staged: Staged,
 }
 
 #[derive(Default)]
@@ -203,29 +217,23 @@ impl SyncJob {
         self.wanted.send((content_type, wanted)).await.map_err(|_| Error::Canceled)
     }
 
-    /// Whether upstream and all settings are as `seen` says and the last synchronization left them, so that
-    /// there is nothing to do. If not, `seen` is remembered once the synchronization has succeeded.
-    ///
-    /// Not so when the repository changed since or when files are missing that this one would bring.
-    pub fn is_unchanged(&self, seen: Json) -> bool {
-        let mut last = self.repository.details.get(LAST_SYNC).cloned().unwrap_or_default();
-        let version = last.as_object_mut().and_then(|last| last.remove(MOST_RECENT_VERSION));
-        let complete = self.remote.policy != "immediate" || !self.repository.lacks_files;
-        let same = last == seen && version.as_ref().and_then(Json::as_i64) == Some(self.repository.latest_version);
-        let mut state = self.state();
-        if self.options.optimize && complete && same {
-            self.unchanged();
-            state.decisions.skipped = true;
-            return true;
-        }
-        state.decisions.remembered = Some(seen);
-        false
-    }
-
     /// Asks for a publication with these details of the version that this synchronization makes, if it
     /// makes one.
     pub fn publish(&self, details: Json) {
         self.state().decisions.publication = Some(details);
+    }
+
+    /// As [`SyncJob::publish`], but of the newest version if this synchronization makes none.
+    pub fn publish_newest(&self, details: Json) {
+        let mut state = self.state();
+        state.decisions.publication = Some(details);
+        state.decisions.publishes_newest = true;
+    }
+
+    /// There shall be no version that lacks anything: what belongs to a group and cannot be had does not end the
+    /// synchronization before all else is here and kept, but then fails it, with a list of what failed.
+    pub fn whole_or_not_at_all(&self) {
+        self.state().decisions.whole = true;
     }
 
     /// What the last synchronization with this remote remembered, for a format that reads by groups of units
@@ -313,27 +321,6 @@ impl SyncJob {
         let repository = self.repository.id;
         let found = self.parts.db.read(move |conn| parts::of_repository(conn, repository, model)).await?;
         Ok(found.into_iter().map(|part| part.fields).collect())
-    }
-
-    /// Fetches a file before there is a unit of it: of some only the file tells what they are. The file is kept,
-    /// whatever the policy; its path can be read as long as the answer lives.
-    pub async fn fetch(&self, file: &UpstreamFile) -> Result<FetchedFile> {
-        self.task.check()?;
-        let wanted = file.wanted()?;
-        let mut staged = self.parts.downloader.fetch(&wanted, &self.parts.storage, self.parts.digests).await?;
-        let path = Some(staged.on_disk().await?);
-        let inspection = Inspection { path, file_name: None, size: staged.size, digests: staged.digests.clone() };
-        Ok(FetchedFile { inspection, staged })
-    }
-
-    /// Keeps a fetched file, for units that are declared afterwards.
-    pub async fn keep_file(&self, file: FetchedFile) -> Result<()> {
-        let FetchedFile { inspection: Inspection { size, digests, .. }, staged } = file;
-        let domain = self.parts.domain;
-        let _announced = self.parts.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-        self.parts.storage.keep(staged).await?;
-        self.parts.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
-        Ok(())
     }
 
     /// Reports that `file` (a page, say) of a group cannot be had. The group keeps the units it has, and the

@@ -58,6 +58,7 @@ async fn sync(mut request: Request) -> Result<Answer> {
     let mut errors = Errors::default();
     let draft = request.draft(ActionRun::Sync, &mut errors).await?;
     let (app, viewpoint, asked) = (request.app.clone(), request.viewpoint(), draft.clone());
+    let plugin = publish_task::format(&app, request.resource()?.pulp_type.unwrap_or_default())?.clone();
     let remote = request
         .app
         .db
@@ -77,12 +78,8 @@ async fn sync(mut request: Request) -> Result<Answer> {
                     settings.remote
                 }
             };
-            let mirror = asked.get("mirror").and_then(Json::as_bool).unwrap_or(false);
-            let autopublish = publish_task::is_automatic(&settings.details);
-            if errors.is_empty() && mirror && autopublish {
-                errors.non_field("Cannot use mirror mode with autopublished repository.");
-            }
             errors.into_result()?;
+            plugin.sync_options(&asked, &settings.details)?;
             remote.ok_or_else(|| Error::internal("a sync without a remote"))
         })
         .await?;

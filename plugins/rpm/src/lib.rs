@@ -11,8 +11,7 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `rules` (what a version may hold), `publish`; `copy`, `prune` and `comps_upload` (operations of its own), `solve`
-//! (what packages require, pure as well).
+//! table), `publish`.
 
 pub mod capability;
 pub mod checksum;
@@ -43,6 +42,7 @@ mod publish;
 mod resources;
 mod rules;
 mod solve;
+mod sync;
 mod text;
 mod xml;
 

@@ -5,34 +5,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, FormatOperation, Migrations, OperationJob, Plugin, PublicationWriter, ServedDistribution,
-    VersionReader,
+    ContentType, DraftUnits, FormatOperation, Inspection, Migrations, OperationJob, Plugin, PublicationWriter, Pullable, PulledUnit,
+    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use crate::content::metadata_types;
 use crate::content::package::PackageContent;
 use crate::updateinfo::Policy;
-use crate::{comps_upload, config_repo, copy, prune, publish, resources, rules};
+use crate::{comps_upload, config_repo, content, copy, prune, publish, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
 pub struct RpmPlugin {
-    changelog_limit: usize,
-    advisories: Policy,
-}
-
-impl RpmPlugin {
-    /// Keeps so many entries of a package's changelog, the newest.
-    pub fn new(changelog_limit: usize) -> Self {
-        Self { changelog_limit, advisories: Policy::Strict }
-    }
-
-    /// Deals so with advisories of one id that contradict each other; otherwise they are refused.
-    pub fn resolving_advisories(self, policy: Policy) -> Self {
-        Self { advisories: policy, ..self }
-    }
+    /// So many entries of a package's changelog are kept, the newest.
+    pub changelog_limit: usize,
+    /// Of two advisories that contradict each other the newer is taken; else a version with both is refused.
+    pub resolves_advisories: bool,
 }
 
 #[async_trait]
@@ -64,19 +53,38 @@ impl Plugin for RpmPlugin {
     }
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
-        let mut types: Vec<Arc<dyn ContentType>> =
-            vec![Arc::new(PackageContent { changelog_limit: self.changelog_limit })];
-        types.extend(metadata_types());
+        let mut types = content::metadata_types();
+        types.push(Arc::new(PackageContent { changelog_limit: self.changelog_limit }));
         types
-    }
-
-    fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
-        rules::check(draft, self.advisories)
     }
 
     /// Versions of one package may have one file name: which of them is published, the publication says.
     fn paths_may_repeat(&self) -> bool {
         true
+    }
+
+    fn remote_query(&self, remote: &Json) -> Option<String> {
+        remote.get("sles_auth_token").and_then(Json::as_str).map(str::to_owned)
+    }
+
+    fn sync_options(&self, given: &Map<String, Json>, repository: &Json) -> Result<SyncOptions> {
+        sync::options(given, repository)
+    }
+
+    async fn sync(&self, job: &SyncJob) -> Result<()> {
+        sync::sync(job, self.changelog_limit).await
+    }
+
+    async fn upstream_file(&self, upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
+        Ok(sync::pull::upstream_file(&upstream.remote.url, path))
+    }
+
+    async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<PulledUnit>> {
+        sync::pull::unit(path, file, self.changelog_limit).await
+    }
+
+    fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
+        rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
     }
 
     fn generated_files(&self) -> &'static [&'static str] {

@@ -94,6 +94,9 @@ pub async fn synchronize(
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
+    if let Some(error) = decisions.whole.then(|| failures.error()).flatten() {
+        return Err(error);
+    }
     let reports = pipeline.finish();
     let (failed, count, failed_groups) = failures.take();
     let by_groups = decisions.by_groups.take();
@@ -153,7 +156,7 @@ fn job(
         details: target.details.clone(),
         lacks_files: target.lacks_files,
     };
-    SyncJob::new((remote, repository, request.options), task.clone(), parts, sender)
+    SyncJob::new((remote, repository, request.options.clone()), task.clone(), parts, sender)
 }
 
 /// An owned [`RepositoryKind`].
@@ -179,7 +182,12 @@ async fn finish(
 ) -> Result<Finished> {
     task.check()?;
     let (repository, task, latest) = (found.repository, task.clone(), found.target.latest_number);
-    let (remembered, groups) = (found.decisions.remembered.clone(), found.remembering());
+    let mut remembered = found.decisions.remembered.clone();
+    if !found.failed_groups.is_empty() {
+        // What failed has to be tried again, though upstream may not change.
+        remembered = remembered.map(|_| json!({}));
+    }
+    let groups = found.remembering();
     let finish = move |conn: &mut crate::db::Conn| {
         task.fence(conn)?;
         let Kind { plugin, content_types, publishes } = &kind;
@@ -209,10 +217,11 @@ async fn publish(
     target: &Target,
     decisions: &Decisions,
 ) -> Result<Option<Id>> {
-    let Some(version) = version else { return Ok(None) };
+    let newest = decisions.publishes_newest.then_some(target.latest_version);
+    let Some(repository_version) = version.map(|version| version.id).or(newest) else { return Ok(None) };
     let details = decisions.publication.clone().or_else(|| plugin.autopublication(&target.details));
     let Some(details) = details else { return Ok(None) };
-    let (repository_version, pulp_type) = (version.id, target.pulp_type.clone());
+    let pulp_type = target.pulp_type.clone();
     let request = PublishRequest { repository_version, pulp_type, details, checkpoint: false };
     publish::publish(stores, task, plugin, request).await.map(Some)
 }

@@ -42,7 +42,7 @@ impl Document {
             Self::Simple => ACCEPT_SIMPLE,
             Self::Api => ACCEPT_API,
         };
-        PageRequest { url, accept: Some(accept), etag: None, last_modified: None, largest: LARGEST_PAGE }
+        PageRequest { url, accept: Some(accept), largest: LARGEST_PAGE, ..PageRequest::default() }
     }
 
     /// Reads the page of a project.

@@ -269,9 +269,8 @@ impl Reading<'_> {
         let request = PageRequest {
             url: url.to_string(),
             accept: Some("application/json"),
-            etag: None,
-            last_modified: None,
             largest: LARGEST_PROVENANCE,
+            ..PageRequest::default()
         };
         let UpstreamPage::Found(found) = self.job.page(&request).await? else { return Ok(None) };
         let bytes = found.body.into_bytes().await?;

@@ -85,8 +85,7 @@ impl Plugin for Grouped {
 }
 
 async fn read(job: &SyncJob, group: &str) -> Result<()> {
-    let request =
-        PageRequest { url: job.resolve(group), accept: None, etag: None, last_modified: None, largest: 1 << 20 };
+    let request = PageRequest { url: job.resolve(group), largest: 1 << 20, ..PageRequest::default() };
     let UpstreamPage::Found(page) = job.page(&request).await? else { return Err(Error::upstream("no page")) };
     let page = page.body.into_bytes().await?;
     for line in String::from_utf8_lossy(&page).lines() {

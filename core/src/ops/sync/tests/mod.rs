@@ -223,7 +223,7 @@ impl World {
         remote.policy = policy.to_owned();
         let settings = RemoteSettings { url: remote.url.clone(), max_retries: Some(0), ..Default::default() };
         let downloader = Downloader::new(&settings, std::slice::from_ref(&self.upstream)).unwrap();
-        let options = SyncOptions { mirror, optimize };
+        let options = SyncOptions { mirror, optimize, ..SyncOptions::default() };
         SyncRequest { repository: self.repository, remote, downloader, options, publishes: true }
     }
 
