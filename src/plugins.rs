@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pith_core::app::Plugins;
 use pith_core::config::Config;
 use pith_python::PythonPlugin;
+use pith_rpm::RpmPlugin;
 
 pub fn plugins(config: &Config) -> Plugins {
     let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(python)]
+    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(RpmPlugin::new(config.keep_changelog_limit))]
 }

@@ -268,20 +268,19 @@ pub static KEYS: &[Key] = &[
                 one of `allowed_import_paths`, on each host with the role `worker`.",
     },
     Key {
-        name: "keep_changelog_limit",
-        group: Group::Content,
-        kind: Kind::Integer { least: 0, most: 1_000_000, unit: "entries" },
-        default: Default::Number(10),
-        about: "How many entries of a package's changelog are kept, the newest, of packages that are synchronized or \
-                uploaded.",
-    },
-    Key {
         name: "sigstore_trusted_roots",
         group: Group::Content,
         kind: Kind::TextList(absolute_paths),
         default: Default::List(&[]),
         about: "Files `trusted_root.json` of Sigstore instances whose attestations of packages are believed as those of \
                 the public instance are, on each host with the role `api` or `worker`.",
+    },
+    Key {
+        name: "keep_changelog_limit",
+        group: Group::Content,
+        kind: Kind::Integer { least: 0, most: 1_000_000, unit: "" },
+        default: Default::Number(10),
+        about: "How many entries of an RPM package's changelog are kept and published, the newest.",
     },
     Key {
         name: "orphan_protection_time",

@@ -69,8 +69,8 @@ pub struct Config {
     pub osv_url: String,
     /// Below one of `allowed_import_paths`.
     pub osv_dump: Option<PathBuf>,
-    pub keep_changelog_limit: usize,
     pub sigstore_trusted_roots: Vec<PathBuf>,
+    pub keep_changelog_limit: usize,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
     /// Zero keeps finished tasks for ever.

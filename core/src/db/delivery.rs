@@ -2,6 +2,7 @@
 //! what lies in a folder, where an absent file can be had. Every statement but the listing is answered
 //! from indexes at a cost that does not depend on the size of a repository.
 
+use super::placement::Placement;
 use super::{Conn, Row};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, Sha256};
@@ -174,7 +175,10 @@ const PATH_IN_VERSION: &str = "EXISTS (SELECT 1 FROM repository_content rc WHERE
 pub fn file(conn: &mut Conn, tree: &Tree, path: &str) -> Result<Option<FoundFile>> {
     let row = match tree {
         Tree::Publications(ids) if ids.is_empty() => None,
-        Tree::Publications(ids) => conn.query_opt(&published_file(), params![ids.clone(), path])?,
+        Tree::Publications(ids) => {
+            let (placements, name) = Placement::of_path(path);
+            conn.query_opt(&published_file(), params![ids.clone(), path, placements, name])?
+        }
         Tree::Version(id) => conn.query_opt(&version_file(), params![*id, path])?,
     };
     row.as_ref().map(found).transpose()
@@ -215,6 +219,12 @@ fn published_file() -> String {
          LEFT JOIN artifact a ON a.id = ca.artifact_id
          WHERE p.id = ANY($1) AND p.pass_through AND v.id = p.repository_version_id
            AND ca.relative_path = $2 AND {PATH_IN_VERSION}
+         UNION ALL
+         SELECT ca.id, a.sha256, a.size, a.created, p.id, 3
+         FROM publication p CROSS JOIN repository_version v CROSS JOIN content_artifact ca
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE p.id = ANY($1) AND p.placement = ANY($3) AND v.id = p.repository_version_id
+           AND ca.relative_path = $4 AND {PATH_IN_VERSION}
          ORDER BY 5 DESC, 6 LIMIT 1"
     )
 }
@@ -259,7 +269,7 @@ pub fn stored(conn: &mut Conn, content_artifact: Id) -> Result<Option<StoredFile
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{Address, Db, sqlite_file};
+    use crate::db::{Address, Db, Value, sqlite_file};
 
     #[test]
     fn a_path_is_found_without_reading_its_version() {
@@ -268,7 +278,9 @@ mod tests {
         db.migrate_core().unwrap();
         let explain = |sql: String| {
             let explain = format!("EXPLAIN QUERY PLAN {sql}");
-            let rows = db.read_blocking(|conn| conn.query(&explain, params![Id::new(), "a"])).unwrap();
+            let places: Vec<Value> = params![Id::new(), "a", vec!["flat:".to_owned()], "a"].to_vec();
+            let given = if sql.contains("$3") { &places[..] } else { &places[..2] };
+            let rows = db.read_blocking(|conn| conn.query(&explain, given)).unwrap();
             rows.iter().map(|row| row.get::<String>(3).unwrap() + "\n").collect::<String>()
         };
         for sql in [version_file(), published_file().replace("= ANY($1)", "= $1")] {

@@ -19,6 +19,7 @@ pub(super) fn sqlite_schema(sql: &str) -> String {
     [
         (" bigserial PRIMARY KEY", " INTEGER PRIMARY KEY AUTOINCREMENT"),
         (" uuid", " BLOB"),
+        (" bytea", " BLOB"),
         (" timestamptz", " TEXT"),
         (" jsonb", " TEXT"),
         (" bigint", " INTEGER"),

@@ -2,8 +2,10 @@
 //! the next segment by the database, so a page is as long as its lines, whatever lies below them.
 
 use super::delivery::{Entry, Tree};
+use super::placement::Placement;
 use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::params;
 
 /// Lines per statement of a listing.
@@ -51,13 +53,33 @@ pub fn is_folder(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
         params![ids.clone(), start.clone(), end.clone()],
     )?;
     match somewhere.map(|row| row.get::<i64>(0)).transpose()? {
-        None => return Ok(false),
+        None => return is_placed(conn, tree, folder),
         Some(0) => return Ok(true),
         Some(_) => {}
     }
     for version in conn.query(versions, params![ids])? {
         if version_has(conn, &version, &start, &end)? {
             return Ok(true);
+        }
+    }
+    is_placed(conn, tree, folder)
+}
+
+/// Whether anything is placed below `folder`.
+fn is_placed(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
+    let Tree::Publications(ids) = tree else { return Ok(false) };
+    let rows = conn.query(
+        "SELECT v.repository_id, v.number, p.placement FROM publication p
+         JOIN repository_version v ON v.id = p.repository_version_id
+         WHERE p.id = ANY($1) AND p.placement IS NOT NULL",
+        params![ids.clone()],
+    )?;
+    for row in rows {
+        let Ok(placement) = row.get::<String>(2)?.parse::<Placement>() else { continue };
+        for (start, end) in placement.names_below(folder) {
+            if version_has(conn, &row, &start, &end)? {
+                return Ok(true);
+            }
         }
     }
     Ok(false)
@@ -99,13 +121,51 @@ fn version_has(conn: &mut Conn, version: &Row, start: &str, end: &str) -> Result
 pub fn entries(conn: &mut Conn, tree: &Tree, folder: &str, after: &str) -> Result<Vec<Entry>> {
     let (start, end) = range(folder);
     let order = join_order(conn, &start, &end)?;
-    let (ids, files) = match tree {
+    let (ids, mut files) = match tree {
         Tree::Publications(ids) => (ids.clone(), published_paths(order)),
         Tree::Version(id) => (vec![*id], version_paths("repository_version v", "v.id = ANY($1)", order)),
     };
+    let mut values = params![ids.clone(), start, end, after].to_vec();
+    if matches!(tree, Tree::Publications(_)) {
+        for placement in placements(conn, &ids)? {
+            push_placed(&mut files, &mut values, &placement, folder);
+        }
+    }
     let sql = grouped(&files, folder, "max(created), max(size)", "$4");
-    let rows = conn.query(&sql, params![ids, start, end, after])?;
+    let rows = conn.query(&sql, &values)?;
     rows.iter().map(entry).collect()
+}
+
+fn placements(conn: &mut Conn, publications: &[Id]) -> Result<Vec<Placement>> {
+    let rows = conn.query(
+        "SELECT DISTINCT placement FROM publication WHERE id = ANY($1) AND placement IS NOT NULL",
+        params![publications.to_vec()],
+    )?;
+    let texts = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
+    Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
+}
+
+/// Adds the paths that a rule gives to files below `folder`.
+fn push_placed(files: &mut String, values: &mut Vec<Value>, placement: &Placement, folder: &str) {
+    let mut parameter = |value: Value| {
+        values.push(value);
+        format!("${}", values.len())
+    };
+    for (from, below) in placement.names_below(folder) {
+        let [from, below] = [from, below].map(|bound| parameter(bound.into()));
+        let rule = parameter(placement.to_string().into());
+        let path = placement.path_sql("ca.relative_path", &parameter(placement.clone().into_folder().into()));
+        files.push_str(&format!(
+            " UNION ALL SELECT {path} AS path, c.created AS created, {SIZE} AS size
+             FROM publication p CROSS JOIN repository_version v CROSS JOIN repository_content rc
+             CROSS JOIN content_artifact ca CROSS JOIN content c LEFT JOIN artifact a ON a.id = ca.artifact_id
+             WHERE p.id = ANY($1) AND p.placement = {rule} AND v.id = p.repository_version_id
+               AND rc.repository_id = v.repository_id AND rc.version_added <= v.number
+               AND (rc.version_removed IS NULL OR rc.version_removed > v.number)
+               AND ca.content_id = rc.content_id AND c.id = rc.content_id
+               AND ca.relative_path >= {from} AND ca.relative_path < {below} AND strpos(ca.relative_path, '/') = 0"
+        ));
+    }
 }
 
 /// Whether a folder's paths are looked up in the version or the version's units in the folder: what is

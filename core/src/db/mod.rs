@@ -18,6 +18,7 @@ mod migrate;
 pub mod orphans;
 pub mod parts;
 pub mod pending;
+pub mod placement;
 mod postgres;
 pub mod publications;
 pub mod queue;

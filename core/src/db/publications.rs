@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::placement::Placement;
 use super::{Conn, Row, Value};
 use crate::error::Result;
 use crate::id::{Id, Sha256, now};
@@ -15,6 +16,7 @@ pub struct NewPublication {
     pub pulp_type: String,
     pub repository_version: Id,
     pub pass_through: bool,
+    pub placement: Option<Placement>,
     pub checkpoint: bool,
     pub details: Json,
 }
@@ -26,12 +28,24 @@ pub fn insert(
     metadata: Vec<(String, Id)>,
     artifacts: Vec<(String, Id)>,
 ) -> Result<()> {
-    let NewPublication { id, domain, pulp_type, repository_version, pass_through, checkpoint, details } = publication;
+    let NewPublication { id, domain, pulp_type, repository_version, pass_through, placement, checkpoint, details } =
+        publication;
+    let placement = placement.as_ref().map(Placement::to_string);
     conn.execute(
-        "INSERT INTO publication
-             (id, domain_id, created, updated, pulp_type, repository_version_id, pass_through, checkpoint, details)
-         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)",
-        params![*id, *domain, now(), pulp_type, *repository_version, *pass_through, *checkpoint, details.clone()],
+        "INSERT INTO publication (id, domain_id, created, updated, pulp_type, repository_version_id, pass_through,
+             placement, checkpoint, details)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9)",
+        params![
+            *id,
+            *domain,
+            now(),
+            pulp_type,
+            *repository_version,
+            *pass_through,
+            placement,
+            *checkpoint,
+            details.clone()
+        ],
     )?;
     let rows = |paths: Vec<(String, Id)>| -> Vec<Vec<Value>> {
         paths.into_iter().map(|(path, target)| vec![(*id).into(), path.into(), target.into()]).collect()
@@ -43,6 +57,44 @@ pub fn insert(
         &rows(artifacts),
     )?;
     Ok(())
+}
+
+/// What is remembered of the latest publication of a repository that remembers anything under a key, and that
+/// publication.
+pub fn remembered(conn: &mut Conn, repository: Id, key: &str) -> Result<Option<(Id, String)>> {
+    let row = conn.query_opt(
+        "SELECT p.id, m.value FROM repository_version v JOIN publication p ON p.repository_version_id = v.id
+         JOIN publication_memory m ON m.publication_id = p.id
+         WHERE v.repository_id = $1 AND m.key = $2 ORDER BY p.created DESC LIMIT 1",
+        params![repository, key],
+    )?;
+    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// Remembers of a publication, instead of what was remembered of others of its repository.
+pub fn remember(conn: &mut Conn, repository: Id, publication: Id, memory: Vec<(String, String)>) -> Result<()> {
+    if memory.is_empty() {
+        return Ok(());
+    }
+    conn.execute(
+        "DELETE FROM publication_memory WHERE publication_id IN (SELECT p.id FROM repository_version v
+             JOIN publication p ON p.repository_version_id = v.id WHERE v.repository_id = $1)",
+        params![repository],
+    )?;
+    let rows: Vec<Vec<Value>> =
+        memory.into_iter().map(|(key, value)| vec![publication.into(), key.into(), value.into()]).collect();
+    conn.insert_all("publication_memory", &["publication_id", "key", "value"], &rows)?;
+    Ok(())
+}
+
+/// The artifact of metadata at a path of a publication.
+pub fn metadata_at(conn: &mut Conn, publication: Id, path: &str) -> Result<Option<Sha256>> {
+    let row = conn.query_opt(
+        "SELECT a.sha256 FROM published_metadata m JOIN artifact a ON a.id = m.artifact_id
+         WHERE m.publication_id = $1 AND m.relative_path = $2",
+        params![publication, path],
+    )?;
+    row.map(|row| row.get(0)).transpose()
 }
 
 /// A repository version as publishing needs it.

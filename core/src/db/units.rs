@@ -107,6 +107,35 @@ pub fn page(
     conn.query(&sql, params![version.repository, version.number, after, limit])
 }
 
+/// The same without when units joined the repository.
+pub fn list(
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    after: Option<Id>,
+    limit: i64,
+) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT u.content_id, t.created, NULL{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+         WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
+         ORDER BY rc.content_id LIMIT $4",
+        selected(columns)
+    );
+    let after = after.unwrap_or(Id(uuid::Uuid::nil()));
+    conn.query(&sql, params![version.repository, version.number, after, limit])
+}
+
+/// The same of units by their ids.
+pub fn of(conn: &mut Conn, table: &str, columns: &[&str], ids: Vec<Id>) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT u.content_id, t.created, NULL{} FROM {table} u CROSS JOIN content t
+         WHERE u.content_id = ANY($1) AND t.id = u.content_id",
+        selected(columns)
+    );
+    conn.query(&sql, params![ids])
+}
+
 /// The same of the units that joined the repository last, newest first.
 pub fn newest(
     conn: &mut Conn,

@@ -43,6 +43,7 @@ from! {
     Vec<Id> => |value| Self::Ids(value);
     Vec<String> => |value| Self::Texts(value);
     Vec<i64> => |value| Self::Ints(value);
+    Vec<u8> => |value| Self::Bytes(value);
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
@@ -133,6 +134,15 @@ impl FromValue for Id {
         match value {
             Value::Id(value) => Some(*value),
             Value::Bytes(value) => uuid::Uuid::from_slice(value).ok().map(Id),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bytes(value) => Some(value.clone()),
             _ => None,
         }
     }

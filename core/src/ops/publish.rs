@@ -37,8 +37,10 @@ pub async fn publish(
     let (version, read) = found.await?.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
     let Stores { db, storage, domain, digests } = stores.clone();
     let units = VersionUnits::new(db.clone(), read, plugin.content_types());
-    let mut reader = VersionReader::new(units, Files::new(db.clone(), storage.clone(), version.clone()));
-    let mut writer = PublicationWriter::new(request.details.clone(), db, storage, domain, digests);
+    let files = Files::new(db.clone(), storage.clone(), version.clone());
+    let mut reader = VersionReader::new(units, version.details.clone(), files);
+    let owner = (domain, version.repository);
+    let mut writer = PublicationWriter::new(request.details.clone(), (db, storage), owner, digests);
     plugin.publish(&mut reader, &mut writer).await?;
     task.check()?;
     let task = task.clone();
@@ -86,10 +88,12 @@ fn complete(
         pulp_type: request.pulp_type,
         repository_version: version.id,
         pass_through: writer.pass_through,
+        placement: writer.placement,
         checkpoint: request.checkpoint,
         details: writer.details,
     };
     publications::insert(conn, &publication, metadata, artifacts)?;
+    publications::remember(conn, version.repository, publication.id, writer.memory)?;
     Ok(publication.id)
 }
 

@@ -146,7 +146,7 @@ impl VersionDraft {
             }
         }
         rows::push_out(conn, draft)?;
-        match rows::path_conflict(conn, draft)? {
+        match rows::path_conflict(conn, draft, kind.plugin.paths_may_repeat())? {
             None => Ok(rejected),
             Some((path, other)) if path == other => {
                 Err(Error::Conflict(format!("two units of the version have the path `{path}`")))

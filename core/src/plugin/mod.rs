@@ -34,14 +34,14 @@ pub use failures::Failed;
 pub(crate) use failures::Failures;
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
-pub use publish::{PublicationWriter, VersionFile, VersionReader};
+pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
 pub use scan::{Advisory, Packages, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
-pub use units::{Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
+pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
 pub(crate) use upstream::UpstreamPages;
 pub use upstream::UpstreamReader;
 pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};
@@ -73,6 +73,11 @@ pub trait Plugin: Send + Sync + 'static {
     fn resources(&self) -> Vec<Resource>;
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>>;
+
+    /// Whether units of one version may have the same path. Then its publications say which of them is served there.
+    fn paths_may_repeat(&self) -> bool {
+        false
+    }
 
     /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
     /// publication.

@@ -1,28 +1,33 @@
 //! What a format sees of a publication: the files of the version to read, and where to put what it makes of
 //! them. Nothing of it is visible before core completes it.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt;
 use serde_json::Value as Json;
 
-use crate::db::{Db, artifacts};
+use crate::db::{Db, artifacts, publications};
 use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
 use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
 
+use super::MetadataFile;
 use super::units::VersionUnits;
 use super::version_files::Files;
+pub use crate::db::placement::Placement;
 pub use crate::db::publications::VersionFile;
 
 /// What a repository version holds.
 pub struct VersionReader {
     /// Its units.
     pub units: VersionUnits,
+    /// The details of its repository.
+    pub repository: Json,
     files: Files,
 }
 
 impl VersionReader {
-    pub(crate) fn new(units: VersionUnits, files: Files) -> Self {
-        Self { units, files }
+    pub(crate) fn new(units: VersionUnits, repository: Json, files: Files) -> Self {
+        Self { units, repository, files }
     }
 
     /// Some thousand files in the order of their paths (as bytes); none at the end. Costs the memory of a
@@ -39,16 +44,115 @@ pub struct PublicationWriter {
     db: Db,
     storage: Storage,
     domain: Id,
+    repository: Id,
     digests: DigestSet,
     pub(crate) pass_through: bool,
+    pub(crate) placement: Option<Placement>,
     pub(crate) metadata: Vec<(RelativePath, Sha256)>,
     pub(crate) artifacts: Vec<(RelativePath, Id)>,
+    pub(crate) memory: Vec<(String, String)>,
+}
+
+/// What a format remembered of the last publication of the same repository.
+pub struct Previous {
+    pub value: String,
+    publication: Id,
+    db: Db,
+    storage: Storage,
+}
+
+impl Previous {
+    /// The metadata at a path of that publication; none when it is gone.
+    pub async fn metadata(&self, path: &str) -> Result<Option<Bytes>> {
+        let Some(sha256) = self.artifact(path).await? else { return Ok(None) };
+        let mut bytes = BytesMut::new();
+        let mut stream = match self.storage.stream(&sha256, None).await {
+            Ok(stream) => stream,
+            // Lost bytes are found by a repair; here they only cost time.
+            Err(_) => return Ok(None),
+        };
+        while let Some(block) = stream.try_next().await? {
+            bytes.extend_from_slice(&block);
+        }
+        Ok(Some(bytes.freeze()))
+    }
+
+    /// The digest of the metadata at a path of that publication; none when there is none.
+    pub async fn artifact(&self, path: &str) -> Result<Option<Sha256>> {
+        let (publication, path) = (self.publication, path.to_owned());
+        self.db.read(move |conn| publications::metadata_at(conn, publication, &path)).await
+    }
 }
 
 impl PublicationWriter {
-    pub(crate) fn new(details: Json, db: Db, storage: Storage, domain: Id, digests: DigestSet) -> Self {
-        let (metadata, artifacts) = (Vec::new(), Vec::new());
-        Self { details, db, storage, domain, digests, pass_through: false, metadata, artifacts }
+    pub(crate) fn new(
+        details: Json,
+        (db, storage): (Db, Storage),
+        (domain, repository): (Id, Id),
+        digests: DigestSet,
+    ) -> Self {
+        let (metadata, artifacts, memory) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            details,
+            db,
+            storage,
+            domain,
+            repository,
+            digests,
+            pass_through: false,
+            placement: None,
+            metadata,
+            artifacts,
+            memory,
+        }
+    }
+
+    /// Serves the files of the version that have no folder of their own where this rule puts them. What is added by
+    /// [`PublicationWriter::add_artifact`] goes first.
+    pub fn place(&mut self, placement: Placement) {
+        self.placement = Some(placement);
+    }
+
+    /// What the last publication of the repository remembered under `key`, unless that is gone.
+    pub async fn previous(&self, key: &str) -> Result<Option<Previous>> {
+        let (repository, key) = (self.repository, key.to_owned());
+        let found = self.db.read(move |conn| publications::remembered(conn, repository, &key)).await?;
+        Ok(found.map(|(publication, value)| {
+            let (db, storage) = (self.db.clone(), self.storage.clone());
+            Previous { value, publication, db, storage }
+        }))
+    }
+
+    /// Remembers something for the next publication of the repository, which may find it gone.
+    pub fn remember(&mut self, key: impl Into<String>, value: impl Into<String>) {
+        self.memory.push((key.into(), value.into()));
+    }
+
+    /// Adds metadata that is kept already.
+    ///
+    /// # Errors
+    /// `Conflict` when the path is taken by other metadata.
+    pub fn add_kept(&mut self, path: RelativePath, sha256: Sha256) -> Result<()> {
+        self.check_free(&path)?;
+        self.metadata.push((path, sha256));
+        Ok(())
+    }
+
+    fn check_free(&self, path: &RelativePath) -> Result<()> {
+        match self.metadata.iter().any(|(taken, _)| taken == path) {
+            true => Err(Error::Conflict(format!("the publication has two files at `{path}`"))),
+            false => Ok(()),
+        }
+    }
+
+    /// A copy of what is kept, to be read in pieces.
+    pub async fn kept(&self, sha256: &Sha256) -> Result<MetadataFile> {
+        let mut writer = self.storage.stage(DigestSet::sha256())?;
+        let mut bytes = self.storage.stream(sha256, None).await?;
+        while let Some(block) = bytes.try_next().await? {
+            writer.write(block).await?;
+        }
+        MetadataFile::new(writer.finish().await?)
     }
 
     /// Serves every file of the version at its own path too.
@@ -75,9 +179,7 @@ impl PublicationWriter {
     /// # Errors
     /// `Conflict` when the path is taken by other metadata.
     pub async fn add_staged(&mut self, path: RelativePath, staged: Staged) -> Result<()> {
-        if self.metadata.iter().any(|(taken, _)| *taken == path) {
-            return Err(Error::Conflict(format!("the publication has two files at `{path}`")));
-        }
+        self.check_free(&path)?;
         let (size, digests, domain) = (staged.size, staged.digests.clone(), self.domain);
         let _announced = self.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         self.storage.keep(staged).await?;
@@ -87,6 +189,8 @@ impl PublicationWriter {
     }
 
     /// Serves a file of the version, by its [`VersionFile::id`], at a path of the publication's own.
+    ///
+    /// See [`VersionUnits::files`] for the files of a few units.
     pub fn add_artifact(&mut self, path: RelativePath, file: Id) {
         self.artifacts.push((path, file));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 pub use crate::db::units::Version;
 use crate::db::units::{self, Grouping, LARGE, Range, Waiting};
-use crate::db::{Db, FromValue, Row, Value};
+use crate::db::{Db, FromValue, Row, Value, content};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
 
@@ -45,6 +45,15 @@ impl UnitRow {
     pub fn get<T: FromValue>(&self, at: usize) -> Result<T> {
         self.row.get(at + 3)
     }
+}
+
+/// One file of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOfUnit {
+    /// As a publication takes it.
+    pub id: Id,
+    pub unit: Id,
+    pub relative_path: String,
 }
 
 /// Units that belong together because a column has the same value, such as the files of a project.
@@ -134,6 +143,38 @@ impl VersionUnits {
         rows.retain(|row| after.is_none_or(|after| row.id > after));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(rows)
+    }
+
+    /// As [`VersionUnits::page`] for all of them one after the other: faster, without when the repository got them
+    /// and without those that wait.
+    pub async fn list(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        after: Option<Id>,
+        limit: i64,
+    ) -> Result<Vec<UnitRow>> {
+        let (version, table) = (self.version, self.table(content_type)?);
+        let rows = self.db.read(move |conn| units::list(conn, version, table, columns, after, limit));
+        rows.await?.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// Units by their ids, whatever version they are in, in no order.
+    pub async fn of(&self, content_type: &str, columns: &'static [&'static str], ids: Vec<Id>) -> Result<Vec<UnitRow>> {
+        let table = self.table(content_type)?;
+        let rows = self.db.read(move |conn| units::of(conn, table, columns, ids)).await?;
+        rows.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// The files of units, in no order.
+    pub async fn files(&self, units: Vec<Id>) -> Result<Vec<FileOfUnit>> {
+        let files = self.db.read(move |conn| content::files(conn, &units)).await?;
+        let file = |file: content::StoredFile| FileOfUnit {
+            id: file.id,
+            unit: file.content,
+            relative_path: file.relative_path,
+        };
+        Ok(files.into_iter().map(file).collect())
     }
 
     /// The units that the repository got last, newest first, after so many of them.

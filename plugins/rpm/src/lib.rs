@@ -1,5 +1,6 @@
-//! The RPM format; so far its pure half: what is in packages and in the metadata of repositories.
+//! The RPM format.
 //!
+//! Pure, bytes in and values out; all that is read is hostile and bounded:
 //! - `evr`: versions and their order; `package`: what metadata says of a package;
 //! - `capability`: whether one package has what another asks for;
 //! - `header`: reading package files;
@@ -9,7 +10,8 @@
 //! - `updateinfo`, `comps`, `modulemd`, `treeinfo`: advisories, groups, modules, installable trees;
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
-//! None of them talks to a network, a database or a clock. All that is read is hostile and bounded.
+//! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
+//! table), `publish`, `sync`.
 
 pub mod capability;
 pub mod checksum;
@@ -30,9 +32,14 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
-#[allow(dead_code)]
+mod content;
+mod plugin;
+mod publish;
+mod resources;
 mod sync;
 mod text;
 mod xml;
+
+pub use plugin::RpmPlugin;
 
 pub use xml::{XmlError, XmlProblem};

@@ -6,4 +6,5 @@ mod python_pages;
 mod python_sync;
 mod python_uploads;
 mod python_vulnerabilities;
+mod rpm_sync;
 mod tiny;

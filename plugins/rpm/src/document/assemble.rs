@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::Kind;
@@ -12,7 +13,7 @@ use crate::compression::{Compression, Effort, compress};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// A gzip member, a zstd frame, or the elements as they are.
-    pub packed: Vec<u8>,
+    pub packed: Bytes,
     /// Bytes of the elements.
     pub open_size: u64,
 }
@@ -21,7 +22,7 @@ impl Block {
     /// Packs the elements of a run. The same elements give the same block, whatever document it is
     /// for; blocks may be made in parallel.
     pub fn pack(compression: Compression, effort: Effort, elements: &str) -> io::Result<Self> {
-        let packed = compress(compression, effort, elements.as_bytes())?;
+        let packed = compress(compression, effort, elements.as_bytes())?.into();
         Ok(Self { packed, open_size: elements.len() as u64 })
     }
 }
@@ -99,6 +100,13 @@ impl<W: Write> Assembler<W> {
         let block = Block::pack(self.compression, Effort::Usual, text)?;
         // The text is given, so this does not take the open checksum away.
         self.push(&block, Some(text))
+    }
+}
+
+impl Assembler<Vec<u8>> {
+    /// Takes what was written since the last time.
+    pub fn drain(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
     }
 }
 

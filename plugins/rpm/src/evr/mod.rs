@@ -5,6 +5,7 @@
 //! after it).
 
 mod nevra;
+mod sort_key;
 
 #[cfg(test)]
 mod tests;

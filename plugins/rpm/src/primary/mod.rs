@@ -20,5 +20,5 @@ mod tests;
 
 pub use read::PrimaryReader;
 pub(crate) use read::{push, read_file, read_version};
-pub use write::render;
 pub(crate) use write::{push_file, push_version};
+pub use write::{relocated, render};

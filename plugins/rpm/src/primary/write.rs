@@ -38,6 +38,21 @@ pub fn render(package: &Package) -> String {
     out
 }
 
+/// Appends an element that [`render`] made with the package at another place. What elements hold is escaped, so
+/// that there is one `<location` in each.
+pub fn relocated(out: &mut String, element: &str, location: &str) {
+    const START: &str = "\n  <location";
+    let Some(start) = element.find(START) else {
+        out.push_str(element);
+        return;
+    };
+    let rest = &element[start + START.len()..];
+    let end = rest.find("/>\n").unwrap_or(0);
+    out.push_str(&element[..start + START.len()]);
+    push_attribute(out, "href", location);
+    out.push_str(&rest[end..]);
+}
+
 fn push_format(out: &mut String, package: &Package) {
     push_element(out, 4, "rpm:license", &package.license);
     push_element(out, 4, "rpm:vendor", &package.vendor);
@@ -100,4 +115,23 @@ pub(crate) fn push_file(out: &mut String, indent: usize, file: &File) {
     out.push('>');
     push_text(out, &file.path);
     out.push_str("</file>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_can_be_moved() {
+        let package = |href: &str, base: &str| Package {
+            name: "a".to_owned(),
+            description: "\n  <location href=\"x\"/>\n".to_owned(),
+            location_href: href.to_owned(),
+            location_base: base.to_owned(),
+            ..Package::default()
+        };
+        let mut moved = String::new();
+        relocated(&mut moved, &render(&package("a&b.rpm", "http://host/")), "Packages/a/a&b\".rpm");
+        assert_eq!(moved, render(&package("Packages/a/a&b\".rpm", "")));
+    }
 }

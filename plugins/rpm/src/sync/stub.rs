@@ -14,7 +14,6 @@ use pith_core::error::{Error, Result};
 use pith_core::id::Sha256;
 use pith_core::plugin::{Unit, UnitFile};
 stub! {
-    package PACKAGE = "rpm.package" (package: &crate::package::Package, is_modular: bool, sha256: Option<Sha256>);
     advisory ADVISORY = "rpm.advisory" (a: &crate::updateinfo::Advisory);
     modulemd MODULEMD = "rpm.modulemd" (a: &crate::modulemd::Modulemd, b: &str);
     defaults MODULEMD_DEFAULTS = "rpm.modulemd_defaults" (a: &crate::modulemd::Defaults, b: &str);

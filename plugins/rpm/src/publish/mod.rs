@@ -1,0 +1,53 @@
+//! Making a publication: `repodata/` and where the packages lie.
+//!
+//! What is kept of each package is put together, in compressed runs; a run that the last publication had is
+//! taken from it as it is.
+
+mod documents;
+mod packages;
+mod settings;
+
+use pith_core::error::{Error, Result};
+use pith_core::id::RelativePath;
+use pith_core::plugin::{PublicationWriter, VersionReader};
+use serde_json::{Value as Json, json};
+
+use self::packages::Packages;
+use self::settings::Settings;
+use crate::repomd::{self, Repomd};
+
+pub(crate) async fn publish(version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
+    let settings = Settings::resolve(&mut publication.details, &version.repository)?;
+    let packages = Packages::read(&version.units, settings.layout).await?;
+    packages.place(&version.units, publication, settings.layout).await?;
+    let made = version.units.version();
+    let time = made.created.timestamp();
+    let records = documents::write(&version.units, publication, &settings, packages, time).await?;
+    // As with createrepo_c a number; the repository without anything has none.
+    let revision = if made.number == 0 { "0".to_owned() } else { time.to_string() };
+    let index = repomd::render(&Repomd { revision, records, ..Repomd::default() });
+    publication.add_metadata(path("repodata/repomd.xml")?, index).await
+}
+
+/// A path of a publication.
+fn path(text: &str) -> Result<RelativePath> {
+    text.parse().map_err(|problem| Error::Conflict(format!("nothing can be published at `{text}`: {problem}")))
+}
+
+/// The details of the publication that a new version of a repository with these gets by itself.
+pub(crate) fn autopublication(repository: &Json) -> Option<Json> {
+    // All else the repository says, when it is published.
+    (repository.get("autopublish") == Some(&Json::Bool(true))).then(|| json!({}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_repositories_that_ask_for_it_are_published_by_themselves() {
+        assert_eq!(autopublication(&json!({})), None);
+        assert_eq!(autopublication(&json!({"autopublish": false})), None);
+        assert_eq!(autopublication(&json!({"autopublish": true, "layout": "flat"})), Some(json!({})));
+    }
+}

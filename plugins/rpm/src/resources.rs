@@ -1,0 +1,257 @@
+//! The REST collections of the format, as values. What all formats share comes with the constructors of
+//! [`Resource`]; here stand names, own fields and own filters.
+
+pub(crate) mod package;
+
+use pith_core::plugin::{Owned, Verb};
+use pith_core::resource::kinds::Names;
+use pith_core::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Resource, Target, Wire};
+use serde_json::{Value as Json, json};
+
+/// The name of repositories, remotes, publications and distributions.
+pub(crate) const PULP_TYPE: &str = "rpm.rpm";
+
+/// Repositories, remotes, publications and distributions.
+pub(crate) fn all() -> Vec<Resource> {
+    vec![repository(), remote(), publication(), distribution()]
+}
+
+pub(crate) const NAMES: Names = Names {
+    app: "rpm",
+    model: "",
+    noun: "",
+    pulp_type: PULP_TYPE,
+    path: "",
+    operations: "",
+    href_parameter: "",
+    tag: "",
+    description: "",
+};
+
+/// The checksums that metadata can be written with.
+const CHECKSUM_TYPES: &[&str] = &["unknown", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
+const WRITTEN_CHECKSUM_TYPES: &[&str] = &["sha256", "sha384", "sha512"];
+const COMPRESSION_TYPES: &[&str] = &["zstd", "gz", "none"];
+const LAYOUTS: &[&str] = &["nested_alphabetically", "flat", "nested_by_digest"];
+/// The keys of `repo_config` that have a meaning of their own, and their least and greatest value.
+const FLAGS: [&str; 2] = ["gpgcheck", "repo_gpgcheck"];
+
+fn repository() -> Resource {
+    let policy = Owned::new("rpm", "rpmrepository")
+        .labelled()
+        .action("sync")
+        .action("modify")
+        .permission("repair")
+        .with_parameter(&[Verb::Create, Verb::Update], "remote", &["rpm.view_rpmremote"])
+        .with_parameter(&[Verb::Action("sync")], "remote", &["rpm.view_rpmremote"]);
+    let names = Names {
+        model: "RpmRepository",
+        noun: "RPM repository",
+        path: "repositories/rpm/rpm/",
+        operations: "repositories_rpm_rpm",
+        href_parameter: "rpm_rpm_repository_href",
+        tag: "Repositories: Rpm",
+        description: "Repositories of RPM packages, advisories, modules and groups.",
+        ..NAMES
+    };
+    let last_sync = json!({"url": "http://localhost/rpm/", "most_recent_version": 1});
+    let service = "/pulp/api/v3/signing-services/01a1fe65-f11d-7279-bc62-9ba6227b67be/";
+    let mut repository = Resource::repository(names, policy).action(sync()).with_fields([
+        Field::boolean("autopublish", "Whether each new version is published by itself.", false)
+            .default(json!(false))
+            .detail(),
+        Field::href("metadata_signing_service", Target::Nothing, "What signs the metadata of publications.", service)
+            .nullable()
+            .detail(),
+        Field::href("package_signing_service", Target::Nothing, "What signs packages that are uploaded.", service)
+            .nullable()
+            .detail(),
+        Field::text("package_signing_fingerprint", "The fingerprint of the key that signs packages.", "0C1A894E…")
+            .nullable()
+            .detail(),
+        Field::integer(
+            "retain_package_versions",
+            Some(0),
+            "How many versions of each package a new version keeps, the newest; 0 keeps all.",
+            0,
+        )
+        .default(json!(0))
+        .detail(),
+    ]);
+    repository.fields.extend(publishing());
+    repository.fields.extend(out_of_use());
+    repository.fields.extend([
+        Field::any(
+            "osv_config",
+            "",
+            "The ecosystems and releases that known vulnerabilities are looked up in.",
+            json!([{"name": "Rocky Linux", "releases": ["9"]}]),
+        )
+        .nullable()
+        .detail(),
+        Field::any("last_sync_details", "", "What the last synchronization saw.", last_sync)
+            .default(json!({}))
+            .detail()
+            .read_only(),
+    ]);
+    repository.check = Some(check_publishing);
+    repository
+}
+
+/// How publications are made, unless they are told otherwise.
+fn publishing() -> Vec<Field> {
+    vec![
+        Field::choice("checksum_type", CHECKSUM_TYPES, "The checksum of metadata files.", "sha256").nullable().detail(),
+        Field::choice("compression_type", COMPRESSION_TYPES, "How metadata files are compressed.", "gz")
+            .nullable()
+            .detail(),
+        Field::choice("layout", LAYOUTS, "Where packages lie below the root.", "nested_alphabetically")
+            .nullable()
+            .detail(),
+        Field::any("repo_config", "", "Settings for `config.repo`, by their names.", json!({"gpgcheck": 1}))
+            .default(json!({}))
+            .detail(),
+    ]
+}
+
+/// Fields that clients of older servers look for.
+fn out_of_use() -> Vec<Field> {
+    let checksum = |name| {
+        Field::choice(name, CHECKSUM_TYPES, "Out of use: see `checksum_type`.", "sha256")
+            .nullable()
+            .shown(&[], |_, _, _| Json::Null)
+    };
+    vec![
+        checksum("metadata_checksum_type"),
+        checksum("package_checksum_type"),
+        Field::boolean("sqlite_metadata", "Out of use: no databases are published.", false)
+            .shown(&[], |_, _, _| json!(false)),
+    ]
+}
+
+fn check_publishing(draft: &Draft, errors: &mut Errors) {
+    let checksum = draft.get("checksum_type").and_then(Json::as_str);
+    if let Some(name) = checksum.filter(|name| !WRITTEN_CHECKSUM_TYPES.contains(name)) {
+        errors.add("checksum_type", format!("Checksum must be one of the allowed checksum types: {name} is not."));
+    }
+    let Some(config) = draft.get("repo_config") else { return };
+    let Some(config) = config.as_object() else {
+        if !config.is_null() {
+            errors.add("repo_config", "A valid JSON object is required.");
+        }
+        return;
+    };
+    for flag in FLAGS {
+        if config.get(flag).is_some_and(|value| !matches!(value.as_i64(), Some(0 | 1))) {
+            errors.add("repo_config", format!("Value of '{flag}' must be 0 or 1."));
+        }
+    }
+}
+
+fn sync() -> Action {
+    let remote = "/pulp/api/v3/remotes/rpm/rpm/01a1fe65-f11d-7279-bc62-9ba6227b67be/";
+    let skipped = Field::texts("skip_types", "Kinds of content that are left out.", json!(["srpm"]));
+    Action {
+        name: "sync",
+        run: ActionRun::Sync,
+        fields: vec![
+            Field::href(
+                "remote",
+                Target::Typed(Kind::Remote, PULP_TYPE),
+                "The remote to read from; the repository's own unless given.",
+                remote,
+            )
+            .input(),
+            Field::boolean("mirror", "Out of use: see `sync_policy`.", false).nullable().input(),
+            Field::choice(
+                "sync_policy",
+                &["additive", "mirror_complete", "mirror_content_only"],
+                "Whether units that upstream has not stay, leave, or leave and its metadata is served as it is.",
+                "additive",
+            )
+            .nullable()
+            .input(),
+            Field { wire: Wire::Choices(&["srpm", "treeinfo"]), ..skipped }.default(json!([])).input(),
+            Field::boolean("optimize", "Whether nothing is done when nothing changed upstream.", true)
+                .default(json!(true))
+                .input(),
+        ],
+        schema: "RpmRepositorySyncURL",
+        description: "Make a new version of what a remote has.",
+    }
+}
+
+fn remote() -> Resource {
+    let names = Names {
+        model: "RpmRemote",
+        noun: "RPM remote",
+        path: "remotes/rpm/rpm/",
+        operations: "remotes_rpm_rpm",
+        href_parameter: "rpm_rpm_remote_href",
+        tag: "Remotes: Rpm",
+        description: "Upstreams of RPM packages: the address of a repository or of a list of its mirrors, and how to \
+                      read from there.",
+        ..NAMES
+    };
+    let token = "An authentication token that SUSE's servers want in the query of each address.";
+    Resource::remote(names, &["immediate", "on_demand", "streamed"], Owned::new("rpm", "rpmremote").labelled())
+        .with_fields([Field::text("sles_auth_token", token, "token").nullable().detail()])
+}
+
+fn publication() -> Resource {
+    let names = Names {
+        model: "RpmPublication",
+        noun: "RPM publication",
+        path: "publications/rpm/rpm/",
+        operations: "publications_rpm_rpm",
+        href_parameter: "rpm_rpm_publication_href",
+        tag: "Publications: Rpm",
+        description: "Versions made ready to be served, with their metadata.",
+        ..NAMES
+    };
+    let policy =
+        Owned::new("rpm", "rpmpublication").with_parameter(&[Verb::Create], "repository", &["rpm.view_rpmrepository"]);
+    let mut publication = Resource::publication(names, policy);
+    publication.fields.extend(publishing());
+    if let Some(field) = publication.fields.iter_mut().find(|field| field.name == "repo_config") {
+        // What a publication is not told, its repository says.
+        field.default = None;
+    }
+    publication.fields.extend(out_of_use());
+    publication.check = Some(check_publishing);
+    publication
+}
+
+fn distribution() -> Resource {
+    let names = Names {
+        model: "RpmDistribution",
+        noun: "RPM distribution",
+        path: "distributions/rpm/rpm/",
+        operations: "distributions_rpm_rpm",
+        href_parameter: "rpm_rpm_distribution_href",
+        tag: "Distributions: Rpm",
+        description: "Under which path which repository is served.",
+        ..NAMES
+    };
+    Resource::distribution(names, Owned::new("rpm", "rpmdistribution").labelled()).with_fields([Field::boolean(
+        "generate_repo_config",
+        "Whether a `config.repo` for dnf is served beside the packages.",
+        false,
+    )
+    .default(json!(false))
+    .detail()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_belong_together() {
+        for resource in all().into_iter().chain([package::packages()]) {
+            let path = resource.path.replace("{}/", "");
+            assert_eq!(resource.operations, path.trim_end_matches('/').replace('/', "_"));
+            assert!(resource.href_parameter.starts_with("rpm_"), "{}", resource.href_parameter);
+        }
+    }
+}
