@@ -39,10 +39,11 @@ fn metadata_that_is_not_what_the_index_says_is_refused() {
     check(json!({}), |state| state.spoil = Some(|records| drop(records.remove(2))), &["repomd.xml", "`other`"]);
     let twice: fn(&mut Vec<_>) = |records: &mut Vec<pith_rpm::repomd::Record>| records.push(records[0].clone());
     check(json!({}), |state| state.spoil = Some(twice), &["repomd.xml", "named twice"]);
-    check(json!({}), |state| drop(state.answers.insert("repo/repodata/repomd.xml".into(), Reply::Status(404))), &[
-        "404",
-        "repomd.xml",
-    ]);
+    check(
+        json!({}),
+        |state| drop(state.answers.insert("repo/repodata/repomd.xml".into(), Reply::Status(404))),
+        &["404", "repomd.xml"],
+    );
 }
 
 #[test]
@@ -78,13 +79,16 @@ fn documents_that_break_or_burst_are_refused() {
     let gz = compress(Compression::Gz, Effort::Usual, &vec![b' '; 200 << 20]).unwrap();
     let spoil = |state: &mut State| drop(state.metadata.insert("group_gz".into(), ("repodata/comps.gz".into(), gz)));
     check(json!({}), spoil, &["repodata/comps.gz"]);
-    check(json!({}), |state| state.add_metadata("updateinfo", "<updates><update type=\"x\"><id>A</id>"), &[
-        "repodata/updateinfo.xml",
-    ]);
-    check(json!({}), |state| state.add_metadata("modules", "---\ndocument: modulemd\nversion: 9\ndata: {}\n...\n"), &[
-        "repodata/modules.xml",
-        "line 1",
-    ]);
+    check(
+        json!({}),
+        |state| state.add_metadata("updateinfo", "<updates><update type=\"x\"><id>A</id>"),
+        &["repodata/updateinfo.xml"],
+    );
+    check(
+        json!({}),
+        |state| state.add_metadata("modules", "---\ndocument: modulemd\nversion: 9\ndata: {}\n...\n"),
+        &["repodata/modules.xml", "line 1"],
+    );
 }
 
 #[test]
@@ -129,10 +133,10 @@ fn a_package_that_cannot_be_had_is_listed_and_tried_again() {
 
     upstream.state().packages[0] = package("bear", "1", "noarch");
     let task = mirror.synced(json!({}));
-    assert_eq!((mirror.packages(), report(&task, "sync.downloading.artifacts")), (
-        vec!["bear-1".to_owned(), "cat-1".to_owned()],
-        Some(1)
-    ));
+    assert_eq!(
+        (mirror.packages(), report(&task, "sync.downloading.artifacts")),
+        (vec!["bear-1".to_owned(), "cat-1".to_owned()], Some(1))
+    );
 }
 
 #[test]
