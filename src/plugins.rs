@@ -9,5 +9,9 @@ use pith_rpm::RpmPlugin;
 
 pub fn plugins(config: &Config) -> Plugins {
     let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(RpmPlugin::new(config.keep_changelog_limit))]
+    let rpm = RpmPlugin {
+        changelog_limit: config.keep_changelog_limit,
+        resolves_advisories: config.allow_automatic_unsafe_advisory_conflict_resolution,
+    };
+    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(rpm)]
 }

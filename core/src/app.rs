@@ -18,6 +18,7 @@ use crate::plugin::Plugin;
 use crate::resource::{Registry, Scope};
 use crate::rest::{self, Routes};
 use crate::serve::Delivery;
+use crate::signing::Signing;
 use crate::storage::{DigestSet, Storage, StorageConfig};
 use crate::tasks::{Queue, QueueParts, Sealing};
 
@@ -42,6 +43,7 @@ pub struct App {
     pub domain: Id,
     pub queue: Queue,
     pub delivery: Delivery,
+    pub signing: Signing,
     pub upstreams: ops::Upstreams,
     pub native: Native,
     /// `/pulp/api/v3/`
@@ -81,6 +83,7 @@ impl App {
             shutdown_grace: SHUTDOWN_GRACE,
             worker_ttl: config.worker_ttl,
         });
+        let signing = signing(&config, &db, &secrets);
         let app = Arc::new(Self {
             routes: Routes::new(&registry),
             credentials: CredentialCache::new(std::thread::available_parallelism().map_or(2, usize::from))?,
@@ -93,6 +96,7 @@ impl App {
             domain,
             queue,
             delivery,
+            signing,
             upstreams: ops::Upstreams::default(),
             native,
         });
@@ -127,6 +131,11 @@ impl App {
     pub fn digests(&self) -> Result<DigestSet> {
         DigestSet::parse(&self.config.allowed_content_checksums)
     }
+}
+
+/// The signing services, with the folder where their scripts work.
+pub fn signing(config: &Config, db: &Db, secrets: &Arc<Secrets>) -> Signing {
+    Signing::new(db.clone(), secrets.clone(), config.data_dir.join("signing"))
 }
 
 /// Opens the database and brings its schema up to date.

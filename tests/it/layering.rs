@@ -8,8 +8,8 @@ use regex::Regex;
 /// The modules of core from the bottom up. A module may use those of its own and of lower levels. `app` holds
 /// one of everything and is handed to everything, so it counts as neither above nor below.
 const LEVELS: [&[&str]; 6] = [
-    &["id", "error", "config", "zip"],
-    &["db", "storage", "download", "auth"],
+    &["id", "error", "config", "openpgp", "zip"],
+    &["db", "storage", "download", "auth", "signing"],
     &["resource", "plugin", "tasks"],
     &["ops"],
     &["native", "rest", "serve"],

@@ -268,6 +268,14 @@ pub static KEYS: &[Key] = &[
                 one of `allowed_import_paths`, on each host with the role `worker`.",
     },
     Key {
+        name: "keep_changelog_limit",
+        group: Group::Content,
+        kind: Kind::Integer { least: 0, most: 1_000_000, unit: "entries" },
+        default: Default::Number(10),
+        about: "How many entries of a package's changelog are kept, the newest, of packages that are synchronized or \
+                uploaded.",
+    },
+    Key {
         name: "sigstore_trusted_roots",
         group: Group::Content,
         kind: Kind::TextList(absolute_paths),
@@ -276,11 +284,12 @@ pub static KEYS: &[Key] = &[
                 the public instance are, on each host with the role `api` or `worker`.",
     },
     Key {
-        name: "keep_changelog_limit",
+        name: "allow_automatic_unsafe_advisory_conflict_resolution",
         group: Group::Content,
-        kind: Kind::Integer { least: 0, most: 1_000_000, unit: "" },
-        default: Default::Number(10),
-        about: "How many entries of an RPM package's changelog are kept and published, the newest.",
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Whether the newer of two advisories with one id is taken where they contradict each other, so that at \
+                least one of them must be wrong. Otherwise a repository that has one refuses the other.",
     },
     Key {
         name: "orphan_protection_time",

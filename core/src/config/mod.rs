@@ -71,6 +71,7 @@ pub struct Config {
     pub osv_dump: Option<PathBuf>,
     pub sigstore_trusted_roots: Vec<PathBuf>,
     pub keep_changelog_limit: usize,
+    pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
     /// Zero keeps finished tasks for ever.
@@ -113,6 +114,11 @@ pub enum Role {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// The environment variables that set keys; some of them are secret.
+pub fn variables() -> impl Iterator<Item = String> {
+    sources::variables()
 }
 
 impl Config {

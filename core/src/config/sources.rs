@@ -125,6 +125,11 @@ impl Given {
     }
 }
 
+/// The variables of all keys.
+pub fn variables() -> impl Iterator<Item = String> {
+    KEYS.iter().map(|key| format!("{PREFIX}{}", key.name.to_ascii_uppercase()))
+}
+
 fn read_file(path: &Path) -> Result<Map<String, Value>, ConfigError> {
     let error = |problem: String| ConfigError::new("", Some(Source::File(path.into())), problem);
     let size = std::fs::metadata(path).map_err(|cause| error(format!("cannot be read: {cause}")))?.len();

@@ -22,6 +22,7 @@ pub const CORE: Migrations = Migrations {
         ("0006_pending_content", include_str!("../../../migrations/core/0006_pending_content.sql")),
         ("0007_vulnerability_report", include_str!("../../../migrations/core/0007_vulnerability_report.sql")),
         ("0008_placement", include_str!("../../../migrations/core/0008_placement.sql")),
+        ("0012_signing_service", include_str!("../../../migrations/core/0012_signing_service.sql")),
     ],
 };
 

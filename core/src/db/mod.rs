@@ -24,6 +24,7 @@ pub mod publications;
 pub mod queue;
 pub mod remotes;
 pub mod repositories;
+pub mod signing_services;
 mod sqlite;
 pub mod sync;
 pub mod sync_state;

@@ -216,6 +216,29 @@ pub fn waiting_count(conn: &mut Conn, version: Version, waiting: &Waiting, conte
     conn.query_one(&sql, values)?.get(0)
 }
 
+/// The units of a domain, in whatever version, whose columns have one of the values given for each; the first starts
+/// at an index.
+pub fn of_domain(
+    conn: &mut Conn,
+    domain: Id,
+    table: &str,
+    columns: &[&str],
+    equal: &[(&str, Value)],
+) -> Result<Vec<Row>> {
+    let mut params = params![domain].to_vec();
+    let condition = |(column, values): &(&str, Value)| {
+        params.push(values.clone());
+        format!(" AND u.{column} = ANY(${})", params.len())
+    };
+    let conditions: String = equal.iter().map(condition).collect();
+    let sql = format!(
+        "SELECT u.content_id, t.created, NULL{} FROM {table} u CROSS JOIN content t
+         WHERE t.id = u.content_id AND t.domain_id = $1{conditions} ORDER BY u.content_id",
+        selected(columns)
+    );
+    conn.query(&sql, &params)
+}
+
 pub(super) fn selected(columns: &[&str]) -> String {
     columns.iter().map(|column| format!(", u.{column}")).collect()
 }

@@ -16,10 +16,10 @@ mod units;
 
 pub use checks::{Clash, clashes, doubled, path_conflict, push_out, unsupported};
 pub use counts::{Change, changes, counts, put_counts};
-pub use draft::{add, clear, remove, remove_all, set_base, touch_removed};
+pub use draft::{add, add_version, clear, remove, remove_all, remove_types, set_base, touch_removed};
 pub use fold::delete;
 pub use protection::{protected, retain_checkpoints};
-pub use units::{fresh_units, present_units, removed_units, rivals};
+pub use units::{crowded, fresh_units, present_units, removed_units, rivals};
 
 use super::{Conn, Row};
 use crate::error::{Error, Result};
@@ -89,6 +89,16 @@ pub fn newest_first(conn: &mut Conn, repository: Id) -> Result<Vec<Version>> {
         params![repository],
     )?;
     rows.iter().map(read).collect()
+}
+
+/// Whether the repository's settings, or anything else that is said of it, changed since its newest version was made.
+pub fn changed_since(conn: &mut Conn, repository: Id) -> Result<bool> {
+    let unchanged = conn.query_opt(
+        "SELECT 1 FROM repository r JOIN repository_version v ON v.repository_id = r.id
+         WHERE r.id = $1 AND v.created >= r.updated LIMIT 1",
+        params![repository],
+    )?;
+    Ok(unchanged.is_none())
 }
 
 /// The number the repository's next version gets.

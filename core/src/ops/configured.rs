@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{change_version, distributions, remotes, versions};
+use super::{change_version, distributions, references, remotes, versions};
 use crate::app::App;
 use crate::db::{Conn, FromValue, Value};
 use crate::error::{Error, Result};
@@ -91,7 +91,9 @@ fn add(
                 }
             },
         };
-        if target != Target::Nothing {
+        if let Source::Detail = field.source {
+            change.details.insert(field.name.to_owned(), references::detail(&id));
+        } else if target != Target::Nothing {
             change.columns.push((format!("{}_id", field.name), id));
         }
         return Ok(());
@@ -291,7 +293,9 @@ pub fn run_update(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) ->
 
 /// The task that deletes.
 pub fn run_delete(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
-    delete(conn, subject(app, args)?, object(args)?)?;
+    let (resource, id) = (subject(app, args)?, object(args)?);
+    references::refuse_if_named(&app.registry, conn, resource.kind, id)?;
+    delete(conn, resource, id)?;
     Ok(Json::Null)
 }
 

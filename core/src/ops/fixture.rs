@@ -1,12 +1,16 @@
 //! A database for tests of the verbs: SQLite in a temporary folder, or a fresh database on the server that
 //! `PITH_TEST_DATABASE` names.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
+use crate::auth::Secrets;
 use crate::db::{Address, CORE, Conn, Db, sqlite_file};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::params;
+use crate::signing::Signing;
 
 pub(crate) struct Fixture {
     pub db: Db,
@@ -53,6 +57,12 @@ impl Fixture {
 
     pub fn read<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T>) -> T {
         self.db.read_blocking(work).unwrap()
+    }
+
+    /// Signing services, with a key of their own that seals secrets.
+    pub fn signing(&self) -> Signing {
+        let secrets = Secrets::load_or_create(&self.folder.path().join("secret.key")).unwrap();
+        Signing::new(self.db.clone(), Arc::new(secrets), self.folder.path().join("tmp"))
     }
 
     /// A file repository without any version.

@@ -61,6 +61,19 @@ pub async fn artifact(
     keep(app, inspected, (size, digests), None).await
 }
 
+/// The unit that a client describes without any file.
+///
+/// # Errors
+/// `Invalid` when the format refuses what the client said.
+pub async fn composed(
+    app: &App,
+    content_type: &dyn ContentType,
+    given: &Map<String, Json>,
+) -> Result<(NewUnit, Announced)> {
+    let unit = content_type.compose(given).await?;
+    Ok((NewUnit { unit, artifacts: vec![], companions: vec![] }, app.db.announce(&[]).await?))
+}
+
 /// Keeps what an inspection came to: the file itself, if the unit has it, and what was read out of it.
 pub async fn keep(
     app: &App,

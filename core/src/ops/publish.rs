@@ -35,12 +35,13 @@ pub async fn publish(
     let id = request.repository_version;
     let found = stores.db.read(move |conn| Ok(publications::version(conn, id)?.zip(units::version(conn, id)?)));
     let (version, read) = found.await?.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
-    let Stores { db, storage, domain, digests } = stores.clone();
+    let Stores { db, storage, domain, digests, signing } = stores.clone();
     let units = VersionUnits::new(db.clone(), read, plugin.content_types());
     let files = Files::new(db.clone(), storage.clone(), version.clone());
     let mut reader = VersionReader::new(units, version.details.clone(), files);
     let owner = (domain, version.repository);
-    let mut writer = PublicationWriter::new(request.details.clone(), (db, storage), owner, digests);
+    let signing = signing.under(task.correlation_id());
+    let mut writer = PublicationWriter::new(request.details.clone(), (db, storage), owner, digests, signing);
     plugin.publish(&mut reader, &mut writer).await?;
     task.check()?;
     let task = task.clone();

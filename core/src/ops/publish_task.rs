@@ -34,7 +34,13 @@ pub fn is_automatic(details: &Json) -> bool {
 
 /// The parts that verbs on content work with.
 pub fn stores(app: &App) -> Result<Stores> {
-    Ok(Stores { db: app.db.clone(), storage: app.storage.clone(), domain: app.domain, digests: app.digests()? })
+    Ok(Stores {
+        db: app.db.clone(),
+        storage: app.storage.clone(),
+        domain: app.domain,
+        digests: app.digests()?,
+        signing: app.signing.clone(),
+    })
 }
 
 /// The format that owns a type.
@@ -104,6 +110,10 @@ fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<(String, Stri
 impl plugin::Task for TaskContext {
     fn progress(&self, message: &str, code: &str, total: Option<i64>) -> Arc<dyn plugin::Progress> {
         Arc::new(TaskContext::progress(self, message, code, total))
+    }
+
+    fn correlation_id(&self) -> &str {
+        self.cid()
     }
 
     fn check(&self) -> Result<()> {

@@ -34,7 +34,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let version = version.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
         let plugin = format(&app, &pulp_type)?;
         let task: Arc<dyn Task> = Arc::new(context);
-        let Stores { db, storage, domain, digests } = stores(&app)?;
+        let Stores { db, storage, domain, digests, .. } = stores(&app)?;
         let units = VersionUnits::new(db.clone(), version, plugin.content_types());
         let job = RepositoryJob::new(units, task, (db, storage, domain, digests));
         let result = plugin.work(&work, &job).await;

@@ -2,6 +2,7 @@
 
 use crate::db::Db;
 use crate::id::Id;
+use crate::signing::Signing;
 use crate::storage::{DigestSet, Storage};
 
 /// The parts of the process that verbs on content work with. Cheap to clone.
@@ -12,4 +13,5 @@ pub struct Stores {
     pub domain: Id,
     /// The digests that artifacts get.
     pub digests: DigestSet,
+    pub signing: Signing,
 }

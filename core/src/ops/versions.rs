@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::content;
 use crate::db::Conn;
 use crate::db::versions::{self as rows, BEFORE_FIRST, Clash, Draft, Version};
 use crate::error::{Error, Result};
@@ -94,6 +95,17 @@ impl VersionDraft {
         if content.is_empty() { Ok(()) } else { rows::add(conn, &self.draft, content) }
     }
 
+    /// Puts all units of a version in, of whatever repository.
+    pub fn add_version(&self, conn: &mut Conn, version: Id) -> Result<()> {
+        let version = rows::version(conn, version)?;
+        rows::add_version(conn, &self.draft, &version)
+    }
+
+    /// Takes all units of these types out.
+    pub fn remove_types(&self, conn: &mut Conn, types: &[&str]) -> Result<()> {
+        if types.is_empty() { Ok(()) } else { rows::remove_types(conn, &self.draft, types) }
+    }
+
     /// Takes everything back.
     pub fn discard(self, conn: &mut Conn) -> Result<()> {
         rows::clear(conn, self.draft.repository, self.draft.number)
@@ -130,7 +142,7 @@ impl VersionDraft {
                 "this type of repository does not hold content of type `{content_type}`"
             )));
         }
-        let mut units = DraftUnits::new(conn, draft, kind.plugin.content_types())?;
+        let mut units = DraftUnits::new(conn, draft, kind.plugin.content_types(), content::get_or_create)?;
         kind.plugin.finish_version(&mut units)?;
         let rejected = units.into_rejected();
         let doubled = rows::doubled(conn, draft)?;

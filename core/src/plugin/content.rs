@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::db::Value;
 pub use crate::db::content::DetailTable;
 use crate::download::Wanted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{RelativePath, Sha256};
 use crate::resource::Resource;
 use crate::storage::{Algorithm, Digests};
@@ -53,6 +53,15 @@ pub trait ContentType: Send + Sync + 'static {
     /// # Errors
     /// `Invalid` naming the field at fault.
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected>;
+
+    /// Makes a unit of what the client said alone, for types whose collection takes no file
+    /// ([`Resource::composed_content`]). Never touches the database.
+    ///
+    /// # Errors
+    /// `Invalid` naming the fields at fault.
+    async fn compose(&self, _given: &Map<String, Json>) -> Result<Unit> {
+        Err(Error::internal(format!("`{}` is made of files", self.pulp_type())))
+    }
 }
 
 /// What came of an inspection.

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::units::UnitRow;
-use super::{ContentType, Task};
+use super::{ContentType, Task, Unit};
 use crate::db::versions::{self as rows, Draft};
 use crate::db::{Conn, Value, repositories};
 use crate::error::{Error, Result};
@@ -13,11 +13,15 @@ use crate::id::Id;
 /// Conditions on the columns of a content type's table: one of the values for each.
 pub type Equal<'a> = &'a [(&'static str, Vec<String>)];
 
+/// Finds units or makes them, and gives their ids in the order of the units.
+pub(crate) type StoreUnits = fn(&mut Conn, Id, &dyn ContentType, &[Unit]) -> Result<Vec<Id>>;
+
 /// The units of a draft, and those of them that its base has not.
 pub struct DraftUnits<'a> {
     conn: &'a mut Conn,
     draft: &'a Draft,
     content_types: Vec<std::sync::Arc<dyn ContentType>>,
+    store: StoreUnits,
     /// The details of the repository.
     pub details: Json,
     rejected: Vec<Rejected>,
@@ -57,14 +61,19 @@ impl<'a> DraftUnits<'a> {
         conn: &'a mut Conn,
         draft: &'a Draft,
         content_types: Vec<std::sync::Arc<dyn ContentType>>,
+        store: StoreUnits,
     ) -> Result<Self> {
         let details = repositories::settings(conn, draft.repository)?.details;
-        Ok(Self { conn, draft, content_types, details, rejected: vec![] })
+        Ok(Self { conn, draft, content_types, store, details, rejected: vec![] })
+    }
+
+    fn content_type(&self, name: &str) -> Result<&std::sync::Arc<dyn ContentType>> {
+        let found = self.content_types.iter().find(|one| one.pulp_type() == name);
+        found.ok_or_else(|| Error::internal(format!("no content type `{name}`")))
     }
 
     fn table(&self, content_type: &str) -> Result<&'static str> {
-        let found = self.content_types.iter().find(|one| one.pulp_type() == content_type);
-        found.map(|one| one.table().name).ok_or_else(|| Error::internal(format!("no content type `{content_type}`")))
+        Ok(self.content_type(content_type)?.table().name)
     }
 
     /// The units of the draft that its base has not. At the cost of what is new, however large the repository.
@@ -90,6 +99,26 @@ impl<'a> DraftUnits<'a> {
         found.into_iter().map(UnitRow::new).collect()
     }
 
+    /// The values of these text columns that more than `most` units of the draft share, of the units that meet the
+    /// conditions. The first condition starts at an index; without any it costs the size of the repository.
+    pub fn crowded(
+        &mut self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        equal: Equal<'_>,
+        most: usize,
+    ) -> Result<Vec<Vec<String>>> {
+        let (table, most) = (self.table(content_type)?, i64::try_from(most).unwrap_or(i64::MAX));
+        let found = rows::crowded(self.conn, self.draft, table, columns, &lists(equal), most)?;
+        found.iter().map(|row| (0..columns.len()).map(|at| row.get(at)).collect()).collect()
+    }
+
+    /// Whether the repository's settings may have changed since its newest version was made: then what held of its
+    /// units may hold no more.
+    pub fn settings_changed(&mut self) -> Result<bool> {
+        rows::changed_since(self.conn, self.draft.repository)
+    }
+
     /// The units of a type that the draft takes out.
     pub fn removed(&mut self, content_type: &str, columns: &'static [&'static str]) -> Result<Vec<UnitRow>> {
         let table = self.table(content_type)?;
@@ -99,6 +128,15 @@ impl<'a> DraftUnits<'a> {
     /// The new units of a type whose unique key another unit of the draft has too, with that key.
     pub fn rivals(&mut self, content_type: &str) -> Result<Vec<(Id, String)>> {
         rows::rivals(self.conn, self.draft, content_type)
+    }
+
+    /// Puts a unit in, which is made unless it exists.
+    pub fn add(&mut self, content_type: &str, unit: &Unit) -> Result<Id> {
+        let content_type = self.content_type(content_type)?.clone();
+        let domain = repositories::domain(self.conn, self.draft.repository)?;
+        let ids = (self.store)(self.conn, domain, content_type.as_ref(), std::slice::from_ref(unit))?;
+        rows::add(self.conn, self.draft, &ids)?;
+        ids.first().copied().ok_or_else(|| Error::internal("a unit was not stored"))
     }
 
     /// Takes units out.

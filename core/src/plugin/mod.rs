@@ -5,6 +5,7 @@ mod content;
 mod draft;
 mod face;
 mod failures;
+mod operation;
 mod page;
 mod publish;
 mod remembered;
@@ -32,6 +33,10 @@ pub use face::{
 };
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub use operation::{
+    FormatOperation, Operand, Operands, OperationAnswer, OperationJob, OperationRepository, OperationTask, Prepare,
+    RepositoryChange,
+};
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
@@ -41,7 +46,7 @@ pub use scan::{Advisory, Packages, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};
-pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits};
+pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits, units_of_domain};
 pub(crate) use upstream::UpstreamPages;
 pub use upstream::UpstreamReader;
 pub use upstream_page::{FoundPage, MetadataFile, UpstreamPage};
@@ -51,9 +56,22 @@ pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
+pub use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
 use crate::resource::Resource;
+pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
+
+/// A distribution that serves a publication, for files that are made of what both say.
+#[derive(Clone, Debug)]
+pub struct ServedDistribution {
+    pub name: String,
+    /// The address of its root at the content face, with a slash at its end.
+    pub base_url: String,
+    pub details: Json,
+    /// The details of the publication.
+    pub publication: Json,
+}
 
 /// One format.
 #[async_trait]
@@ -108,6 +126,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// When the file cannot be a unit; then it is not kept and the client gets none.
     async fn pulled_unit(&self, _path: &str, _file: &Inspection, _told: &Json) -> Result<Option<PulledUnit>> {
         Ok(None)
+    }
+
+    /// The names of files at the root of distributions that the format makes when they are asked for.
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The text of such a file; none where this distribution has none.
+    fn generated_file(&self, _name: &str, _distribution: &ServedDistribution) -> Option<String> {
+        None
     }
 
     /// Which column of its table says which group a unit belongs to, by type of content; for a format whose
@@ -165,8 +193,23 @@ pub trait Plugin: Send + Sync + 'static {
         Err(repository::unknown(work))
     }
 
+    /// Operations of the format's own that concern several repositories, or none.
+    fn operations(&self) -> Vec<FormatOperation> {
+        vec![]
+    }
+
+    /// Does the work of such an operation ([`OperationTask::work`]). The result is shown with the task.
+    async fn operate(&self, work: &str, _job: &dyn OperationJob) -> Result<Json> {
+        Err(repository::unknown(work))
+    }
+
     /// How versions of the format's repositories are scanned for known vulnerabilities, where they can be.
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        None
+    }
+
+    /// How files of the format carry signatures, where they do.
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         None
     }
 

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::db::{Db, artifacts, publications};
 use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
+use crate::signing::{Signature, Signing};
 use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
 
 use super::MetadataFile;
@@ -46,6 +47,7 @@ pub struct PublicationWriter {
     domain: Id,
     repository: Id,
     digests: DigestSet,
+    signing: Signing,
     pub(crate) pass_through: bool,
     pub(crate) placement: Option<Placement>,
     pub(crate) metadata: Vec<(RelativePath, Sha256)>,
@@ -90,6 +92,7 @@ impl PublicationWriter {
         (db, storage): (Db, Storage),
         (domain, repository): (Id, Id),
         digests: DigestSet,
+        signing: Signing,
     ) -> Self {
         let (metadata, artifacts, memory) = (Vec::new(), Vec::new(), Vec::new());
         Self {
@@ -99,6 +102,7 @@ impl PublicationWriter {
             domain,
             repository,
             digests,
+            signing,
             pass_through: false,
             placement: None,
             metadata,
@@ -186,6 +190,14 @@ impl PublicationWriter {
         self.metadata.push((path, digests.sha256.clone()));
         self.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
         Ok(())
+    }
+
+    /// Signs bytes, those of a file of metadata for instance, with a signing service.
+    ///
+    /// # Errors
+    /// `Conflict` naming the service when it is gone, signs other things, or fails.
+    pub async fn sign(&self, service: Id, bytes: &Bytes) -> Result<Signature> {
+        self.signing.sign(service, bytes).await
     }
 
     /// Serves a file of the version, by its [`VersionFile::id`], at a path of the publication's own.

@@ -20,6 +20,11 @@ pub trait Task: Send + Sync {
     /// Starts a progress report.
     fn progress(&self, message: &str, code: &str, total: Option<i64>) -> Arc<dyn Progress>;
 
+    /// The correlation id of the request that asked for the task.
+    fn correlation_id(&self) -> &str {
+        ""
+    }
+
     /// # Errors
     /// `Canceled` once the task is asked to stop.
     fn check(&self) -> Result<()>;

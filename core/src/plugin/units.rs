@@ -4,11 +4,28 @@ use std::sync::Arc;
 
 pub use crate::db::units::Version;
 use crate::db::units::{self, Grouping, LARGE, Range, Waiting};
-use crate::db::{Db, FromValue, Row, Value, content};
+use crate::db::{Conn, Db, FromValue, Row, Value, content};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
 
-use super::ContentType;
+use super::{ContentType, Equal};
+use crate::resource::Scope;
+
+/// The units of a domain, in whatever version, whose columns have one of the values given for each; for resources that
+/// show other units ([`crate::resource::Enrich`]). The first column must have an index; few units are expected.
+pub fn units_of_domain(
+    scope: &Scope<'_>,
+    conn: &mut Conn,
+    content_type: &str,
+    columns: &'static [&'static str],
+    equal: Equal<'_>,
+) -> Result<Vec<UnitRow>> {
+    let found = scope.registry.content_type(content_type);
+    let table = found.ok_or_else(|| Error::internal(format!("no content type `{content_type}`")))?.table().name;
+    let equal: Vec<_> = equal.iter().map(|(column, values)| (*column, Value::Texts(values.clone()))).collect();
+    let rows = units::of_domain(conn, scope.domain, table, columns, &equal)?;
+    rows.into_iter().map(UnitRow::new).collect()
+}
 
 /// Values of a group's column read together where a repository is large.
 const VALUES: i64 = 5000;
@@ -120,6 +137,19 @@ impl VersionUnits {
             }
             Ok(rows)
         });
+        distinct(rows.await?)
+    }
+
+    /// Those of these units that the version has, in the order of their ids.
+    pub async fn of_ids(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        ids: Vec<Id>,
+    ) -> Result<Vec<UnitRow>> {
+        let (version, table) = (self.version, self.table(content_type)?);
+        let equal = [("content_id", Value::Ids(ids))];
+        let rows = self.db.read(move |conn| units::matching(conn, version, table, columns, &equal));
         distinct(rows.await?)
     }
 

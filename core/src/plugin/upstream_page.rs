@@ -82,7 +82,7 @@ impl MetadataFile {
     /// Lets `parse` read what is left, on a thread on which it may take its time.
     pub async fn parse<T: Send + 'static>(
         mut self,
-        parse: impl FnOnce(&mut dyn std::io::Read) -> T + Send + 'static,
+        parse: impl FnOnce(&mut (dyn std::io::Read + Send)) -> T + Send + 'static,
     ) -> Result<T> {
         let Some(reader) = self.reader.take() else { return Ok(parse(&mut std::io::empty())) };
         let read = move || {

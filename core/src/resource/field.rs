@@ -43,7 +43,7 @@ pub enum Wire {
 pub enum Target {
     /// Any object of the kind.
     Kind(Kind),
-    /// An object of the kind and of this `pulp_type`.
+    /// An object of the kind and of this `pulp_type`; a signing service that makes signatures of this class.
     Typed(Kind, &'static str),
     /// A kind of object that this server has none of yet: only null is accepted.
     Nothing,
@@ -61,7 +61,8 @@ pub enum Access {
 pub enum Source {
     /// A column of the kind's table, of the same name unless told.
     Column(&'static str),
-    /// A key of the `details` column.
+    /// A key of the `details` column. References are kept by id; what they point to is not deleted while they do. They
+    /// are to kinds without types, or to one type.
     Detail,
     /// A key of the encrypted `secrets` column.
     Secret,

@@ -28,6 +28,7 @@ pub enum Kind {
     Remote,
     Repository,
     RepositoryVersion,
+    SigningService,
     Task,
     TaskGroup,
     Upload,
@@ -48,6 +49,7 @@ impl Kind {
             Self::Remote => "remote",
             Self::Repository => "repository",
             Self::RepositoryVersion => "repository_version",
+            Self::SigningService => "signing_service",
             Self::Task => "task",
             Self::TaskGroup => "task_group",
             Self::Upload => "upload",
@@ -64,7 +66,7 @@ impl Kind {
 
     /// Whether rows belong to a domain.
     pub fn has_domain(self) -> bool {
-        !matches!(self, Self::Part | Self::User | Self::Worker | Self::RepositoryVersion)
+        !matches!(self, Self::Part | Self::User | Self::Worker | Self::RepositoryVersion | Self::SigningService)
     }
 }
 

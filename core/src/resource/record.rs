@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Access, Clause, Field, Kind, Registry, Resource, Source, Wire};
+use super::{Access, Clause, Field, Kind, Registry, Resource, Source, Target, Wire};
 use crate::auth::Secrets;
 use crate::db::{Conn, FromValue, Row, Value};
 use crate::error::Result;
@@ -36,6 +36,17 @@ impl Scope<'_> {
     /// An object's href.
     pub fn href(&self, resource: &Resource, id: impl std::fmt::Display) -> String {
         format!("{}{}{id}/", self.api, resource.path)
+    }
+
+    /// The href of the object that a reference in `details` names by its id.
+    fn detail_href(&self, target: Target, id: &str) -> Option<String> {
+        let resource = match target {
+            Target::Typed(Kind::SigningService, _) => self.registry.untyped(Kind::SigningService),
+            Target::Typed(kind, pulp_type) => self.registry.typed(kind, pulp_type),
+            Target::Kind(kind) => self.registry.untyped(kind),
+            Target::Nothing => None,
+        };
+        resource.map(|resource| self.href(resource, id))
     }
 
     /// The href of an object of a typed kind.
@@ -201,9 +212,10 @@ impl Field {
     fn show(&self, scope: &Scope<'_>, resource: &Resource, record: &Record) -> Json {
         match self.source {
             Source::Shown(_, show) => show(scope, resource, record),
-            Source::Detail => match record.detail(self.name) {
-                Json::Null => self.default.clone().filter(|_| !self.nullable).unwrap_or(Json::Null),
-                value => value,
+            Source::Detail => match (record.detail(self.name), &self.wire) {
+                (Json::String(id), Wire::Href(target)) => json!(scope.detail_href(*target, &id)),
+                (Json::Null, _) => self.default.clone().filter(|_| !self.nullable).unwrap_or(Json::Null),
+                (value, _) => value,
             },
             Source::Column(name) => self.show_column(record, qualified(name)),
             Source::Secret | Source::Input => Json::Null,

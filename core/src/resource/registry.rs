@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
-use crate::plugin::{ContentType, Face, Plugin};
+use crate::plugin::{ContentType, Face, FormatOperation, Plugin};
 
 /// Formats and resources by the names they are asked for with.
 pub struct Registry {
@@ -17,6 +17,8 @@ pub struct Registry {
     content_types: HashMap<&'static str, Arc<dyn ContentType>>,
     /// The native faces of formats, by component.
     pub faces: HashMap<&'static str, Arc<dyn Face>>,
+    /// Operations of formats' own, with their components.
+    pub operations: Vec<(&'static str, FormatOperation)>,
     by_path: HashMap<&'static str, usize>,
     by_type: HashMap<(Kind, &'static str), usize>,
     by_prn: HashMap<String, usize>,
@@ -72,8 +74,13 @@ impl Registry {
         resources.extend(formats);
         let numbered = || resources.iter().enumerate();
         let faces = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?)));
+        let operations = plugins.iter().flat_map(|plugin| {
+            let of_format = plugin.operations().into_iter();
+            of_format.map(|operation| (plugin.name(), operation)).collect::<Vec<_>>()
+        });
         Self {
             faces: faces.collect(),
+            operations: operations.collect(),
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
             by_path: numbered().map(|(at, resource)| (resource.path, at)).collect(),
             by_type: numbered()
@@ -95,6 +102,11 @@ impl Registry {
     /// The resource of a kind with this `pulp_type`.
     pub fn typed(&self, kind: Kind, pulp_type: &str) -> Option<&Resource> {
         self.resources.get(*self.by_type.iter().find(|((k, name), _)| *k == kind && *name == pulp_type)?.1)
+    }
+
+    /// The one resource of a kind that has no types.
+    pub fn untyped(&self, kind: Kind) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.kind == kind && !kind.is_typed())
     }
 
     pub fn content_type(&self, pulp_type: &str) -> Option<&Arc<dyn ContentType>> {
@@ -174,7 +186,11 @@ impl Registry {
         if !self.fits(target, &reference) {
             return Ok(Err(Unresolved::OtherType));
         }
-        Ok(self.find(conn, &reference)?.ok_or(Unresolved::Absent))
+        let Some(id) = self.find(conn, &reference)? else { return Ok(Err(Unresolved::Absent)) };
+        if let Target::Typed(Kind::SigningService, class) = target {
+            return Ok(if signs(conn, id, class)? { Ok(id) } else { Err(Unresolved::OtherType) });
+        }
+        Ok(Ok(id))
     }
 
     fn fits(&self, target: Target, reference: &Reference) -> bool {
@@ -184,7 +200,9 @@ impl Registry {
                 kind == Kind::RepositoryVersion
             }
             (Reference::Version { .. } | Reference::VersionId(_), Target::Typed(..)) => false,
-            (Reference::Object(at, _), Target::Kind(kind)) => self.resources[*at].kind == kind,
+            (Reference::Object(at, _), Target::Kind(kind) | Target::Typed(kind @ Kind::SigningService, _)) => {
+                self.resources[*at].kind == kind
+            }
             (Reference::Object(at, _), Target::Typed(kind, name)) => {
                 self.resources[*at].kind == kind && self.resources[*at].pulp_type == Some(name)
             }
@@ -221,4 +239,10 @@ impl Registry {
         };
         row.map(|row| row.get(0)).transpose()
     }
+}
+
+/// Whether a signing service makes signatures of a class; one with a key that is kept here makes all.
+fn signs(conn: &mut Conn, id: Id, class: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM signing_service WHERE id = $1 AND class IN ('', $2)";
+    Ok(conn.query_opt(sql, params![id, class])?.is_some())
 }

@@ -11,7 +11,7 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `publish`, `sync`.
+//! table), `publish`.
 
 pub mod capability;
 pub mod checksum;
@@ -32,10 +32,12 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod config_repo;
 mod content;
 mod plugin;
 mod publish;
 mod resources;
+mod rules;
 mod sync;
 mod text;
 mod xml;

@@ -5,26 +5,23 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, SyncJob, SyncOptions,
-    UpstreamReader, VersionReader,
+    ContentType, DraftUnits, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
+    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
-use crate::{publish, resources, sync};
+use crate::updateinfo::Policy;
+use crate::{config_repo, content, publish, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
 pub struct RpmPlugin {
-    changelog_limit: usize,
-}
-
-impl RpmPlugin {
-    /// Keeps so many entries of a package's changelog, the newest.
-    pub fn new(changelog_limit: usize) -> Self {
-        Self { changelog_limit }
-    }
+    /// So many entries of a package's changelog are kept, the newest.
+    pub changelog_limit: usize,
+    /// Of two advisories that contradict each other the newer is taken; else a version with both is refused.
+    pub resolves_advisories: bool,
 }
 
 #[async_trait]
@@ -44,7 +41,10 @@ impl Plugin for RpmPlugin {
     fn migrations(&self) -> Migrations {
         Migrations {
             component: "rpm",
-            steps: &[("0001_package", include_str!("../../../migrations/rpm/0001_package.sql"))],
+            steps: &[
+                ("0001_package", include_str!("../../../migrations/rpm/0001_package.sql")),
+                ("0002_metadata", include_str!("../../../migrations/rpm/0002_metadata.sql")),
+            ],
         }
     }
 
@@ -53,7 +53,9 @@ impl Plugin for RpmPlugin {
     }
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>> {
-        vec![Arc::new(PackageContent { changelog_limit: self.changelog_limit })]
+        let mut types = content::metadata_types();
+        types.push(Arc::new(PackageContent { changelog_limit: self.changelog_limit }));
+        types
     }
 
     /// Versions of one package may have one file name: which of them is published, the publication says.
@@ -79,6 +81,18 @@ impl Plugin for RpmPlugin {
 
     async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<PulledUnit>> {
         sync::pull::unit(path, file, self.changelog_limit).await
+    }
+
+    fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
+        rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
+    }
+
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[config_repo::NAME]
+    }
+
+    fn generated_file(&self, _: &str, distribution: &ServedDistribution) -> Option<String> {
+        config_repo::render(distribution)
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

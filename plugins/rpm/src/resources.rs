@@ -1,7 +1,17 @@
 //! The REST collections of the format, as values. What all formats share comes with the constructors of
 //! [`Resource`]; here stand names, own fields and own filters.
 
+pub(crate) mod advisory;
+pub(crate) mod category;
+pub(crate) mod defaults;
+pub(crate) mod environment;
+pub(crate) mod group;
+pub(crate) mod langpacks;
+pub(crate) mod metadata_file;
+pub(crate) mod modulemd;
+pub(crate) mod obsolete;
 pub(crate) mod package;
+pub(crate) mod tree;
 
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
@@ -27,6 +37,10 @@ pub(crate) const NAMES: Names = Names {
     tag: "",
     description: "",
 };
+
+/// What the services of a repository make: detached signatures of metadata, signatures inside packages.
+const METADATA_SIGNING: &str = "core:AsciiArmoredDetachedSigningService";
+pub(crate) const PACKAGE_SIGNING: &str = "rpm:RpmPackageSigningService";
 
 /// The checksums that metadata can be written with.
 const CHECKSUM_TYPES: &[&str] = &["unknown", "md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
@@ -60,12 +74,22 @@ fn repository() -> Resource {
         Field::boolean("autopublish", "Whether each new version is published by itself.", false)
             .default(json!(false))
             .detail(),
-        Field::href("metadata_signing_service", Target::Nothing, "What signs the metadata of publications.", service)
-            .nullable()
-            .detail(),
-        Field::href("package_signing_service", Target::Nothing, "What signs packages that are uploaded.", service)
-            .nullable()
-            .detail(),
+        Field::href(
+            "metadata_signing_service",
+            Target::Typed(Kind::SigningService, METADATA_SIGNING),
+            "What signs the metadata of publications.",
+            service,
+        )
+        .nullable()
+        .detail(),
+        Field::href(
+            "package_signing_service",
+            Target::Typed(Kind::SigningService, PACKAGE_SIGNING),
+            "What signs packages that are uploaded.",
+            service,
+        )
+        .nullable()
+        .detail(),
         Field::text("package_signing_fingerprint", "The fingerprint of the key that signs packages.", "0C1A894E…")
             .nullable()
             .detail(),

@@ -55,6 +55,31 @@ pub fn present_units(
     conn.query(&sql, &params)
 }
 
+/// The values of these columns that more than `most` units of the draft share.
+pub fn crowded(
+    conn: &mut Conn,
+    draft: &Draft,
+    table: &str,
+    columns: &[&str],
+    equal: &[(&str, Value)],
+    most: i64,
+) -> Result<Vec<Row>> {
+    let mut params = params![draft.repository, most].to_vec();
+    let conditions = conditions(equal, &mut params);
+    // SQLite joins in the order written: along the table's index where there is a condition.
+    let from = match equal {
+        [] => format!("repository_content p CROSS JOIN {table} u"),
+        _ => format!("{table} u CROSS JOIN repository_content p"),
+    };
+    let columns: Vec<String> = columns.iter().map(|column| format!("u.{column}")).collect();
+    let columns = columns.join(", ");
+    let sql = format!(
+        "SELECT {columns} FROM {from} WHERE p.content_id = u.content_id AND p.repository_id = $1
+             AND p.version_removed IS NULL{conditions} GROUP BY {columns} HAVING count(*) > $2 ORDER BY {columns}"
+    );
+    conn.query(&sql, &params)
+}
+
 /// The units that the draft takes out of the version before it.
 pub fn removed_units(conn: &mut Conn, draft: &Draft, table: &str, columns: &[&str]) -> Result<Vec<Row>> {
     let sql = format!(

@@ -44,7 +44,8 @@ impl Shop {
             digests: DigestSet::sha256(),
         };
         let storage = Storage::open(&config).await.unwrap();
-        let stores = Stores { db: fixture.db.clone(), storage, domain: fixture.domain, digests: DigestSet::sha256() };
+        let (db, domain, signing) = (fixture.db.clone(), fixture.domain, fixture.signing());
+        let stores = Stores { db, storage, domain, digests: DigestSet::sha256(), signing };
         Self { fixture, stores }
     }
 

@@ -61,6 +61,14 @@ impl Resource {
         }
     }
 
+    /// Units that clients describe by fields alone, without any file; see
+    /// [`crate::plugin::ContentType::compose`].
+    pub fn composed_content(names: Names, table: &str, repository: &'static str) -> Self {
+        let mut resource = Self::plain_content(names, table, repository);
+        resource.fields.retain(|field| !["file", "upload", "file_url", "downloader_config"].contains(&field.name));
+        resource
+    }
+
     /// Of several files of a unit, the one whose path is in this column is shown.
     pub fn main_file(mut self, column: &str) -> Self {
         let first = "ca.content_id = t.id";
@@ -246,6 +254,23 @@ fn between(context: &mut FilterContext<'_>, name: &str, text: &str, removed: boo
         Clause::new(IN_VERSION, [Value::from(repository), number.into(), number.into()])
     };
     Ok(Clause::joined(vec![present(with), present(without).negated()], " AND "))
+}
+
+/// The files of a unit as clients see artifacts, by their paths; those that only an upstream has are left out.
+pub fn shown_artifacts(scope: &Scope<'_>, conn: &mut Conn, unit: Id) -> Result<HashMap<String, Json>> {
+    let resource = scope.registry.resources.iter().find(|resource| resource.kind == Kind::Artifact);
+    let resource = resource.ok_or_else(|| Error::internal("artifacts have no collection"))?;
+    let rows = conn.query(
+        "SELECT relative_path, artifact_id FROM content_artifact WHERE content_id = $1 AND artifact_id IS NOT NULL",
+        &[Value::Id(unit)],
+    )?;
+    let mut files = HashMap::new();
+    for row in rows {
+        if let Some(artifact) = resource.load(scope, conn, row.get::<Id>(1)?)? {
+            files.insert(row.get(0)?, artifact);
+        }
+    }
+    Ok(files)
 }
 
 fn add_artifacts(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {

@@ -6,11 +6,12 @@ mod part;
 mod publication;
 mod remote;
 mod repository;
+mod signing_service;
 mod version;
 mod vulnerability_report;
 
 pub(crate) use content::orphaned_for;
-pub use content::{DIGEST_COLUMNS, digest_fields};
+pub use content::{DIGEST_COLUMNS, digest_fields, shown_artifacts};
 pub use part::PartOf;
 pub use remote::SECRETS;
 pub use repository::Names;

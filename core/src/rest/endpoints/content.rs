@@ -1,4 +1,4 @@
-//! Making content units of files, artifacts, uploads or addresses.
+//! Making content units of files, artifacts, uploads or addresses, and of fields where a type has no file.
 
 use actix_web::http::Method;
 use serde_json::{Map, Value as Json, json};
@@ -77,6 +77,8 @@ enum Origin {
     Artifact(Id),
     Upload(Id),
     Url(String),
+    /// There are none.
+    Fields,
 }
 
 /// A create, checked as far as a request can.
@@ -94,7 +96,11 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
     let file = input.file.take();
     let mut draft = Mode::Create.parse(fields, &input.fields, &mut errors);
     let named_units = named_units(fields);
-    if errors.is_empty() {
+    let takes_file = fields.iter().any(|field| field.wire == Wire::File);
+    if !takes_file && file.is_some() {
+        errors.add("file", "Unexpected field");
+    }
+    if takes_file && errors.is_empty() {
         check_one_source(&input, file.is_some(), &mut errors);
     }
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
@@ -132,6 +138,7 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
                 (_, Some(artifact), ..) => Origin::Artifact(artifact),
                 (_, _, Some(upload), _) => Origin::Upload(upload),
                 (.., Some(url)) => Origin::Url(url),
+                (None, None, None, None) if !takes_file => Origin::Fields,
                 (None, None, None, None) => return Err(one_source()),
             };
             Ok(Wanted { origin, repository, autopublish, draft })
@@ -196,11 +203,14 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             args["given"] = json!(wanted.draft);
             "content_from_url"
         }
-        origin @ (Origin::File(_) | Origin::Artifact(_)) => {
+        origin => {
+            let is_of_file = !matches!(origin, Origin::Fields);
             let (unit, held) = match unit_of(&request, pulp_type, origin, &wanted.draft).await {
                 Ok(made) => made,
                 // Pulp does this: what is wrong with a file is found by the task.
-                Err(wrong @ Error::Invalid(_)) => return request.dispatch_failed(CREATE, args, holds, wrong).await,
+                Err(wrong @ Error::Invalid(_)) if is_of_file => {
+                    return request.dispatch_failed(CREATE, args, holds, wrong).await;
+                }
                 Err(other) => return Err(other),
             };
             args["file"] = json!(unit);
@@ -211,7 +221,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     request.dispatch(CREATE, kind, args, holds).await
 }
 
-/// Makes a unit of a file that the request brought or named, and keeps it.
+/// Makes a unit of a file that the request brought or named, and keeps it; or of fields.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
@@ -223,6 +233,7 @@ async fn unit_of(
     match origin {
         Origin::File(file) => inspect::staged(app, &**content_type, file.staged, file.name, given).await,
         Origin::Artifact(id) => inspect::artifact(app, &**content_type, id, given).await,
+        Origin::Fields => inspect::composed(app, &**content_type, given).await,
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
 }

@@ -5,6 +5,7 @@ pub mod content;
 pub mod docs;
 pub mod faces;
 mod login;
+mod operations;
 pub mod parts;
 pub mod publications;
 mod status;
@@ -38,6 +39,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         workers::resource(),
         users::resource(),
         Resource::vulnerability_reports(),
+        Resource::signing_services(),
     ]
 }
 
@@ -55,6 +57,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(login::endpoints(registry));
     endpoints.extend(status::endpoints());
     endpoints.extend(versions::scans(registry));
+    endpoints.extend(operations::endpoints(registry));
     endpoints
 }
 

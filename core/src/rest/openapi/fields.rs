@@ -76,6 +76,19 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
     }
 }
 
+/// The named schema of what a field holds, or holds a list of, as its example shows it; none when it has no name or
+/// no example.
+pub fn shown_by_example(field: &Field, side: Side) -> Option<(String, Json)> {
+    let Wire::Any(name) = field.wire else { return None };
+    let example = match &field.example {
+        Json::Array(items) => items.first()?,
+        other => other,
+    };
+    let is_telling = !name.is_empty() && example.as_object().is_some_and(|object| !object.is_empty());
+    let name = if side.is_input() { name.to_owned() } else { format!("{name}Response") };
+    is_telling.then(|| (name, item_like(example)))
+}
+
 /// A schema that fits values like the example.
 fn like(example: &Json) -> Json {
     match example {

@@ -49,9 +49,14 @@ pub fn schema(name: &str) -> Json {
             });
             (vec![], properties)
         }
-        _ => return of_status(name).or_else(|| of_tasks(name)).unwrap_or_else(|| json!({"type": "object"})),
+        _ => return of_status(name).or_else(|| of_tasks(name)).unwrap_or_else(unknown),
     };
     object(&required, &properties)
+}
+
+/// The schema of a name that says nothing.
+pub fn unknown() -> Json {
+    json!({"type": "object"})
 }
 
 /// Parts of the status page.

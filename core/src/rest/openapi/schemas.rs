@@ -62,6 +62,12 @@ impl<'a> Schemas<'a> {
         }
         self.named.insert(name.to_owned(), schema);
         used.iter().for_each(|name| self.add_named(name));
+        // What formats give a name, only their examples tell.
+        for (name, schema) in fields.iter().filter_map(|field| fields::shown_by_example(field, side)) {
+            if used.contains(&name) && self.named.get(&name) == Some(&named::unknown()) {
+                self.named.insert(name, schema);
+            }
+        }
     }
 
     /// Adds the schema of an answer; the examples of its identity are of the resource where it shows that.

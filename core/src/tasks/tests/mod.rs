@@ -98,12 +98,14 @@ async fn app(config: Config, queue: Queue) -> App {
     let storage = Storage::open(&crate::app::storage_config(&config).unwrap()).await.unwrap();
     let registry = Arc::new(Registry::new(Vec::new(), crate::rest::core_resources));
     let formats = Arc::new(KnownFormats::default());
+    let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file).unwrap());
     App {
+        signing: crate::app::signing(&config, &db, &secrets),
         delivery: Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap(),
         native: crate::native::Native::new(&config, &registry, storage.clone()),
         routes: Routes::new(&registry),
         credentials: CredentialCache::new(1).unwrap(),
-        secrets: Arc::new(Secrets::load_or_create(&config.secret_key_file).unwrap()),
+        secrets,
         domain: queue.parts.domain,
         api: format!("{}api/v3/", config.api_root),
         config,

@@ -80,12 +80,8 @@ fn unknown(remembered: &Remembered, known: &[bool]) -> Vec<String> {
 }
 
 async fn listed(job: &SyncJob, index: &Index, settings: &Arc<Settings>, remembered: &Arc<Remembered>) -> Result<Plan> {
-    let mut request = PageRequest {
-        url: index.list(),
-        accept: Some(ACCEPT_SIMPLE),
-        largest: LARGEST_LIST,
-        ..PageRequest::default()
-    };
+    let mut request =
+        PageRequest { url: index.list(), accept: Some(ACCEPT_SIMPLE), largest: LARGEST_LIST, ..PageRequest::default() };
     if let Some(Seen::Page { etag, last_modified, .. }) = remembered.get(LIST).and_then(Seen::parse) {
         (request.etag, request.last_modified) = (etag, last_modified);
     }

@@ -111,7 +111,7 @@ impl Assembler<Vec<u8>> {
 }
 
 /// A checksum in the making, and how many bytes it is of.
-struct Sum {
+pub(crate) struct Sum {
     hasher: Hasher,
     size: u64,
 }
@@ -123,7 +123,8 @@ enum Hasher {
 }
 
 impl Sum {
-    fn new(kind: ChecksumType) -> Option<Self> {
+    /// Nothing for types that are not written.
+    pub fn new(kind: ChecksumType) -> Option<Self> {
         let hasher = match kind {
             ChecksumType::Sha256 => Hasher::Sha256(Sha256::new()),
             ChecksumType::Sha384 => Hasher::Sha384(Sha384::new()),
@@ -133,7 +134,11 @@ impl Sum {
         Some(Self { hasher, size: 0 })
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         match &mut self.hasher {
             Hasher::Sha256(hasher) => hasher.update(bytes),
@@ -142,7 +147,7 @@ impl Sum {
         }
     }
 
-    fn finish(self) -> io::Result<Checksum> {
+    pub fn finish(self) -> io::Result<Checksum> {
         let (kind, value) = match self.hasher {
             Hasher::Sha256(hasher) => (ChecksumType::Sha256, hex::encode(hasher.finalize())),
             Hasher::Sha384(hasher) => (ChecksumType::Sha384, hex::encode(hasher.finalize())),

@@ -8,6 +8,7 @@ mod assemble;
 
 use std::io::BufRead;
 
+pub(crate) use assemble::Sum;
 pub use assemble::{Assembled, Assembler, Block};
 
 use crate::evr::Evr;

@@ -4,6 +4,8 @@
 //! taken from it as it is.
 
 mod documents;
+mod metadata;
+mod mirrored;
 mod packages;
 mod settings;
 
@@ -17,12 +19,19 @@ use self::settings::Settings;
 use crate::repomd::{self, Repomd};
 
 pub(crate) async fn publish(version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
+    if let Some(mirrored) = publication.details.get(mirrored::DETAIL).cloned() {
+        Settings::resolve(&mut publication.details, &version.repository)?;
+        return mirrored::publish(&version.units, publication, &mirrored).await;
+    }
     let settings = Settings::resolve(&mut publication.details, &version.repository)?;
     let packages = Packages::read(&version.units, settings.layout).await?;
     packages.place(&version.units, publication, settings.layout).await?;
     let made = version.units.version();
     let time = made.created.timestamp();
-    let records = documents::write(&version.units, publication, &settings, packages, time).await?;
+    let mut records = documents::write(&version.units, publication, &settings, packages, time).await?;
+    records.extend(metadata::write(&version.units, publication, &settings, time).await?);
+    records.extend(metadata::carry(&version.units, publication, time).await?);
+    metadata::plant(&version.units, publication).await?;
     // As with createrepo_c a number; the repository without anything has none.
     let revision = if made.number == 0 { "0".to_owned() } else { time.to_string() };
     let index = repomd::render(&Repomd { revision, records, ..Repomd::default() });

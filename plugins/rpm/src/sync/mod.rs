@@ -17,7 +17,6 @@ mod packages;
 pub(crate) mod pull;
 mod seen;
 mod snapshot;
-mod stub;
 mod thread;
 mod tree;
 
@@ -27,6 +26,7 @@ use std::sync::Arc;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{SyncJob, Wanted};
 
+use crate::content::metadata_file::REPO_METADATA_FILE;
 use crate::repomd::Repomd;
 use metadata::{Chosen, Document, Files, Role, role};
 pub(crate) use options::options;
@@ -34,7 +34,6 @@ use options::{Choice, SyncPolicy};
 use packages::Reading;
 use seen::{Seen, Settings};
 use snapshot::{Reader, Snapshot};
-use stub::metadata_file::REPO_METADATA_FILE;
 
 /// The group of what may fail without ending the run.
 const FILES: &str = "files";

@@ -8,9 +8,9 @@ use pith_core::plugin::{Inspection, SyncJob, Unit, UpstreamFile, Wanted};
 
 use super::address::located;
 use super::metadata::Document;
-use super::stub::{advisory, category, defaults, environment, group, langpacks, metadata_file, modulemd, obsolete};
 use super::thread::{Give, produce};
 use crate::comps;
+use crate::content::{advisory, category, defaults, environment, group, langpacks, metadata_file, modulemd, obsolete};
 use crate::evr::Nevra;
 use crate::modulemd::{Document as Module, Snippets, parse};
 use crate::repomd::Record;
@@ -107,12 +107,12 @@ pub(super) async fn comps(job: &SyncJob, document: Document) -> Result<()> {
 
 fn read_comps(document: &Document, give: Give<'_, Made>) -> Result<()> {
     let comps = comps::read(document.open()?).map_err(|problem| document.wrong(problem))?;
-    let groups = comps.groups.iter().map(|of| (group::PACKAGE_GROUP, of.id.as_str(), group::unit(of)));
-    let categories = comps.categories.iter().map(|of| (category::PACKAGE_CATEGORY, of.id.as_str(), category::unit(of)));
+    let groups = comps.groups.iter().map(|of| (group::PACKAGEGROUP, of.id.as_str(), group::unit(of)));
+    let categories = comps.categories.iter().map(|of| (category::PACKAGECATEGORY, of.id.as_str(), category::unit(of)));
     let environments =
-        comps.environments.iter().map(|of| (environment::PACKAGE_ENVIRONMENT, of.id.as_str(), environment::unit(of)));
+        comps.environments.iter().map(|of| (environment::PACKAGEENVIRONMENT, of.id.as_str(), environment::unit(of)));
     let langpacks = Some(&comps.langpacks).filter(|langpacks| !langpacks.is_empty());
-    let langpacks = langpacks.map(|of| (langpacks::PACKAGE_LANGPACKS, "langpacks", langpacks::unit(of)));
+    let langpacks = langpacks.map(|of| (langpacks::PACKAGELANGPACKS, "langpacks", langpacks::unit(of)));
     for (content_type, id, unit) in groups.chain(categories).chain(environments).chain(langpacks) {
         let unit = unit.map_err(|error| document.wrong_item(id, error))?;
         if !give(Made::new(content_type, unit)) {

@@ -7,8 +7,8 @@ use pith_core::plugin::{FoundPage, PageRequest, SyncJob, UnitFile, UpstreamFile,
 
 use super::address::{below, located};
 use super::seen::{Page, TreeSeen};
-use super::stub::tree;
 use crate::checksum::ChecksumType;
+use crate::content::tree;
 use crate::treeinfo::Treeinfo;
 
 /// The names that a tree is described under; the first that is there counts.

@@ -182,7 +182,8 @@ impl World {
         let storage = runtime.block_on(Storage::open(&config)).unwrap();
         let upstream = folder.join("upstream");
         fs::create_dir(&upstream).unwrap();
-        let stores = Stores { db: fixture.db.clone(), storage, domain: fixture.domain, digests: DigestSet::default() };
+        let (db, domain, signing) = (fixture.db.clone(), fixture.domain, fixture.signing());
+        let stores = Stores { db, storage, domain, digests: DigestSet::default(), signing };
         let (repository, domain) = (fixture.repository(), fixture.domain);
         let (remote, url) = (Id::new(), url::Url::from_file_path(upstream.join("LIST")).unwrap().to_string());
         fixture.write(move |conn| {

@@ -1,0 +1,48 @@
+//! OpenPGP (RFC 9580): keys that sign, and detached signatures, by the crate `pgp`. Bytes in, values out: no file, no
+//! database. Keys come from administrators; signatures from their programs and from files.
+
+mod component;
+mod public;
+mod secret;
+
+#[cfg(test)]
+mod tests;
+
+pub use public::PublicKey;
+pub use secret::SecretKey;
+
+/// The largest text of a key, in bytes; one with the certifications of many others is smaller.
+pub const LARGEST_KEY: usize = 1 << 20;
+
+/// Why a key or a signature is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenPgpError {
+    #[error("holds no {what}: {cause}")]
+    Unreadable { what: &'static str, cause: String },
+    #[error("is larger than {LARGEST_KEY} bytes")]
+    TooLarge,
+    #[error("is a key of version {0}; clients read version 4")]
+    Version(u8),
+    #[error("the key {0} cannot sign: it and its subkeys are revoked, expired or meant for other things")]
+    CannotSign(String),
+    #[error("the key {0} has no secret part here that can sign")]
+    NoSecret(String),
+    #[error("the key {0} is locked; its passphrase is needed")]
+    Locked(String),
+    #[error("the passphrase does not open the key {0}")]
+    Passphrase(String),
+    #[error("the key {0} has expired")]
+    Expired(String),
+    #[error("the signature is not of the key {0}")]
+    OtherKey(String),
+    #[error("the signature is not valid: {0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<pgp::errors::Error> for OpenPgpError {
+    fn from(cause: pgp::errors::Error) -> Self {
+        Self::Failed(cause.to_string())
+    }
+}

@@ -1,0 +1,72 @@
+//! Keys and signatures, good ones and others.
+
+use super::*;
+
+fn key() -> SecretKey {
+    SecretKey::generate_for_tests()
+}
+
+#[test]
+fn a_signature_is_of_its_key_and_its_bytes() {
+    let (key, other) = (key(), key());
+    let armored = key.sign_armored(&b"text"[..]).unwrap();
+    assert!(armored.starts_with(b"-----BEGIN PGP SIGNATURE-----"));
+    let (packet, is_rsa) = key.sign_binary(None, &b"text"[..]).unwrap();
+    assert!(!is_rsa);
+    for signature in [&armored, &packet] {
+        key.public().verify(signature, &b"text"[..]).unwrap();
+        assert!(matches!(key.public().verify(signature, &b"test"[..]), Err(OpenPgpError::Invalid(_))));
+        assert!(matches!(other.public().verify(signature, &b"text"[..]), Err(OpenPgpError::OtherKey(_))));
+    }
+    for broken in [&b""[..], b"-----BEGIN PGP SIGNATURE-----", &packet[..packet.len() - 1], b"text"] {
+        assert!(key.public().verify(broken, &b"text"[..]).is_err());
+    }
+}
+
+#[test]
+fn a_key_survives_its_text() {
+    let key = key();
+    let again = SecretKey::parse(&key.armored().unwrap(), None).unwrap();
+    assert_eq!(again.public().fingerprint(), key.public().fingerprint());
+    let public = PublicKey::parse(key.public().armored().unwrap().as_bytes()).unwrap();
+    public.verify(&again.sign_armored(&b"text"[..]).unwrap(), &b"text"[..]).unwrap();
+    assert_eq!(public.fingerprint().len(), 40);
+    assert!(
+        public.is_named(&public.fingerprint().to_ascii_lowercase()) && public.is_named(&public.fingerprint()[24..])
+    );
+    assert!(!public.is_named("0000000000000000") && !public.is_named(""));
+}
+
+/// Made by GnuPG 2.4: a certifying primary key, a signing subkey, a passphrase (`open`).
+const LOCKED: &str = include_str!("locked.asc");
+/// The same after its primary key was taken off (`--export-secret-subkeys`).
+const SUBKEY_ONLY: &str = include_str!("subkey.asc");
+
+#[test]
+fn a_passphrase_opens_a_locked_key() {
+    let key = SecretKey::parse(LOCKED, Some("open")).unwrap();
+    let signature = key.sign_armored(&b"text"[..]).unwrap();
+    key.public().verify(&signature, &b"text"[..]).unwrap();
+    assert!(matches!(SecretKey::parse(LOCKED, None), Err(OpenPgpError::Locked(_))));
+    assert!(matches!(SecretKey::parse(LOCKED, Some("wrong")), Err(OpenPgpError::Passphrase(_))));
+}
+
+#[test]
+fn a_subkey_signs_without_its_primary_key() {
+    let key = SecretKey::parse(SUBKEY_ONLY, Some("open")).unwrap();
+    let (signature, _) = key.sign_binary(None, &b"text"[..]).unwrap();
+    SecretKey::parse(LOCKED, Some("open")).unwrap().public().verify(&signature, &b"text"[..]).unwrap();
+    assert!(key.sign_binary(Some(&key.public().fingerprint()), &b"text"[..]).is_ok());
+    assert!(matches!(key.sign_binary(Some(&"0".repeat(40)), &b"text"[..]), Err(OpenPgpError::NoSecret(_))));
+}
+
+#[test]
+fn what_is_no_key_is_said_to_be_none() {
+    let public = key().public().armored().unwrap();
+    for text in ["", "text", "-----BEGIN PGP PRIVATE KEY BLOCK-----", &public] {
+        let told = SecretKey::parse(text, None).unwrap_err().to_string();
+        assert!(told.starts_with("holds no armoured secret OpenPGP key"), "{told}");
+    }
+    assert!(matches!(PublicKey::parse(b"text"), Err(OpenPgpError::Unreadable { .. })));
+    assert!(matches!(PublicKey::parse(&vec![b'a'; LARGEST_KEY + 1]), Err(OpenPgpError::TooLarge)));
+}
