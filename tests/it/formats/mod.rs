@@ -7,4 +7,6 @@ mod python_sync;
 mod python_uploads;
 mod python_vulnerabilities;
 mod rpm_content;
+mod rpm_copy;
+mod rpm_sync;
 mod tiny;
