@@ -11,7 +11,8 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `publish`.
+//! table), `publish`, `sync`, `rules` (what a version may hold), `copy`, `prune` and `comps_upload` (operations of its
+//! own). `solve` says which packages have to be copied along; it is pure.
 
 pub mod capability;
 pub mod checksum;
@@ -32,12 +33,16 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod comps_upload;
 mod config_repo;
 mod content;
+mod copy;
 mod plugin;
+mod prune;
 mod publish;
 mod resources;
 mod rules;
+mod solve;
 mod sync;
 mod text;
 mod xml;

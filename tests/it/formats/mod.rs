@@ -8,4 +8,6 @@ mod python_uploads;
 mod python_vulnerabilities;
 mod rpm;
 mod rpm_content;
+mod rpm_copy;
+mod rpm_sync;
 mod tiny;

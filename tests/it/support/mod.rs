@@ -8,6 +8,7 @@ pub mod pulp;
 pub mod random;
 pub mod raw;
 pub mod rpm;
+pub mod rpm_repository;
 pub mod server;
 pub mod upstream;
 pub mod vulnerabilities;

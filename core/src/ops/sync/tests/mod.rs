@@ -1,5 +1,6 @@
 //! A toy format, read from a folder of this host.
 
+mod failures;
 mod groups;
 
 use std::fs;
@@ -88,18 +89,7 @@ impl Plugin for Toy {
         if job.is_unchanged(json!({"list": list, "policy": job.remote.policy, "mirror": job.options.mirror})) {
             return Ok(());
         }
-        for line in list.lines() {
-            let (path, digest) = line.split_once(' ').unwrap();
-            let sha256 = digest.parse().ok();
-            let digests = sha256.iter().map(|sha256: &crate::id::Sha256| ("sha256", sha256.to_string())).collect();
-            let unit = Unit {
-                columns: vec![path.into(), digest.into()],
-                repo_key: Some(path.into()),
-                files: vec![UnitFile { relative_path: path.parse().unwrap(), sha256 }],
-            };
-            let files = vec![UpstreamFile { url: job.resolve(path), size: None, digests }];
-            job.want("toy.toy", Wanted { unit, files, group: None }).await?;
-        }
+        declare(job, &list, None).await?;
         if job.options.mirror {
             job.publish(json!({"index": "index"}));
         }
@@ -115,6 +105,22 @@ impl Plugin for Toy {
         let name = out.details["index"].as_str().unwrap_or("index").parse().unwrap();
         out.add_metadata(name, index).await
     }
+}
+
+async fn declare(job: &SyncJob, list: &str, group: Option<&str>) -> Result<()> {
+    for line in list.lines() {
+        let (path, digest) = line.split_once(' ').unwrap();
+        let sha256 = digest.parse().ok();
+        let digests = sha256.iter().map(|sha256: &crate::id::Sha256| ("sha256", sha256.to_string())).collect();
+        let unit = Unit {
+            columns: vec![path.into(), digest.into()],
+            repo_key: Some(path.into()),
+            files: vec![UnitFile { relative_path: path.parse().unwrap(), sha256 }],
+        };
+        let files = vec![UpstreamFile { url: job.resolve(path), size: None, digests }];
+        job.want("toy.toy", Wanted { unit, files, group: group.map(Into::into) }).await?;
+    }
+    Ok(())
 }
 
 /// A task that nobody stops.

@@ -1,6 +1,6 @@
 //! Which of the packages that metadata names are taken.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::super::options::Choice;
 use super::is_complete;
@@ -21,20 +21,20 @@ pub(super) enum Verdict {
 pub(super) struct Sieve {
     choice: Choice,
     pkgids: HashSet<String>,
-    /// Where the packages lie, if that matters.
-    locations: HashSet<String>,
+    /// Which package lies where, if that matters.
+    places: HashMap<String, String>,
 }
 
 impl Sieve {
     pub fn new(choice: Choice) -> Self {
-        Self { choice, pkgids: HashSet::new(), locations: HashSet::new() }
+        Self { choice, pkgids: HashSet::new(), places: HashMap::new() }
     }
 
     /// Judges a package, whose location is made plain.
     ///
     /// # Errors
     /// In words that go on after the package's name: when it lies where none may, and, where the metadata is served as
-    /// it is, when it does not lie in one place of the repository that is its own.
+    /// it is, when it lies outside of the repository or where another one lies.
     pub fn look_at(&mut self, package: &mut Package) -> Result<Verdict, String> {
         package.location_href =
             location::normalize(&package.location_href).map_err(|problem| format!("cannot be fetched: {problem}"))?;
@@ -46,10 +46,10 @@ impl Sieve {
             if !package.location_base.is_empty() {
                 return Err("lies outside of the repository, which cannot be mirrored completely".to_owned());
             }
-            let is_new_place = self.locations.insert(package.location_href.clone());
-            if is_new != is_new_place {
-                let problem = "or another one of that place is named twice, which cannot be mirrored completely";
-                return Err(format!("{problem}: `{}`", package.location_href));
+            let place = self.places.entry(package.location_href.clone()).or_insert_with(|| package.pkgid.clone());
+            if *place != package.pkgid {
+                let place = &package.location_href;
+                return Err(format!("lies at `{place}`, where another one is, which cannot be mirrored completely"));
             }
         }
         Ok(if is_new { Verdict::Wanted } else { Verdict::Known })
@@ -85,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn complete_mirrors_have_one_place_for_each_package() {
+    fn complete_mirrors_have_one_package_at_each_place() {
         let complete = |packages: &[_]| judge(SyncPolicy::MirrorComplete, false, packages);
         complete(&[("a", "", "p/a"), ("b", "", "p/b"), ("a", "", "p/a")]).expect("the same line twice is harmless");
+        complete(&[("a", "", "p/a"), ("a", "", "q/a")]).expect("two places for one package");
         complete(&[("a", "http://h/", "p/a")]).expect_err("elsewhere");
-        complete(&[("a", "", "p/a"), ("a", "", "q/a")]).expect_err("two places");
         complete(&[("a", "", "p/a"), ("b", "", "./p/a")]).expect_err("two packages");
     }
 }
