@@ -3,7 +3,7 @@
 //! Pure, bytes in and values out; all that is read is hostile and bounded:
 //! - `evr`: versions and their order; `package`: what metadata says of a package;
 //! - `capability`: whether one package has what another asks for;
-//! - `header`: reading package files;
+//! - `header`: reading package files; `resign`: putting signatures into them;
 //! - `primary`, `filelists`, `other`: the documents of packages, `document` what they share;
 //!   `merge` reads the three side by side;
 //! - `repomd`: the index of all; `compression`: how its files are packed;
@@ -11,7 +11,7 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `publish`.
+//! table), `publish`, `signer` (what signs packages).
 
 pub mod capability;
 pub mod checksum;
@@ -29,6 +29,7 @@ pub mod other;
 pub mod package;
 pub mod primary;
 pub mod repomd;
+pub mod resign;
 pub mod treeinfo;
 pub mod updateinfo;
 
@@ -36,6 +37,7 @@ mod content;
 mod plugin;
 mod publish;
 mod resources;
+mod signer;
 mod text;
 mod xml;
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pith_core::error::Result;
-use pith_core::plugin::{ContentType, Migrations, Plugin, PublicationWriter, VersionReader};
+use pith_core::plugin::{ContentType, FileSigner, Migrations, Plugin, PublicationWriter, VersionReader};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::package::PackageContent;
+use crate::signer::PackageSigner;
 use crate::{publish, resources};
 
 /// The format.
@@ -56,6 +57,10 @@ impl Plugin for RpmPlugin {
     /// Versions of one package may have one file name: which of them is published, the publication says.
     fn paths_may_repeat(&self) -> bool {
         true
+    }
+
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
+        Some(Arc::new(PackageSigner))
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
