@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::app::{App, Shared};
-use crate::db::delivery::{Distribution, StoredFile};
+use crate::db::delivery::{self, Distribution, StoredFile};
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
 use crate::db::{Conn, artifacts, remotes};
@@ -18,7 +18,7 @@ use crate::id::{Id, now};
 use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
-use crate::plugin::{Inspection, Pullable, PulledUnit, UpstreamReader, Version, VersionUnits};
+use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
 use crate::serve::{Formats, Pointer, Pulled};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
@@ -86,6 +86,27 @@ impl Formats for KnownFormats {
             Some(upstream) => plugin.withholds(&upstream, path).await,
             None => Ok(false),
         }
+    }
+
+    async fn generated(&self, pointer: &Pointer, path: &str, origin: &str) -> Result<Option<String>> {
+        let app = self.app()?;
+        let pulp_type = &pointer.distribution.pulp_type;
+        let plugin = app.registry.plugin(pulp_type).filter(|plugin| plugin.generated_files().contains(&path));
+        match plugin {
+            Some(plugin) => Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn generated_names(&self, pointer: &Pointer) -> Result<Vec<&'static str>> {
+        let app = self.app()?;
+        let Some(plugin) = app.registry.plugin(&pointer.distribution.pulp_type) else { return Ok(vec![]) };
+        if plugin.generated_files().is_empty() {
+            return Ok(vec![]);
+        }
+        let served = served(&app, pointer, "").await?;
+        let has = |name: &&str| plugin.generated_file(name, &served).is_some();
+        Ok(plugin.generated_files().iter().copied().filter(has).collect())
     }
 
     async fn downloader(&self, remote: Id) -> Result<Downloader> {
@@ -159,6 +180,14 @@ async fn upstream(app: &App, distribution: &Distribution) -> Result<Option<Upstr
         Some(remote) => upstreams::reader(app, remote, distribution.repository).await,
         None => Ok(None),
     }
+}
+
+/// What files are made of that a format makes when they are asked for.
+async fn served(app: &App, pointer: &Pointer, origin: &str) -> Result<ServedDistribution> {
+    let (distribution, publication) = (pointer.distribution.id, pointer.publication());
+    let (name, publication) = app.db.read(move |conn| delivery::described(conn, distribution, publication)).await?;
+    let base_url = format!("{}{}/", app.content_base(Some(origin)), pointer.distribution.base_path);
+    Ok(ServedDistribution { name, base_url, details: pointer.distribution.details.clone(), publication })
 }
 
 /// Stores a unit with its artifacts, its sources and the units that go with it.

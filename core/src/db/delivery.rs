@@ -133,6 +133,14 @@ pub fn published_version(conn: &mut Conn, publication: Id) -> Result<Option<Id>>
     row.map(|row| row.get(0)).transpose()
 }
 
+/// The name of a distribution, and the details of a publication (an empty object for none).
+pub fn described(conn: &mut Conn, distribution: Id, publication: Option<Id>) -> Result<(String, serde_json::Value)> {
+    let row = conn.query_opt("SELECT name FROM distribution WHERE id = $1", params![distribution])?;
+    let name = row.ok_or_else(|| Error::not_found("Distribution"))?.get(0)?;
+    let details = conn.query_opt("SELECT details FROM publication WHERE id = $1", params![publication])?;
+    Ok((name, details.map(|row| row.get(0)).transpose()?.unwrap_or_else(|| serde_json::json!({}))))
+}
+
 /// The publications that were served before and are still answered, newest first, with their ends.
 pub fn grace(conn: &mut Conn, distribution: Id, now: Instant) -> Result<Vec<(Id, Instant)>> {
     let rows = conn.query(

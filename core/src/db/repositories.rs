@@ -22,6 +22,15 @@ pub fn settings(conn: &mut Conn, id: Id) -> Result<Settings> {
     Ok(Settings { pulp_type: row.get(0)?, remote: row.get(1)?, details: row.get(2)? })
 }
 
+/// How a repository is called.
+///
+/// # Errors
+/// `NotFound` when there is no such repository.
+pub fn name(conn: &mut Conn, id: Id) -> Result<String> {
+    let row = conn.query_opt("SELECT name FROM repository WHERE id = $1", params![id])?;
+    row.ok_or_else(|| Error::not_found("Repository"))?.get(0)
+}
+
 /// The ids and types of these repositories; of all in the domain when none are named.
 pub fn types(conn: &mut Conn, domain: Id, ids: Option<&[Id]>) -> Result<Vec<(Id, String)>> {
     let rows = match ids {

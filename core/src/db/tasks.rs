@@ -1,7 +1,7 @@
 //! Tasks as rows: what clients read of them and of task groups. How tasks move from one state to the next
 //! is in `db/queue.rs`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -290,10 +290,13 @@ fn group(row: &Row) -> Result<TaskGroup> {
     })
 }
 
-/// The progress of a group's tasks, summed by code.
+/// The progress of a group's tasks, summed by code; without those that a task of the group started, whose progress
+/// is a part of that task's.
 pub fn group_progress(conn: &mut Conn, group: &TaskGroup) -> Result<Vec<ProgressRow>> {
     let mut sums: Vec<ProgressRow> = Vec::new();
-    let seqs: Vec<i64> = group.tasks.iter().map(|task| task.seq).collect();
+    let members: HashSet<Id> = group.tasks.iter().map(|task| task.id).collect();
+    let started = |task: &&TaskRow| task.parent_task_id.is_some_and(|parent| members.contains(&parent));
+    let seqs: Vec<i64> = group.tasks.iter().filter(|task| !started(task)).map(|task| task.seq).collect();
     for row in conn.query(PROGRESS, params![seqs])? {
         let report = progress(&row)?;
         match sums.iter_mut().find(|sum| sum.code == report.code) {

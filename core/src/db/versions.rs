@@ -16,7 +16,7 @@ mod units;
 
 pub use checks::{Clash, clashes, doubled, path_conflict, push_out, unsupported};
 pub use counts::{Change, changes, counts, put_counts};
-pub use draft::{add, clear, remove, remove_all, set_base, touch_removed};
+pub use draft::{add, add_version, clear, remove, remove_all, remove_types, set_base, touch_removed};
 pub use fold::delete;
 pub use protection::{protected, retain_checkpoints};
 pub use units::{fresh_units, present_units, removed_units, rivals};

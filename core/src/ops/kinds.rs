@@ -1,8 +1,8 @@
 //! All tasks, by the keys under which they wait in the queue.
 
 use super::{
-    change_units, change_version, configured, create_content, publish_task, repository_task, scan_task, sync_task,
-    take_in, upkeep_tasks,
+    change_units, change_version, configured, create_content, operation_task, publish_task, repository_task, scan_task,
+    sync_task, take_in, upkeep_tasks,
 };
 use crate::tasks::{PURGE, TaskKind};
 
@@ -29,6 +29,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("sync", sync_task::run),
         long("publish", publish_task::run),
         long("repository_work", repository_task::run),
+        long(operation_task::KIND, operation_task::run),
         long(scan_task::KIND, scan_task::run),
         long("orphan_cleanup", upkeep_tasks::clean_up),
         long("repair", upkeep_tasks::run_repair),

@@ -14,6 +14,8 @@ pub mod housekeeping;
 pub mod inspect;
 mod kinds;
 pub mod modify;
+pub mod operands;
+pub mod operation_task;
 pub mod orphans;
 pub mod publish;
 pub mod publish_task;

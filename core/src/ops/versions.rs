@@ -94,6 +94,17 @@ impl VersionDraft {
         if content.is_empty() { Ok(()) } else { rows::add(conn, &self.draft, content) }
     }
 
+    /// Puts all units of a version in, of whatever repository.
+    pub fn add_version(&self, conn: &mut Conn, version: Id) -> Result<()> {
+        let version = rows::version(conn, version)?;
+        rows::add_version(conn, &self.draft, &version)
+    }
+
+    /// Takes all units of these types out.
+    pub fn remove_types(&self, conn: &mut Conn, types: &[&str]) -> Result<()> {
+        if types.is_empty() { Ok(()) } else { rows::remove_types(conn, &self.draft, types) }
+    }
+
     /// Takes everything back.
     pub fn discard(self, conn: &mut Conn) -> Result<()> {
         rows::clear(conn, self.draft.repository, self.draft.number)

@@ -5,6 +5,7 @@ mod content;
 mod draft;
 mod face;
 mod failures;
+mod operation;
 mod page;
 mod publish;
 mod remembered;
@@ -32,6 +33,10 @@ pub use face::{
 };
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub use operation::{
+    FormatOperation, Operand, Operands, OperationAnswer, OperationJob, OperationRepository, OperationTask, Prepare,
+    RepositoryChange,
+};
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
@@ -56,6 +61,17 @@ use crate::resource::Resource;
 pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
 pub use crate::storage::{Algorithm, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
+
+/// A distribution that serves a publication, for files that are made of what both say.
+#[derive(Clone, Debug)]
+pub struct ServedDistribution {
+    pub name: String,
+    /// The address of its root at the content face, with a slash at its end.
+    pub base_url: String,
+    pub details: Json,
+    /// The details of the publication.
+    pub publication: Json,
+}
 
 /// One format.
 #[async_trait]
@@ -112,6 +128,16 @@ pub trait Plugin: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The names of files at the root of distributions that the format makes when they are asked for.
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The text of such a file; none where this distribution has none.
+    fn generated_file(&self, _name: &str, _distribution: &ServedDistribution) -> Option<String> {
+        None
+    }
+
     /// Which column of its table says which group a unit belongs to, by type of content; for a format whose
     /// synchronizations look at some groups only ([`SyncJob::remembered`]). The columns are text, never null,
     /// and have an index.
@@ -143,6 +169,16 @@ pub trait Plugin: Send + Sync + 'static {
     /// Does what an action of the format's own asks for ([`crate::resource::ActionRun::Work`]). The result is shown
     /// with the task.
     async fn work(&self, work: &str, _job: &RepositoryJob) -> Result<Json> {
+        Err(repository::unknown(work))
+    }
+
+    /// Operations of the format's own that concern several repositories, or none.
+    fn operations(&self) -> Vec<FormatOperation> {
+        vec![]
+    }
+
+    /// Does the work of such an operation ([`OperationTask::work`]). The result is shown with the task.
+    async fn operate(&self, work: &str, _job: &dyn OperationJob) -> Result<Json> {
         Err(repository::unknown(work))
     }
 

@@ -123,6 +123,19 @@ impl VersionUnits {
         distinct(rows.await?)
     }
 
+    /// Those of these units that the version has, in the order of their ids.
+    pub async fn of_ids(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        ids: Vec<Id>,
+    ) -> Result<Vec<UnitRow>> {
+        let (version, table) = (self.version, self.table(content_type)?);
+        let equal = [("content_id", Value::Ids(ids))];
+        let rows = self.db.read(move |conn| units::matching(conn, version, table, columns, &equal));
+        distinct(rows.await?)
+    }
+
     /// At most `limit` units after the unit `after`, in the order of their ids.
     pub async fn page(
         &self,

@@ -8,7 +8,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
-use crate::plugin::{ContentType, Face, Plugin};
+use crate::plugin::{ContentType, Face, FormatOperation, Plugin};
 
 /// Formats and resources by the names they are asked for with.
 pub struct Registry {
@@ -17,6 +17,8 @@ pub struct Registry {
     content_types: HashMap<&'static str, Arc<dyn ContentType>>,
     /// The native faces of formats, by component.
     pub faces: HashMap<&'static str, Arc<dyn Face>>,
+    /// Operations of formats' own, with their components.
+    pub operations: Vec<(&'static str, FormatOperation)>,
     by_path: HashMap<&'static str, usize>,
     by_type: HashMap<(Kind, &'static str), usize>,
     by_prn: HashMap<String, usize>,
@@ -72,8 +74,13 @@ impl Registry {
         resources.extend(formats);
         let numbered = || resources.iter().enumerate();
         let faces = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?)));
+        let operations = plugins.iter().flat_map(|plugin| {
+            let of_format = plugin.operations().into_iter();
+            of_format.map(|operation| (plugin.name(), operation)).collect::<Vec<_>>()
+        });
         Self {
             faces: faces.collect(),
+            operations: operations.collect(),
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
             by_path: numbered().map(|(at, resource)| (resource.path, at)).collect(),
             by_type: numbered()

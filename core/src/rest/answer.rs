@@ -39,6 +39,10 @@ impl Answer {
         Self::json(202, json!({"task": href}))
     }
 
+    pub fn task_group(href: String) -> Self {
+        Self::json(202, json!({"task_group": href}))
+    }
+
     pub fn empty(status: u16) -> Self {
         Self { status, body: Body::Empty, headers: vec![] }
     }

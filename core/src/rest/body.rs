@@ -12,7 +12,7 @@ use super::request::Request;
 use crate::app::Shared;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::resource::Field;
+use crate::resource::{Field, Wire};
 use crate::storage::{Chunk, DigestSet, Staged};
 
 /// What a client sent.
@@ -64,7 +64,10 @@ impl Request {
     /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object.
     pub async fn input(&mut self, fields: &[Field]) -> Result<Input> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
-        let body = Body { app: &self.app, headers: &self.headers, payload, staging: self.staging, file: "file" };
+        // One that is a small text is read as any other field.
+        let is_text = fields.iter().any(|field| field.name == "file" && field.wire == Wire::TextFile);
+        let file = if is_text { "" } else { "file" };
+        let body = Body { app: &self.app, headers: &self.headers, payload, staging: self.staging, file };
         let mut input = body.input().await?;
         if input.is_form {
             input.nulls_from_form(fields);

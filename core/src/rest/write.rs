@@ -55,7 +55,8 @@ impl Request {
         Ok(Answer::task(format!("{}tasks/{id}/", self.app.api)))
     }
 
-    fn task(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> NewTask {
+    /// A task in the name of this request's user, to be dispatched.
+    pub fn task(&self, name: &str, kind: &'static str, args: Json, holds: Holds) -> NewTask {
         NewTask {
             name: name.to_owned(),
             kind,

@@ -65,7 +65,18 @@ async fn in_distribution(
     {
         return response;
     }
+    if !rest.contains('/')
+        && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
+    {
+        return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text));
+    }
     in_tree(inner, request, pointer, rest).await
+}
+
+/// Scheme and host by which the server was asked.
+fn origin(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    format!("{}://{}", connection.scheme(), connection.host())
 }
 
 /// Answers for `path` of what a pointer serves.

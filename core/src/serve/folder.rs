@@ -61,9 +61,15 @@ pub async fn listing(
     }
     let Some(tree) = pointer.tree.clone() else { return Ok(not_found(mark)) };
     let source = Source::Tree(tree, path.to_owned());
-    let first = source.lines(inner, String::new()).await?;
+    let mut first = source.lines(inner, String::new()).await?;
     if first.len() == PAGE {
         return Ok(streamed(inner, request, source, first, mark));
+    }
+    if path.is_empty() {
+        let made = inner.formats.generated_names(pointer).await?.into_iter();
+        first.extend(made.map(|name| Entry { name: name.to_owned(), created: None, size: None }));
+        first.sort_by(|a, b| a.name.cmp(&b.name));
+        first.dedup_by(|a, b| a.name == b.name);
     }
     let page = render(request, &first);
     if page.len() <= LARGEST_REMEMBERED {

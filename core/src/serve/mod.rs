@@ -97,6 +97,17 @@ pub trait Formats: Send + Sync + 'static {
         Box::pin(async { None })
     }
 
+    /// The text of a file at `path` that the distribution's format makes for it when it is asked for; `origin` is the
+    /// scheme and host by which the server was asked.
+    async fn generated(&self, _pointer: &Pointer, _path: &str, _origin: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The names of such files that the distribution has.
+    async fn generated_names(&self, _pointer: &Pointer) -> Result<Vec<&'static str>> {
+        Ok(vec![])
+    }
+
     /// A downloader with the settings of the remote; delivery keeps it until the remote is changed.
     async fn downloader(&self, remote: Id) -> Result<Downloader>;
 

@@ -46,6 +46,14 @@ impl Pointer {
         self.distribution.pulp_type.split('.').next() == Some(component)
     }
 
+    /// The publication that is served.
+    pub fn publication(&self) -> Option<Id> {
+        match &self.tree {
+            Some(Tree::Publications(ids)) => ids.first().copied(),
+            _ => None,
+        }
+    }
+
     /// A pointer to one checkpoint, with the life of the distribution's own.
     pub fn at_checkpoint(&self, publication: Id, stamp: &str) -> Self {
         let base_path = format!("{}/{stamp}", self.distribution.base_path);

@@ -33,6 +33,7 @@ pub mod resign;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod config_repo;
 mod content;
 mod plugin;
 mod publish;

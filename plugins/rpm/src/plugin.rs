@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pith_core::error::Result;
-use pith_core::plugin::{ContentType, FileSigner, Migrations, Plugin, PublicationWriter, VersionReader};
+use pith_core::plugin::{
+    ContentType, FileSigner, Migrations, Plugin, PublicationWriter, ServedDistribution, VersionReader,
+};
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
 
 use crate::content::package::PackageContent;
 use crate::signer::PackageSigner;
-use crate::{publish, resources};
+use crate::{config_repo, publish, resources};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,14 @@ impl Plugin for RpmPlugin {
 
     fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         Some(Arc::new(PackageSigner))
+    }
+
+    fn generated_files(&self) -> &'static [&'static str] {
+        &[config_repo::NAME]
+    }
+
+    fn generated_file(&self, _: &str, distribution: &ServedDistribution) -> Option<String> {
+        config_repo::render(distribution)
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

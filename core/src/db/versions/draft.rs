@@ -59,6 +59,43 @@ pub fn set_base(conn: &mut Conn, draft: &Draft, base: &Version) -> Result<()> {
     Ok(())
 }
 
+/// Puts all members of a version in, of whatever repository. Costs the size of that version.
+pub fn add_version(conn: &mut Conn, draft: &Draft, version: &Version) -> Result<()> {
+    let params = params![draft.repository, draft.number, version.repository, version.number];
+    let present = "b.repository_id = $3 AND b.version_added <= $4
+         AND (b.version_removed IS NULL OR b.version_removed > $4)";
+    conn.execute(
+        &format!(
+            "UPDATE repository_content SET version_removed = NULL
+             WHERE repository_id = $1 AND version_removed = $2 AND EXISTS (SELECT 1 FROM repository_content b
+                 WHERE b.content_id = repository_content.content_id AND {present})"
+        ),
+        params,
+    )?;
+    conn.execute(
+        &format!(
+            "INSERT INTO repository_content (repository_id, content_id, version_added)
+             SELECT $1, b.content_id, $2 FROM repository_content b
+             WHERE {present} AND NOT EXISTS (SELECT 1 FROM repository_content o WHERE o.repository_id = $1
+                 AND o.content_id = b.content_id AND o.version_removed IS NULL)"
+        ),
+        params,
+    )?;
+    Ok(())
+}
+
+/// Takes all units of these types out.
+pub fn remove_types(conn: &mut Conn, draft: &Draft, types: &[&str]) -> Result<()> {
+    let types: Vec<String> = types.iter().map(|&name| name.to_owned()).collect();
+    conn.execute(
+        "UPDATE repository_content SET version_removed = $2
+         WHERE repository_id = $1 AND version_removed IS NULL
+             AND content_id IN (SELECT c.id FROM content c WHERE c.pulp_type = ANY($3))",
+        params![draft.repository, draft.number, types],
+    )?;
+    drop_empty(conn, draft)
+}
+
 /// Empties the draft.
 pub fn remove_all(conn: &mut Conn, draft: &Draft) -> Result<()> {
     conn.execute(

@@ -130,6 +130,39 @@ fn a_newer_unit_pushes_out_the_one_with_its_key() {
 }
 
 #[test]
+fn a_whole_version_of_another_repository_joins_what_is_there() {
+    let fixture = Fixture::new();
+    let (source, target) = (fixture.repository_with_version(), fixture.repository_with_version());
+    let [a, b, c, newer_a] = ["a", "b", "c", "a"].map(|key| fixture.content(key));
+    let version = fixture.added(source, &[a, b]).unwrap().id;
+    fixture.removed(source, &[b]);
+    fixture.added(target, &[newer_a, b, c]);
+    let joined = fixture.db.write_blocking(move |conn| {
+        let draft = begin(conn, target)?;
+        draft.remove(conn, &[b])?;
+        draft.add_version(conn, version)?;
+        draft.finish(conn, &FILES, Overwrite::Allowed)
+    });
+    let number = joined.unwrap().version.unwrap().number;
+    let mut expected = vec![a, b, c];
+    expected.sort_unstable();
+    assert_eq!(fixture.members(target, number), expected);
+    let again = fixture.db.write_blocking(move |conn| {
+        let draft = begin(conn, target)?;
+        draft.remove_types(conn, &["file.other"])?;
+        draft.add_version(conn, version)?;
+        draft.finish(conn, &FILES, Overwrite::Allowed)
+    });
+    assert_eq!(again.unwrap().version, None);
+    let emptied = fixture.db.write_blocking(move |conn| {
+        let draft = begin(conn, target)?;
+        draft.remove_types(conn, &["file.file"])?;
+        draft.finish(conn, &FILES, Overwrite::Allowed)
+    });
+    assert!(fixture.members(target, emptied.unwrap().version.unwrap().number).is_empty());
+}
+
+#[test]
 fn two_new_units_of_one_key_are_refused() {
     let fixture = Fixture::new();
     let repository = fixture.repository_with_version();

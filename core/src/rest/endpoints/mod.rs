@@ -5,6 +5,7 @@ pub mod content;
 pub mod docs;
 pub mod faces;
 mod login;
+mod operations;
 pub mod parts;
 pub mod publications;
 mod status;
@@ -56,6 +57,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(login::endpoints(registry));
     endpoints.extend(status::endpoints());
     endpoints.extend(versions::scans(registry));
+    endpoints.extend(operations::endpoints(registry));
     endpoints
 }
 

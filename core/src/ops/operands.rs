@@ -1,0 +1,62 @@
+//! The objects that a request for an operation of a format's own names.
+
+use super::configured;
+use crate::db::{Conn, repositories};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::plugin::{Operand, Operands};
+use crate::resource::{Errors, Kind, Scope, Target, Unresolved};
+
+/// Looks them up within the caller's transaction.
+pub struct NamedOperands<'a> {
+    pub scope: &'a Scope<'a>,
+    pub conn: &'a mut Conn,
+}
+
+impl NamedOperands<'_> {
+    fn operand(&self, pulp_type: &str, repository: Id) -> Result<Operand> {
+        let resource = self.scope.registry.typed(Kind::Repository, pulp_type);
+        let resource = resource.ok_or_else(|| Error::internal(format!("no repositories of type `{pulp_type}`")))?;
+        Ok(Operand { repository, prn: resource.prn(repository) })
+    }
+
+    fn resolve(&mut self, target: Target, text: &str) -> Result<Result<Id, String>> {
+        let found = self.scope.registry.resolve(self.scope.api, self.conn, target, text)?;
+        Ok(found.map_err(|unresolved| unresolved.message().to_owned()))
+    }
+}
+
+impl Operands for NamedOperands<'_> {
+    fn domain(&self) -> Id {
+        self.scope.domain
+    }
+
+    fn repository(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<Operand, String>> {
+        match self.resolve(Target::Typed(Kind::Repository, pulp_type), text)? {
+            Ok(id) => self.operand(pulp_type, id).map(Ok),
+            Err(message) => Ok(Err(message)),
+        }
+    }
+
+    fn repositories(&mut self, pulp_type: &'static str) -> Result<Vec<Operand>> {
+        let mut found = repositories::types(self.conn, self.scope.domain, None)?;
+        found.retain(|(_, other)| other == pulp_type);
+        found.into_iter().map(|(id, _)| self.operand(pulp_type, id)).collect()
+    }
+
+    fn version(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<(Id, Operand), String>> {
+        let version = match self.resolve(Target::Kind(Kind::RepositoryVersion), text)? {
+            Ok(version) => version,
+            Err(message) => return Ok(Err(message)),
+        };
+        let (repository, found, _) = repositories::owner(self.conn, version)?;
+        if found != pulp_type {
+            return Ok(Err(Unresolved::OtherType.message().to_owned()));
+        }
+        Ok(Ok((version, self.operand(pulp_type, repository)?)))
+    }
+
+    fn units(&mut self, field: &str, texts: &[String], errors: &mut Errors) -> Result<Vec<Id>> {
+        configured::content_units(self.scope, self.conn, field, texts, errors)
+    }
+}
