@@ -28,6 +28,7 @@ pub mod repair;
 mod repository_task;
 pub mod scan;
 pub mod scan_task;
+pub mod sign_upload;
 pub mod signing;
 mod stores;
 pub mod sync;
