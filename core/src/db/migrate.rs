@@ -21,6 +21,7 @@ pub const CORE: Migrations = Migrations {
         ("0004_repository_part", include_str!("../../../migrations/core/0004_repository_part.sql")),
         ("0006_pending_content", include_str!("../../../migrations/core/0006_pending_content.sql")),
         ("0007_vulnerability_report", include_str!("../../../migrations/core/0007_vulnerability_report.sql")),
+        ("0013_content_guard", include_str!("../../../migrations/core/0013_content_guard.sql")),
     ],
 };
 

@@ -5,6 +5,7 @@ mod content;
 mod draft;
 mod face;
 mod failures;
+mod guard;
 mod page;
 mod publish;
 mod remembered;
@@ -32,6 +33,7 @@ pub use face::{
 };
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub use guard::{Asked, Gate, GuardType, Refused};
 pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{PublicationWriter, VersionFile, VersionReader};
@@ -115,6 +117,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// The paths that clients of the format speak to natively, where it has such.
     fn face(&self) -> Option<Arc<dyn Face>> {
         None
+    }
+
+    /// The types of content guards that it brings, whose collections are among its resources.
+    fn guards(&self) -> Vec<Arc<dyn GuardType>> {
+        vec![]
     }
 
     /// Reads the upstream's metadata and declares the wanted units.
