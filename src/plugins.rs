@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use pith_certguard::CertguardPlugin;
 use pith_core::app::Plugins;
 use pith_core::config::Config;
+use pith_file::FilePlugin;
 use pith_python::PythonPlugin;
 
 pub fn plugins(config: &Config) -> Plugins {
     let python = PythonPlugin::trusting(config.sigstore_trusted_roots.clone());
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(python)]
+    vec![Arc::new(CertguardPlugin), Arc::new(FilePlugin), Arc::new(python)]
 }

@@ -7,3 +7,5 @@ mod python_sync;
 mod python_uploads;
 mod python_vulnerabilities;
 mod tiny;
+
+pub use python_uploads::Index;
