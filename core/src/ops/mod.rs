@@ -6,6 +6,7 @@ pub mod change_version;
 pub mod check;
 pub mod configured;
 pub mod content;
+pub mod content_guards;
 pub mod create_content;
 pub mod distributions;
 #[cfg(test)]

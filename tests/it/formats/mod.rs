@@ -11,3 +11,5 @@ mod rpm_content;
 mod rpm_copy;
 mod rpm_sync;
 mod tiny;
+
+pub use python_uploads::Index;
