@@ -111,15 +111,17 @@ impl Formats for KnownFormats {
         let pulp_type = &pointer.distribution.pulp_type;
         let plugin = app.registry.plugin(pulp_type).filter(|plugin| plugin.generated_files().contains(&path));
         match plugin {
-            Some(plugin) => Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?)),
-            None => Ok(None),
+            Some(plugin) if pointer.publication().is_some() => {
+                Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?))
+            }
+            _ => Ok(None),
         }
     }
 
     async fn generated_names(&self, pointer: &Pointer) -> Result<Vec<&'static str>> {
         let app = self.app()?;
         let Some(plugin) = app.registry.plugin(&pointer.distribution.pulp_type) else { return Ok(vec![]) };
-        if plugin.generated_files().is_empty() {
+        if plugin.generated_files().is_empty() || pointer.publication().is_none() {
             return Ok(vec![]);
         }
         let served = served(&app, pointer, "").await?;

@@ -68,8 +68,10 @@ async fn in_distribution(
     {
         return response;
     }
-    if !rest.contains('/')
-        && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
+    // Clients that put paths together write two slashes.
+    let name = rest.trim_start_matches('/');
+    if !name.contains('/')
+        && let Some(text) = inner.formats.generated(pointer, name, &origin(request)).await?
     {
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text));
     }

@@ -26,7 +26,7 @@ pub(crate) async fn publish(version: &mut VersionReader, publication: &mut Publi
         return mirrored::publish(&version.units, publication, &mirrored).await;
     }
     let settings = Settings::resolve(&mut publication.details, &version.repository)?;
-    let packages = Packages::read(&version.units, settings.layout).await?;
+    let packages = Packages::read(&version.units, &settings).await?;
     packages.place(&version.units, publication, settings.layout).await?;
     let made = version.units.version();
     let time = made.created.timestamp();
