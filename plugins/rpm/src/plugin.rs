@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, FormatOperation, Inspection, Migrations, OperationJob, Plugin, PublicationWriter, Pullable, PulledUnit,
-    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
+    ContentType, DraftUnits, FormatOperation, Inspection, Migrations, OperationJob, Plugin, PublicationWriter,
+    Pullable, PulledUnit, ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};

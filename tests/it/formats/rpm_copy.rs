@@ -42,7 +42,12 @@ impl World {
             let provides = |(package, _): &mut (pith_rpm::package::Package, Vec<u8>)| {
                 let (version, release) = (package.version.clone(), package.release.clone());
                 let flags = "EQ".to_owned();
-                package.provides.push(pith_rpm::package::Dependency { flags, version, release, ..requires(&package.name) });
+                package.provides.push(pith_rpm::package::Dependency {
+                    flags,
+                    version,
+                    release,
+                    ..requires(&package.name)
+                });
             };
             state.packages.extend([package("bear", "1", "noarch"), package("bear", "2", "noarch")]);
             state.packages.iter_mut().for_each(provides);
@@ -155,10 +160,7 @@ fn advisories_and_groups_bring_what_they_name() {
     assert_eq!(task["created_resources"].as_array().unwrap().len(), 2);
     assert_eq!(world.present(&by_advisory), json!({"rpm.advisory": 1, "rpm.package": 1}));
     assert_eq!(world.packages(&by_advisory), ["bear-1"]);
-    assert_eq!(
-        world.present(&by_category),
-        json!({"rpm.package": 1, "rpm.packagecategory": 1, "rpm.packagegroup": 1})
-    );
+    assert_eq!(world.present(&by_category), json!({"rpm.package": 1, "rpm.packagecategory": 1, "rpm.packagegroup": 1}));
     assert_eq!(world.packages(&by_category), ["bear-2"]);
 }
 
@@ -186,7 +188,10 @@ fn bad_configurations_are_refused_by_name() {
         entry[name] = value;
         json!([good.clone(), entry])
     };
-    let file = text(&world.server.post("repositories/file/file/", json!({"name": random::name()})).expect(201).json(), "pulp_href");
+    let file = text(
+        &world.server.post("repositories/file/file/", json!({"name": random::name()})).expect(201).json(),
+        "pulp_href",
+    );
     for config in [
         good.clone(),
         json!([{"source_repo_version": world.version()}]),
@@ -238,9 +243,11 @@ fn old_packages_are_pruned_by_a_group_of_tasks() {
     assert_eq!(report(&prune(body(0, false))), (1, 1));
     assert_eq!(world.packages(&world.source), ["bear-2", "shark-1", "snail-1", "whale-1"]);
     assert_eq!(prune(json!({"repo_hrefs": ["*"]}))["failed"], 0);
-    for (hrefs, message) in
-        [(json!([]), "Must not be []"), (json!(["foo"]), "URI not valid"), (json!(["*", world.source]), "Can't specify")]
-    {
+    for (hrefs, message) in [
+        (json!([]), "Must not be []"),
+        (json!(["foo"]), "URI not valid"),
+        (json!(["*", world.source]), "Can't specify"),
+    ] {
         let answer = world.server.post("rpm/prune/", json!({"repo_hrefs": hrefs})).expect(400).json();
         assert!(answer["repo_hrefs"][0].as_str().unwrap().contains(message), "{answer}");
     }
@@ -262,7 +269,9 @@ fn a_comps_file_becomes_groups_of_a_repository() {
     assert_eq!(again["created_resources"].as_array().unwrap().len(), 5);
     let other = "<comps><group><id>other</id></group></comps>";
     server.completed(send(other, &[("repository", &target)]));
-    let groups = |number: u64| server.count(&format!("content/rpm/packagegroups/?repository_version={target}versions/{number}/"));
+    let groups = |number: u64| {
+        server.count(&format!("content/rpm/packagegroups/?repository_version={target}versions/{number}/"))
+    };
     assert_eq!((groups(1), groups(2)), (1, 2));
     server.completed(send(other, &[("repository", &target), ("replace", "true")]));
     assert_eq!(groups(3), 1);
