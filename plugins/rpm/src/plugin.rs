@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, FormatOperation, Inspection, Migrations, OperationJob, Plugin, PublicationWriter,
-    Pullable, PulledUnit, ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
+    ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
+    PublicationWriter, Pullable, PulledUnit, ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
+use crate::signer::PackageSigner;
 use crate::updateinfo::Policy;
 use crate::{comps_upload, config_repo, content, copy, prune, publish, resources, rules, sync};
 
@@ -85,6 +86,10 @@ impl Plugin for RpmPlugin {
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
         rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
+    }
+
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
+        Some(Arc::new(PackageSigner))
     }
 
     fn generated_files(&self) -> &'static [&'static str] {

@@ -119,7 +119,7 @@ fn select(modules: &[Module], there: Option<&[Module]>, ids: &BTreeSet<Id>, keys
     let mut open: Vec<&Module> =
         modules.iter().filter(|module| ids.contains(&module.id) || keys.contains(&module.key)).collect();
     let Some(there) = there else {
-        open.into_iter().for_each(|module| drop(chosen.add(module)));
+        open.into_iter().for_each(|module| _ = chosen.add(module));
         return chosen;
     };
     let mut held: HashMap<&str, Vec<&Module>> = HashMap::new();

@@ -87,8 +87,9 @@ impl Layout {
     async fn places(&self, job: &dyn OperationJob) -> Result<HashMap<Id, Vec<Place>>> {
         let mut places: HashMap<Id, Vec<Place>> = HashMap::new();
         for (version, at) in self.versions.iter().zip(0..) {
-            let mut own = vec![place(at)?];
-            own.extend(self.doubled.iter().filter(|route| route.source == own[0]).map(|route| route.destination));
+            let source = place(at)?;
+            let mut own = vec![source];
+            own.extend(self.doubled.iter().filter(|route| route.source == source).map(|route| route.destination));
             let mut after = None;
             loop {
                 job.check()?;

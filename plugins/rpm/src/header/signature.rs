@@ -31,6 +31,19 @@ impl Header {
     }
 }
 
+impl Header {
+    /// The OpenPGP signatures of the main header alone, as packets.
+    pub(crate) fn header_signatures(&self) -> Result<Vec<Vec<u8>>, HeaderError> {
+        let mut packets = Vec::new();
+        for tag in [signature::RSA, signature::DSA] {
+            packets.extend(self.signature.binary(tag)?.map(<[u8]>::to_vec));
+        }
+        let listed = self.signature.strings(signature::OPENPGP)?.into_iter().take(MAX_SIGNATURES);
+        packets.extend(listed.filter_map(|text| STANDARD.decode(text.trim_ascii()).ok()));
+        Ok(packets)
+    }
+}
+
 /// The signers of the signature packets; what is no packet ends the list.
 fn signers(mut bytes: &[u8]) -> Vec<String> {
     const SIGNATURE_PACKET: u8 = 2;
