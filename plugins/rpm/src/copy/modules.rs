@@ -224,7 +224,7 @@ mod tests {
         let there = [module("sql", "9", 1, "z", json!([]))];
         assert_eq!(names(&modules, &select(&modules, Some(&there), &ids, &none)), ["node:11:a"]);
         let keys = BTreeSet::from([modules[4].key.clone()]);
-        let by_key = select(&modules, Some(&[]), &none, &keys);
+        let by_key = select(&modules, Some(&[]), &BTreeSet::new(), &keys);
         assert_eq!(names(&modules, &by_key), ["node:11:a", "sql:10:b", "tool:2:a"]);
     }
 }
