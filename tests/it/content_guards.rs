@@ -69,7 +69,8 @@ fn guards_are_made_listed_changed_and_deleted() {
     // At once, and answered with the guard.
     let changed = server.patch(&href, json!({"header_value": "w", "description": "d"})).expect(200).json();
     assert_eq!((&changed["header_value"], &changed["description"]), (&json!("w"), &json!("d")));
-    let replaced = server.put(&href, json!({"name": "h2", "header_name": "x-h", "header_value": "v"})).expect(200).json();
+    let replaced =
+        server.put(&href, json!({"name": "h2", "header_name": "x-h", "header_value": "v"})).expect(200).json();
     assert_eq!(replaced["name"], "h2");
     assert_eq!(server.count(GUARDS), 2);
     assert_eq!(server.count(&format!("{GUARDS}?pulp_type=core.header")), 1);
@@ -85,7 +86,8 @@ fn settings_that_mean_nothing_are_refused() {
     let server = Server::start();
     let refused = |path: &str, fields: Value| server.post(path, fields).expect(400).json();
     guard(&server, RBAC, json!({}));
-    let told = refused(HEADER, json!({"name": "a", "header_name": "x h", "header_value": "v", "jq_filter": "def f: f; f"}));
+    let told =
+        refused(HEADER, json!({"name": "a", "header_name": "x h", "header_value": "v", "jq_filter": "def f: f; f"}));
     assert!(told["header_name"].is_array() && told["jq_filter"].is_array(), "{told}");
     for path in [X509, RHSM] {
         let name = server.get(&format!("{GUARDS}?limit=1")).expect(200).json()["results"][0]["name"].clone();
@@ -163,7 +165,8 @@ fn a_filter_finds_the_value_in_a_header_of_json() {
         json!({"header_name": "x-id", "header_value": "12", "jq_filter": ".internal | .orgs[] | select(.on) | .id"});
     let header = guard(&server, HEADER, settings);
     set_guard(&server, &distribution, json!(header));
-    let ask = |identity: Value| ask(&server, &format!("{base}file"), &[("x-id", &STANDARD.encode(identity.to_string()))]);
+    let ask =
+        |identity: Value| ask(&server, &format!("{base}file"), &[("x-id", &STANDARD.encode(identity.to_string()))]);
     let orgs = |orgs: Value| json!({"internal": {"orgs": orgs}});
     ask(orgs(json!([{"id": "11"}, {"id": "12", "on": true}]))).expect(200);
     assert_refused(&ask(orgs(json!([{"id": "12"}]))));
