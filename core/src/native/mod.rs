@@ -112,7 +112,7 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
     let rest = path[view.distribution.base_path.len()..].strip_prefix('/');
     let method = if is_read { FaceMethod::Get } else { FaceMethod::Post };
     let method = (is_read || *request.method() == Method::POST).then_some(method);
-    match routed.routes.find(method, rest) {
+    let response = match routed.routes.find(method, rest) {
         Way::Found(operation, parameters) => {
             let actor = actor.map(|actor| may_change(app, view, actor)).transpose()?;
             let form = match &actor {
@@ -120,12 +120,13 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
                 None => None,
             };
             let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: false };
-            Ok(serve::private(run(app, request, asked, form, actor).await?, pointer))
+            run(app, request, asked, form, actor).await?
         }
-        Way::Slash => Ok(serve::with_slash(request)),
-        Way::Methods(allowed) => Ok(answer::not_allowed(allowed)),
-        Way::Nowhere => Ok(answer::nowhere("there is nothing at this path")),
-    }
+        Way::Slash => serve::with_slash(request),
+        Way::Methods(allowed) => answer::not_allowed(allowed),
+        Way::Nowhere => answer::nowhere("there is nothing at this path"),
+    };
+    Ok(serve::private(response, pointer))
 }
 
 /// Whether the actor may change the repository that the distribution serves. One without a repository refuses by

@@ -47,7 +47,7 @@ pub struct Asked<'a> {
     /// What follows the `?`, as it was sent.
     pub query: &'a str,
     pub now: Instant,
-    /// The values of a header, in the order they were sent; those that are no text are left out.
+    /// The values of a header, in the order they were sent; empty in place of what is no text.
     pub headers: &'a dyn Fn(&str) -> Vec<String>,
 }
 

@@ -28,7 +28,7 @@ pub async fn refusal(
     let actor = if guard.asks_who() { inner.formats.actor(request).await? } else { None };
     let headers = |name: &str| {
         let values = request.headers().get_all(name);
-        values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+        values.map(|value| value.to_str().unwrap_or_default().to_owned()).collect()
     };
     let address = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let asked = Asked { path, address: &address, query: request.query_string(), now: now(), headers: &headers };

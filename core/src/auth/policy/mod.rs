@@ -189,9 +189,8 @@ mod tests {
 
     #[test]
     fn only_the_administrator_holds_permissions() {
-        let holds = |actor| holds(actor, "core.download_rbaccontentguard", Id::new());
-        let (administrator, other) = (actor(true), actor(false));
-        assert!(holds(Some(&administrator)) && !holds(Some(&other)) && !holds(None));
+        let holds = |actor: Option<Actor>| super::holds(actor.as_ref(), "core.download_rbaccontentguard", Id::new());
+        assert!(holds(Some(actor(true))) && !holds(Some(actor(false))) && !holds(None));
     }
 
     #[test]

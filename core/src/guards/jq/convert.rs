@@ -134,6 +134,8 @@ impl<'s> Reader<'s> {
             BinaryOp::Alt => Expression::Alternative(one, other),
             BinaryOp::Or => Expression::Or(one, other),
             BinaryOp::And => Expression::And(one, other),
+            // The grammar binds it closer than `jq` does.
+            BinaryOp::Math(Math::Rem) => return refused("`%`"),
             BinaryOp::Math(operation) => Expression::Math(one, *operation, other),
             BinaryOp::Cmp(comparison) => Expression::Compare(one, *comparison, other),
             BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {

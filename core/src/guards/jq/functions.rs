@@ -212,7 +212,7 @@ pub fn calculate(left: &Json, operation: Math, right: &Json) -> Option<Json> {
                 Math::Sub => from_number(one - other),
                 Math::Mul => from_number(one * other),
                 Math::Div => (other != 0.0).then_some(one / other).and_then(from_number),
-                Math::Rem => (other.trunc() != 0.0).then(|| one.trunc() % other.trunc()).and_then(from_number),
+                Math::Rem => None,
             }
         }
         _ => None,
