@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use pith_core::config::Overrides;
 
+use crate::signing_service::SigningServiceVerb;
+
 /// A server for software repositories that speaks Pulp's API. Without a verb it serves.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -55,6 +57,9 @@ pub enum Verb {
     /// Manage users
     #[command(subcommand)]
     User(UserVerb),
+    /// Manage what signs metadata and packages
+    #[command(subcommand)]
+    SigningService(SigningServiceVerb),
     /// Compare the database with the store and report, changing nothing
     Check,
     /// Write the documentation of all configuration keys (docs/configuration.md) to standard output

@@ -6,6 +6,7 @@ mod cli;
 mod logging;
 mod plugins;
 mod prompt;
+mod signing_service;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn run(cli: &Cli) -> Result<(), StartError> {
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
+        Verb::SigningService(verb) => write(&signing_service::run(&config, verb)?),
         Verb::Check => {
             let (report, is_sound) = server::check(&config, &plugins)?;
             write(&report)?;

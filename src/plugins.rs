@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use pith_certguard::CertguardPlugin;
 use pith_core::app::Plugins;
 use pith_core::config::Config;
+use pith_file::FilePlugin;
 use pith_python::PythonPlugin;
 use pith_rpm::RpmPlugin;
 
@@ -13,5 +15,5 @@ pub fn plugins(config: &Config) -> Plugins {
         changelog_limit: config.keep_changelog_limit,
         resolves_advisories: config.allow_automatic_unsafe_advisory_conflict_resolution,
     };
-    vec![Arc::new(pith_file::FilePlugin), Arc::new(python), Arc::new(rpm)]
+    vec![Arc::new(CertguardPlugin), Arc::new(FilePlugin), Arc::new(python), Arc::new(rpm)]
 }

@@ -204,7 +204,7 @@ fn ensure_domain(conn: &mut Conn) -> Result<Id> {
 }
 
 /// Refuses to start with another key than what is in the database was sealed with.
-async fn check_secret_key(db: &Db, secrets: &Secrets) -> Result<(), StartError> {
+pub async fn check_secret_key(db: &Db, secrets: &Secrets) -> Result<(), StartError> {
     let probe = secrets.seal(&json!("probe"))?;
     let stored = db
         .write(move |conn| {

@@ -8,17 +8,20 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 
 use crate::app::{App, Shared};
+use crate::auth::Actor;
 use crate::db::delivery::{self, Distribution, StoredFile};
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
 use crate::db::{Conn, artifacts, remotes};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
+use crate::guards::{self, Guard};
 use crate::id::{Id, now};
 use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
 use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
+use crate::rest::authenticate;
 use crate::serve::{Formats, Pointer, Pulled};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
@@ -46,6 +49,21 @@ impl Formats for KnownFormats {
 
     fn has_face(&self, pulp_type: &str) -> bool {
         self.app().is_ok_and(|app| app.registry.face(pulp_type).is_some())
+    }
+
+    fn guard(&self, conn: &mut Conn, id: Id) -> Result<Guard> {
+        let app = self.app()?;
+        guards::load(&app.scope(""), conn, id)
+    }
+
+    fn actor<'a>(&'a self, request: &'a HttpRequest) -> LocalBoxFuture<'a, Result<Option<Actor>>> {
+        Box::pin(async move {
+            match authenticate::actor(&self.app()?, request).await {
+                // Whoever fails to prove who they are is nobody.
+                Err(Error::Unauthenticated(_) | Error::CrossSite(_)) => Ok(None),
+                other => other,
+            }
+        })
     }
 
     fn units(&self, pulp_type: &str, version: Version, pending: &Pending) -> Option<VersionUnits> {
@@ -93,15 +111,17 @@ impl Formats for KnownFormats {
         let pulp_type = &pointer.distribution.pulp_type;
         let plugin = app.registry.plugin(pulp_type).filter(|plugin| plugin.generated_files().contains(&path));
         match plugin {
-            Some(plugin) => Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?)),
-            None => Ok(None),
+            Some(plugin) if pointer.publication().is_some() => {
+                Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?))
+            }
+            _ => Ok(None),
         }
     }
 
     async fn generated_names(&self, pointer: &Pointer) -> Result<Vec<&'static str>> {
         let app = self.app()?;
         let Some(plugin) = app.registry.plugin(&pointer.distribution.pulp_type) else { return Ok(vec![]) };
-        if plugin.generated_files().is_empty() {
+        if plugin.generated_files().is_empty() || pointer.publication().is_none() {
             return Ok(vec![]);
         }
         let served = served(&app, pointer, "").await?;

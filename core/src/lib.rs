@@ -8,6 +8,7 @@ pub mod db;
 pub mod download;
 pub mod error;
 mod formats;
+pub mod guards;
 pub mod id;
 mod native;
 mod openpgp;

@@ -1,6 +1,7 @@
 //! Running the server: its roles, its upkeep, its end. And the verbs of the command line beside `serve`.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
@@ -9,14 +10,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Plugins, Shared, open_database, storage_config};
-use crate::auth::password;
+use crate::app::{self, App, Plugins, Shared, check_secret_key, open_database, storage_config};
+use crate::auth::{Secrets, password};
 use crate::config::{Config, Role, StartError};
 use crate::db::users;
 use crate::db::workers::AppType;
 use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops;
+use crate::ops::signing::NewMeans;
+use crate::resource::Registry;
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
 use crate::{native, rest, serve as delivery};
@@ -137,6 +140,37 @@ pub fn check(config: &Config, plugins: &Plugins) -> Result<(String, bool), Start
         let storage = Storage::open(&storage_config(config)?).await?;
         let found = ops::check::check(&db, &storage).await?;
         Ok((found.to_string(), found.is_sound()))
+    })
+}
+
+/// Adds a signing service after it was tried; its fingerprint.
+pub fn add_signing_service(
+    config: &Config,
+    plugins: Plugins,
+    name: &str,
+    means: NewMeans,
+) -> Result<String, StartError> {
+    config.prepare_data_dir()?;
+    let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
+    runtime()?.block_on(async {
+        let db = open_database(config, &plugins).await?;
+        check_secret_key(&db, &secrets).await?;
+        let (signing, registry) = (app::signing(config, &db, &secrets), Registry::new(plugins, rest::core_resources));
+        Ok(ops::signing::add(&db, &secrets, &signing, &registry, name, means).await?)
+    })
+}
+
+/// All signing services, one in a line.
+pub fn list_signing_services(config: &Config, plugins: &Plugins) -> Result<String, StartError> {
+    runtime()?.block_on(async { Ok(ops::signing::list(&open_database(config, plugins).await?).await?) })
+}
+
+/// Removes a signing service that nothing uses.
+pub fn remove_signing_service(config: &Config, plugins: Plugins, name: &str) -> Result<(), StartError> {
+    runtime()?.block_on(async {
+        let db = open_database(config, &plugins).await?;
+        let registry = Arc::new(Registry::new(plugins, rest::core_resources));
+        Ok(ops::signing::remove(&db, registry, name).await?)
     })
 }
 

@@ -8,6 +8,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use crate::support::Server;
+use crate::support::rpm::Rpm;
 use crate::support::server::PASSWORD;
 
 /// Where the documentation says the server is.
@@ -21,6 +22,12 @@ fn the_quickstart_for_files_works() {
 #[test]
 fn the_quickstart_for_python_works() {
     run("docs/quickstart-python.md");
+}
+
+#[test]
+fn the_quickstart_for_rpm_packages_works() {
+    let package = Rpm::new("hello", "1.0");
+    run_with("docs/quickstart-rpm.md", &[(&package.filename(), package.bytes())]);
 }
 
 /// What a link names is there. (The tour in the README, made with a real client, is run by `tests/clients/`.)
@@ -40,11 +47,19 @@ fn links_between_documents_lead_somewhere() {
 }
 
 fn run(file: &str) {
+    run_with(file, &[]);
+}
+
+/// In a folder with these files.
+fn run_with(file: &str, files: &[(&str, Vec<u8>)]) {
     let server = Server::start();
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let script = blocks(&text).replace(DOCUMENTED, &format!("http://{}", server.address()));
     assert!(!script.is_empty(), "{file} has no commands");
     let folder = TempDir::new().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
     let mut shell = Command::new("bash");
     shell.args(["-euxo", "pipefail", "-c", &script]).current_dir(&folder).env("PASSWORD", PASSWORD);
     let output = shell.output().unwrap();

@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 6] = [
     &["id", "error", "config", "openpgp", "zip"],
     &["db", "storage", "download", "auth", "signing"],
     &["resource", "plugin", "tasks"],
-    &["ops"],
+    &["guards", "ops"],
     &["native", "rest", "serve"],
     &["formats", "server"],
 ];

@@ -13,6 +13,7 @@ mod formats;
 
 mod bad_input;
 mod check;
+mod content_guards;
 mod crash;
 mod docs;
 mod faults;

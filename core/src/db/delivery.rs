@@ -22,6 +22,8 @@ pub struct Distribution {
     pub repository: Option<Id>,
     pub version: Option<Id>,
     pub remote: Option<Id>,
+    /// Who may read it; without one everybody.
+    pub guard: Option<Id>,
     pub details: serde_json::Value,
 }
 
@@ -75,7 +77,8 @@ pub struct Entry {
 /// The distribution whose base path is one of `prefixes`; the longest, should there be several.
 pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Distribution>> {
     let row = conn.query_opt(
-        "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id, details
+        "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id, details,
+                content_guard_id
          FROM distribution WHERE base_path = ANY($1) ORDER BY length(base_path) DESC LIMIT 1",
         params![prefixes],
     )?;
@@ -90,6 +93,7 @@ pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Dis
             version: row.get(6)?,
             remote: row.get(7)?,
             details: row.get(8)?,
+            guard: row.get(9)?,
         })
     })
     .transpose()

@@ -191,12 +191,25 @@ fn entry(row: &Row) -> Result<Entry> {
     Ok(Entry { name, created: row.get(1)?, size })
 }
 
+/// Which distributions are listed, of those that are not hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    All,
+    Unguarded,
+}
+
 /// The next segments of base paths below `folder` which are not hidden.
-pub fn base_paths(conn: &mut Conn, folder: &str, after: &str) -> Result<Vec<Entry>> {
+pub fn base_paths(conn: &mut Conn, folder: &str, after: &str, listed: Listed) -> Result<Vec<Entry>> {
     let (start, end) = range(folder);
-    let paths = "SELECT base_path || '/' AS path FROM distribution
-        WHERE NOT hidden AND base_path >= $1 AND base_path < $2";
-    let rows = conn.query(&grouped(paths, folder, "1", "$3"), params![start, end, after])?;
+    let guarded = match listed {
+        Listed::All => "",
+        Listed::Unguarded => "AND content_guard_id IS NULL",
+    };
+    let paths = format!(
+        "SELECT base_path || '/' AS path FROM distribution
+         WHERE NOT hidden AND base_path >= $1 AND base_path < $2 {guarded}"
+    );
+    let rows = conn.query(&grouped(&paths, folder, "1", "$3"), params![start, end, after])?;
     rows.iter().map(|row| Ok(Entry { name: row.get(0)?, created: None, size: None })).collect()
 }
 

@@ -9,6 +9,7 @@ pub mod artifact_bytes;
 pub mod artifacts;
 mod conn;
 pub mod content;
+pub mod content_guards;
 pub mod delivery;
 mod dialect;
 pub mod lazy;

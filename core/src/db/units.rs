@@ -5,6 +5,7 @@ use super::{Conn, Row, Value};
 use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::params;
+use crate::storage::Algorithm;
 
 /// From how many units on a repository is read along its format's table rather than along its version.
 pub const LARGE: i64 = 50_000;
@@ -134,6 +135,16 @@ pub fn of(conn: &mut Conn, table: &str, columns: &[&str], ids: Vec<Id>) -> Resul
         selected(columns)
     );
     conn.query(&sql, params![ids])
+}
+
+/// The digests of the files of units that are here, by their ids.
+pub fn digests(conn: &mut Conn, ids: Vec<Id>, algorithm: Algorithm) -> Result<Vec<(Id, String)>> {
+    let name = algorithm.name();
+    let sql = format!(
+        "SELECT ca.content_id, a.{name} FROM content_artifact ca JOIN artifact a ON a.id = ca.artifact_id
+         WHERE ca.content_id = ANY($1) AND a.{name} IS NOT NULL"
+    );
+    conn.query(&sql, params![ids])?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 /// The same of the units that joined the repository last, newest first.

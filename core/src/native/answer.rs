@@ -1,8 +1,5 @@
 //! From what a face means to status codes, headers and bodies.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
-
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -21,11 +18,6 @@ use crate::serve::{self, Validators, Verdict};
 
 const PULP_CACHE: HeaderName = HeaderName::from_static("x-pulp-cache");
 const VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
-/// Reasons that were sent once; a status line takes only texts that stay.
-static REASONS: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-/// So many reasons are remembered, so long each. Only who may write can cause one.
-const REASONS_REMEMBERED: usize = 10_000;
-const LONGEST_REASON: usize = 200;
 
 fn absent(text: &str) -> HttpResponse {
     HttpResponse::NotFound().content_type("text/plain; charset=utf-8").body(text.to_owned())
@@ -74,7 +66,7 @@ fn refused(status: StatusCode, reason: &str) -> HttpResponse {
 /// else.
 pub fn told(mut response: HttpResponse, cause: &str) -> HttpResponse {
     if response.status().is_client_error() {
-        response.head_mut().reason = in_status_line(cause).or(response.head().reason);
+        response.head_mut().reason = serve::in_status_line(cause).or(response.head().reason);
     }
     response
 }
@@ -100,46 +92,6 @@ fn in_words(body: &Json) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// The text as one that stays: a bounded number of short ones does.
-fn in_status_line(cause: &str) -> Option<&'static str> {
-    let reason = one_line(cause);
-    if reason.is_empty() {
-        return None;
-    }
-    let mut reasons = REASONS.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = reasons.get_or_insert_with(HashSet::new);
-    if let Some(known) = known.get(reason.as_str()) {
-        return Some(known);
-    }
-    if known.len() >= REASONS_REMEMBERED {
-        return None;
-    }
-    let stays: &'static str = Box::leak(reason.into_boxed_str());
-    known.insert(stays);
-    Some(stays)
-}
-
-/// Printable ASCII, of bounded length: whatever a file or a form says, the status line ends where it should.
-fn one_line(text: &str) -> String {
-    let printable = |c: char| match c {
-        ' ' | '!'..='~' => c,
-        c if c.is_control() || c.is_whitespace() => ' ',
-        _ => '?',
-    };
-    let mut line = String::new();
-    for word in text.chars().take(4 * LONGEST_REASON).map(printable).collect::<String>().split_ascii_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    if line.len() > LONGEST_REASON {
-        line.truncate(LONGEST_REASON - 3);
-        line.push_str("...");
-    }
-    line
 }
 
 /// A page, or that there is none, as the request asks for it.
@@ -233,18 +185,6 @@ mod tests {
         check("identity", false);
         check("*", false);
         check("", false);
-    }
-
-    #[test]
-    fn a_reason_cannot_break_the_status_line() {
-        let check = |text: &str, expected: &str| assert_eq!(one_line(text), expected, "{text:?}");
-        check("Package a-1.whl already exists in index", "Package a-1.whl already exists in index");
-        check("a\r\nSet-Cookie: x", "a Set-Cookie: x");
-        check("\u{fc}ber\0 \u{2028}all\u{7f}", "?ber all");
-        check(" \n", "");
-        let long = one_line(&"x".repeat(1_000_000));
-        assert_eq!((long.len(), long.ends_with("x...")), (LONGEST_REASON, true));
-        assert_eq!(in_status_line("\n"), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Native faces of formats: from a request below `/<prefix>/` to its distribution, to the operation the format
-//! names, to the answer. Reads are open to everybody, like the content face; writes are for who may change the
+//! names, to the answer. Reads are for whom the distribution's guard lets through, like the content face; writes are for who may change the
 //! repository.
 //!
 //! What a format renders for a reader is kept in [`pages`] for as long as the distribution serves the same.
@@ -105,6 +105,10 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
     let found = pointer.as_ref().and_then(|pointer| Some((pointer, pointer.face.as_ref()?)));
     let found = found.filter(|(pointer, _)| pointer.belongs_to(routed.component));
     let Some((pointer, view)) = found else { return Ok(answer::nowhere("no distribution has this path")) };
+    // Writes are for who may change the repository, whoever may read it.
+    if is_read && let Some(refusal) = app.delivery.refusal(request, pointer, &path).await? {
+        return Ok(refusal);
+    }
     let rest = path[view.distribution.base_path.len()..].strip_prefix('/');
     let method = if is_read { FaceMethod::Get } else { FaceMethod::Post };
     let method = (is_read || *request.method() == Method::POST).then_some(method);
@@ -116,7 +120,7 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
                 None => None,
             };
             let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: false };
-            run(app, request, asked, form, actor).await
+            Ok(serve::private(run(app, request, asked, form, actor).await?, pointer))
         }
         Way::Slash => Ok(serve::with_slash(request)),
         Way::Methods(allowed) => Ok(answer::not_allowed(allowed)),

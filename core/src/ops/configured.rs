@@ -3,10 +3,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{change_version, distributions, references, remotes, versions};
+use super::{change_version, content_guards, distributions, references, remotes, versions};
 use crate::app::App;
-use crate::db::{Conn, FromValue, Value};
+use crate::db::{self, Conn, FromValue, Value};
 use crate::error::{Error, Result};
+use crate::guards;
 use crate::id::{Id, Instant, now};
 use crate::params;
 use crate::resource::{Draft, Errors, Field, Kind, Reference, Resource, Scope, Source, Target, Wire};
@@ -18,6 +19,8 @@ pub struct Change {
     pub columns: Vec<(String, Value)>,
     details: Map<String, Json>,
     secrets: Map<String, Json>,
+    /// The guards that a guard asks.
+    guards: Option<Vec<Id>>,
 }
 
 impl Change {
@@ -60,6 +63,7 @@ pub fn check(
         check(draft, errors);
     }
     match resource.kind {
+        Kind::ContentGuard => change.guards = content_guards::check(scope, conn, draft, existing, errors)?,
         Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
         _ => {}
@@ -139,14 +143,19 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
     if resource.kind == Kind::Repository {
         columns.extend([("next_version".into(), 0i64.into()), ("user_hidden".into(), false.into())]);
     }
-    if !change.secrets.is_empty() {
-        columns.push(("secrets".into(), app.secrets.seal(&Json::Object(change.secrets.clone()))?.into()));
+    let mut secrets = change.secrets.clone();
+    if let (Kind::ContentGuard, Some(pulp_type)) = (resource.kind, resource.pulp_type) {
+        secrets.extend(guards::new_secrets(&app.registry, pulp_type)?);
+    }
+    if !secrets.is_empty() {
+        columns.push(("secrets".into(), app.secrets.seal(&Json::Object(secrets))?.into()));
     }
     columns.extend(change.columns.iter().cloned());
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
     conn.insert_all(resource.kind.table(), &names, &[values])?;
     match resource.kind {
+        Kind::ContentGuard => set_guards(conn, id, change)?,
         Kind::Repository => drop(versions::create_empty(conn, id)?),
         Kind::Distribution => distributions::note_served(app, conn, id)?,
         _ => {}
@@ -156,6 +165,9 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
 
 /// Whether the change would change anything.
 pub fn would_change(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &Change) -> Result<bool> {
+    if change.guards.is_some() {
+        return Ok(true);
+    }
     let table = resource.kind.table();
     let same: Vec<_> = change
         .columns
@@ -202,8 +214,16 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
             versions::retain_checkpoints(conn, id)?;
             Ok(())
         }
+        Kind::ContentGuard => set_guards(conn, id, change),
         Kind::Distribution => distributions::note_served(app, conn, id),
         _ => Ok(()),
+    }
+}
+
+fn set_guards(conn: &mut Conn, id: Id, change: &Change) -> Result<()> {
+    match &change.guards {
+        Some(guards) => db::content_guards::set_members(conn, id, guards),
+        None => Ok(()),
     }
 }
 

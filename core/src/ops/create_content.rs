@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::content::{self, StoredUnit};
 use super::inspect::{self, NewUnit};
-use super::{change_version, publish_task};
+use super::{change_version, publish_task, sign_upload};
 use crate::app::{App, Shared};
 use crate::db::{Announced, Conn, artifacts, repositories, uploads};
 use crate::download::{Downloader, RemoteSettings, Wanted};
@@ -143,8 +143,8 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
         let mut job: Job = serde_json::from_value(args).map_err(Error::internal)?;
         let (new, _announced) = match (job.file.take(), job.upload, &job.url) {
             (Some(file), ..) => inspect::waited(&app, file).await?,
-            (None, Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?).await?,
-            (None, None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?).await?,
+            (None, Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?, &context).await?,
+            (None, None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?, &context).await?,
             (None, None, None) => return Err(Error::internal("a task without a file")),
         };
         let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
@@ -203,7 +203,9 @@ async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
     downloader.fetch(&wanted, &app.storage, app.digests()?).await
 }
 
-async fn unit_of(app: &Shared, job: &Job, staged: Staged) -> Result<(NewUnit, Announced)> {
+async fn unit_of(app: &Shared, job: &Job, staged: Staged, context: &TaskContext) -> Result<(NewUnit, Announced)> {
+    let into = sign_upload::Into { pulp_type: &job.r#type, repository: job.repository, cid: context.cid() };
+    let staged = sign_upload::staged(app, into, staged).await?;
     inspect::staged(app, &**content_type(app, &job.r#type)?, staged, None, &job.given).await
 }
 

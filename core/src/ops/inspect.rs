@@ -1,5 +1,7 @@
 //! From a file to the unit it is: a format inspects it, and what the unit is made of is kept.
 
+use std::path::PathBuf;
+
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -51,11 +53,10 @@ pub async fn artifact(
     let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
     // Between the look at the row and the announcement the artifact may have gone.
     app.db.read(move |conn| artifact_facts(conn, id)).await?;
-    let mut copy = None;
-    let mut path = app.storage.local_path(&digests.sha256);
-    if path.is_none() && content_type.reads_file() {
-        path = Some(copy.insert(local_copy(app, &digests.sha256).await?).on_disk().await?);
-    }
+    let (path, _copy) = match content_type.reads_file() {
+        true => on_this_host(app, &digests.sha256).await.map(|(path, copy)| (Some(path), copy))?,
+        false => (app.storage.local_path(&digests.sha256), None),
+    };
     let inspection = Inspection { path, file_name: None, size, digests: digests.clone() };
     let inspected = content_type.inspect(&inspection, given).await?;
     keep(app, inspected, (size, digests), None).await
@@ -122,6 +123,20 @@ fn artifact_facts(conn: &mut Conn, id: Id) -> Result<(u64, Digests)> {
     let row = conn
         .query_one("SELECT size, md5, sha1, sha224, sha256, sha384, sha512 FROM artifact WHERE id = $1", params![id])?;
     artifacts::facts(&row)
+}
+
+/// Where the bytes of an artifact can be read on this host, while what comes with it is held.
+pub(super) async fn readable(app: &App, artifact: Id) -> Result<(PathBuf, Option<Staged>)> {
+    let (_, digests) = app.db.read(move |conn| artifact_facts(conn, artifact)).await?;
+    on_this_host(app, &digests.sha256).await
+}
+
+async fn on_this_host(app: &App, sha256: &Sha256) -> Result<(PathBuf, Option<Staged>)> {
+    if let Some(path) = app.storage.local_path(sha256) {
+        return Ok((path, None));
+    }
+    let mut copy = local_copy(app, sha256).await?;
+    Ok((copy.on_disk().await?, Some(copy)))
 }
 
 /// A copy of an artifact on this host, for a type that reads files of a store that is elsewhere.

@@ -6,6 +6,7 @@ pub mod change_version;
 pub mod check;
 pub mod configured;
 pub mod content;
+pub mod content_guards;
 pub mod create_content;
 pub mod distributions;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub mod repair;
 mod repository_task;
 pub mod scan;
 pub mod scan_task;
+pub mod sign_upload;
 pub mod signing;
 mod stores;
 pub mod sync;

@@ -56,6 +56,13 @@ impl Operands for NamedOperands<'_> {
         Ok(Ok((version, self.operand(pulp_type, repository)?)))
     }
 
+    fn numbered_version(&mut self, repository: Id, number: i64) -> Result<Result<Id, String>> {
+        match repositories::version(self.conn, repository, number) {
+            Err(Error::NotFound(_)) => Ok(Err(Unresolved::Absent.message().to_owned())),
+            found => found.map(Ok),
+        }
+    }
+
     fn units(&mut self, field: &str, texts: &[String], errors: &mut Errors) -> Result<Vec<Id>> {
         configured::content_units(self.scope, self.conn, field, texts, errors)
     }

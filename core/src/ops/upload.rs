@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::inspect::{self, NewUnit};
-use super::{create_content, publish_task, take_in};
+use super::{create_content, publish_task, sign_upload, take_in};
 use crate::app::{App, Shared};
 use crate::db::{Conn, pending, repositories, versions};
 use crate::error::{Error, Result};
@@ -37,8 +37,10 @@ pub async fn upload(app: &Shared, upload: Upload, cid: &str, created_by: Option<
         create_content::repository_prn(&shared, conn, repository)
     });
     let prn = prn.await?;
+    let into = sign_upload::Into { pulp_type, repository: Some(repository), cid };
+    let staged = sign_upload::staged(app, into, file.staged).await?;
     // Held until the rows are there.
-    let (new, _announced) = inspect::staged(app, &**content_type, file.staged, Some(file.name), &given).await?;
+    let (new, _announced) = inspect::staged(app, &**content_type, staged, Some(file.name), &given).await?;
     let task = take_in::task(repository, prn, task, cid, created_by);
     let (shared, arrival) = (app.clone(), Arrival { repository, pulp_type, new, task });
     let arrived = app.db.write(move |conn| arrive(&shared, conn, arrival)).await?;

@@ -5,6 +5,7 @@ mod content;
 mod draft;
 mod face;
 mod failures;
+mod guard;
 mod operation;
 mod page;
 mod publish;
@@ -33,6 +34,7 @@ pub use face::{
 };
 pub use failures::Failed;
 pub(crate) use failures::Failures;
+pub use guard::{Asked, Gate, GuardType, Refused};
 pub use operation::{
     FormatOperation, Operand, Operands, OperationAnswer, OperationJob, OperationRepository, OperationTask, Prepare,
     RepositoryChange,
@@ -148,6 +150,11 @@ pub trait Plugin: Send + Sync + 'static {
     /// The paths that clients of the format speak to natively, where it has such.
     fn face(&self) -> Option<Arc<dyn Face>> {
         None
+    }
+
+    /// The types of content guards that it brings, whose collections are among its resources.
+    fn guards(&self) -> Vec<Arc<dyn GuardType>> {
+        vec![]
     }
 
     /// What is asked for with every request to the server of a remote with these details, beside the query of the

@@ -77,6 +77,9 @@ pub trait Operands {
     /// A version of a repository of a type: its id, and the repository.
     fn version(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<(Id, Operand), String>>;
 
+    /// The version of a repository that has this number.
+    fn numbered_version(&mut self, repository: Id, number: i64) -> Result<Result<Id, String>>;
+
     /// The units of content of whatever type. What is wrong with them stands in `errors` under `field`.
     fn units(&mut self, field: &str, texts: &[String], errors: &mut Errors) -> Result<Vec<Id>>;
 }

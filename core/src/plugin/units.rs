@@ -7,6 +7,7 @@ use crate::db::units::{self, Grouping, LARGE, Range, Waiting};
 use crate::db::{Conn, Db, FromValue, Row, Value, content};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
+use crate::storage::Algorithm;
 
 use super::{ContentType, Equal};
 use crate::resource::Scope;
@@ -194,6 +195,11 @@ impl VersionUnits {
         let table = self.table(content_type)?;
         let rows = self.db.read(move |conn| units::of(conn, table, columns, ids)).await?;
         rows.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// The digests of the files of units, as far as they are here and have one of this algorithm.
+    pub async fn digests(&self, ids: Vec<Id>, algorithm: Algorithm) -> Result<Vec<(Id, String)>> {
+        self.db.read(move |conn| units::digests(conn, ids, algorithm)).await
     }
 
     /// The files of units, in no order.

@@ -21,6 +21,7 @@ pub use registry::{Reference, Registry, Unresolved};
 pub enum Kind {
     Artifact,
     Content,
+    ContentGuard,
     Distribution,
     /// Below a repository, of its format alone.
     Part,
@@ -43,6 +44,7 @@ impl Kind {
         match self {
             Self::Artifact => "artifact",
             Self::Content => "content",
+            Self::ContentGuard => "content_guard",
             Self::Distribution => "distribution",
             Self::Part => "repository_part",
             Self::Publication => "publication",
@@ -61,7 +63,15 @@ impl Kind {
 
     /// Whether several formats have a resource of this kind in one table, told apart by `pulp_type`.
     pub fn is_typed(self) -> bool {
-        matches!(self, Self::Content | Self::Distribution | Self::Publication | Self::Remote | Self::Repository)
+        matches!(
+            self,
+            Self::Content
+                | Self::ContentGuard
+                | Self::Distribution
+                | Self::Publication
+                | Self::Remote
+                | Self::Repository
+        )
     }
 
     /// Whether rows belong to a domain.

@@ -277,6 +277,12 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
     };
     let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content);
     let noun = resource.noun;
+    let (by_task, changed): (_, &dyn Fn() -> Vec<_>) = match resource.kind {
+        Kind::ContentGuard => ("", &|| vec![(200, object())]),
+        _ => (" A change runs as a task; without one the object is answered.", &|| {
+            vec![(200, object()), (202, Content::Task)]
+        }),
+    };
     let (name, method, verb, run, text, request, answers): (_, _, _, Run, _, _, _) = match operation {
         Operation::List => (
             "list",
@@ -317,19 +323,19 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "update",
             Method::PUT,
             Verb::Update,
-            |r| Box::pin(write::replace(r)),
-            format!("Replace the settings of a {noun}. A change runs as a task; without one the object is answered."),
+            write::replacer(resource.kind),
+            format!("Replace the settings of a {noun}.{by_task}"),
             body(""),
-            vec![(200, object()), (202, Content::Task)],
+            changed(),
         ),
         Operation::PartialUpdate => (
             "partial_update",
             Method::PATCH,
             Verb::Update,
-            |r| Box::pin(write::change(r)),
-            format!("Change some settings of a {noun}. A change runs as a task; without one the object is answered."),
+            write::changer(resource.kind),
+            format!("Change some settings of a {noun}.{by_task}"),
             body("Patched"),
-            vec![(200, object()), (202, Content::Task)],
+            changed(),
         ),
         Operation::Delete => (
             "delete",
@@ -375,7 +381,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
 
 /// Whether objects of the kind are deleted without a task.
 fn deletes_at_once(kind: Kind) -> bool {
-    matches!(kind, Kind::Publication | Kind::Upload | Kind::Part | Kind::VulnerabilityReport)
+    matches!(kind, Kind::ContentGuard | Kind::Publication | Kind::Upload | Kind::Part | Kind::VulnerabilityReport)
 }
 
 /// The first sentence, without its dot.

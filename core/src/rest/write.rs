@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
-use super::endpoints::{content, parts, publications, vulnerability_reports};
+use super::endpoints::{content, content_guards, parts, publications, vulnerability_reports};
 use super::request::Request;
 use super::routes::Run;
 use crate::error::{Error, Result};
@@ -23,9 +23,26 @@ pub fn creator(kind: Kind) -> Run {
     }
 }
 
+/// The handler that replaces the settings of objects of a kind.
+pub fn replacer(kind: Kind) -> Run {
+    match kind {
+        Kind::ContentGuard => |request| Box::pin(content_guards::replace(request)),
+        _ => |request| Box::pin(replace(request)),
+    }
+}
+
+/// The handler that changes some settings of objects of a kind.
+pub fn changer(kind: Kind) -> Run {
+    match kind {
+        Kind::ContentGuard => |request| Box::pin(content_guards::change(request)),
+        _ => |request| Box::pin(change(request)),
+    }
+}
+
 /// The handler that deletes objects of a kind.
 pub fn deleter(kind: Kind) -> Run {
     match kind {
+        Kind::ContentGuard => |request| Box::pin(content_guards::delete(request)),
         Kind::Publication => |request| Box::pin(publications::delete(request)),
         Kind::Part => |request| Box::pin(parts::delete(request)),
         Kind::VulnerabilityReport => |request| Box::pin(vulnerability_reports::delete(request)),
@@ -182,11 +199,11 @@ async fn create_by_task(mut request: Request) -> Result<Answer> {
     request.dispatch("pulpcore.app.tasks.base.general_create", "general_create", args, holds).await
 }
 
-pub async fn replace(request: Request) -> Result<Answer> {
+async fn replace(request: Request) -> Result<Answer> {
     update(request, Mode::Replace).await
 }
 
-pub async fn change(request: Request) -> Result<Answer> {
+async fn change(request: Request) -> Result<Answer> {
     update(request, Mode::Change).await
 }
 

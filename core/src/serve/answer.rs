@@ -17,7 +17,7 @@ use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
 use super::wire::Outbox;
-use super::{Delivery, Inner, checkpoint, folder, lazy, path};
+use super::{Delivery, Inner, checkpoint, folder, guard, lazy, path};
 use crate::error::{Error, Result};
 
 /// How long a signed address of the object store stays good. It is made anew for each request.
@@ -41,7 +41,10 @@ async fn respond(inner: &Arc<Inner>, request: &HttpRequest) -> Result<HttpRespon
     };
     let Some(path) = path::decode(below) else { return Ok(not_found(Mark::Absent)) };
     match pointer::find(inner, &path).await? {
-        Some(pointer) => in_distribution(inner, request, &pointer, &path).await,
+        Some(pointer) => match guard::refusal(inner, request, &pointer, &path).await? {
+            Some(refusal) => Ok(refusal),
+            None => Ok(guard::private(in_distribution(inner, request, &pointer, &path).await?, &pointer)),
+        },
         None => folder::base_paths(inner, request, &path).await,
     }
 }
@@ -65,8 +68,10 @@ async fn in_distribution(
     {
         return response;
     }
-    if !rest.contains('/')
-        && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
+    // Clients that put paths together write two slashes.
+    let name = rest.trim_start_matches('/');
+    if !name.contains('/')
+        && let Some(text) = inner.formats.generated(pointer, name, &origin(request)).await?
     {
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text));
     }
@@ -224,7 +229,7 @@ fn not_pointing() -> HttpResponse {
     response
 }
 
-fn plain(status: StatusCode, text: &str) -> HttpResponse {
+pub fn plain(status: StatusCode, text: &str) -> HttpResponse {
     HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text.to_owned())
 }
 

@@ -16,7 +16,7 @@ use super::html::{self, Parent};
 use super::locate::{self, Mark};
 use super::pointer::Pointer;
 use crate::db::delivery::{Entry, Tree};
-use crate::db::listing::{self, PAGE};
+use crate::db::listing::{self, Listed, PAGE};
 use crate::error::{Error, Result};
 
 /// Pages no larger are remembered.
@@ -26,7 +26,7 @@ const LARGEST_REMEMBERED: usize = 64 << 10;
 #[derive(Clone)]
 enum Source {
     Tree(Tree, String),
-    BasePaths(String),
+    BasePaths(String, Listed),
 }
 
 impl Source {
@@ -34,14 +34,14 @@ impl Source {
     async fn lines(&self, inner: &Arc<Inner>, after: String) -> Result<Vec<Entry>> {
         let _turn = match self {
             Self::Tree(..) => Some(inner.listings.acquire().await.map_err(Error::internal)?),
-            Self::BasePaths(_) => None,
+            Self::BasePaths(..) => None,
         };
         let source = self.clone();
         inner
             .db
             .read(move |conn| match &source {
                 Self::Tree(tree, folder) => listing::entries(conn, tree, folder, &after),
-                Self::BasePaths(folder) => listing::base_paths(conn, folder, &after),
+                Self::BasePaths(folder, listed) => listing::base_paths(conn, folder, &after, *listed),
             })
             .await
     }
@@ -82,7 +82,7 @@ pub async fn listing(
 pub async fn base_paths(inner: &Arc<Inner>, request: &HttpRequest, path: &str) -> Result<HttpResponse> {
     let has_slash = path.is_empty() || path.ends_with('/');
     let folder = if has_slash { path.to_owned() } else { format!("{path}/") };
-    let source = Source::BasePaths(folder);
+    let source = Source::BasePaths(folder, inner.settings.listed);
     let first = source.lines(inner, String::new()).await?;
     Ok(match first.len() {
         0 if !path.is_empty() => not_found(Mark::Absent),

@@ -14,11 +14,13 @@ mod direct;
 mod file;
 mod flight;
 mod folder;
+mod guard;
 mod html;
 mod lazy;
 mod locate;
 mod path;
 mod pointer;
+mod reason;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -36,22 +38,27 @@ use futures_util::future::LocalBoxFuture;
 use moka::sync::Cache;
 use tokio::sync::Semaphore;
 
+use crate::auth::Actor;
 use crate::config::Config;
-use crate::db::Db;
 pub use crate::db::delivery::{Distribution, StoredFile};
 pub use crate::db::lazy::Remote;
+use crate::db::listing::Listed;
 use crate::db::pending::Pending;
+use crate::db::{Conn, Db};
 use crate::download::Downloader;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::guards::Guard;
 use crate::id::{Id, Sha256};
 use crate::plugin::{Pullable, Version, VersionUnits};
 use crate::storage::{DigestSet, Staged, Storage};
 pub(crate) use answer::with_slash;
 pub(crate) use blocks::stream as stream_of_file;
 pub(crate) use conditional::{Validators, Verdict, judge_whole};
+pub(crate) use guard::private;
 pub(crate) use html::encode;
 pub(crate) use path::decode;
 pub(crate) use pointer::{FaceView, Pointer};
+pub(crate) use reason::in_status_line;
 pub use wire::{Outbox, server};
 
 /// How long another host may take to notice that a distribution points elsewhere.
@@ -76,6 +83,16 @@ pub trait Formats: Send + Sync + 'static {
 
     /// Whether distributions of this type have a native face.
     fn has_face(&self, pulp_type: &str) -> bool;
+
+    /// The guard with this id, ready to judge.
+    fn guard(&self, _conn: &mut Conn, _id: Id) -> Result<Guard> {
+        Err(Error::internal("there are no guards"))
+    }
+
+    /// Who asks, as far as that is proven; for guards that must know.
+    fn actor<'a>(&'a self, _request: &'a HttpRequest) -> LocalBoxFuture<'a, Result<Option<Actor>>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// The units of a version and those that wait for the next one, for formats of this type.
     fn units(&self, pulp_type: &str, version: Version, pending: &Pending) -> Option<VersionUnits>;
@@ -163,6 +180,7 @@ struct Settings {
     /// Starts and ends with `/`.
     prefix: String,
     redirects: bool,
+    listed: Listed,
     cooldown: Duration,
     digests: DigestSet,
 }
@@ -174,6 +192,7 @@ impl Delivery {
         let settings = Settings {
             prefix: config.content_path_prefix.clone(),
             redirects: config.redirect_to_object_storage,
+            listed: if config.hide_guarded_distributions { Listed::Unguarded } else { Listed::All },
             cooldown: config.remote_content_fetch_failure_cooldown,
             digests: DigestSet::parse(&config.allowed_content_checksums)?,
         };
@@ -198,6 +217,17 @@ impl Delivery {
     /// The distribution that `path`, decoded, lies in.
     pub(crate) async fn pointer(&self, path: &str) -> Result<Option<Arc<Pointer>>> {
         pointer::find(&self.0, path).await
+    }
+
+    /// The answer to a reader whom the distribution's guard does not let through; none for all others. `path` is
+    /// the base path and what follows it, decoded.
+    pub(crate) async fn refusal(
+        &self,
+        request: &HttpRequest,
+        pointer: &Pointer,
+        path: &str,
+    ) -> Result<Option<HttpResponse>> {
+        guard::refusal(&self.0, request, pointer, path).await
     }
 
     /// To be called after artifacts were deleted whose content stays: what paths lead to is looked up anew.

@@ -11,12 +11,15 @@ use crate::db::delivery::{self, Distribution, Tree};
 use crate::db::pending::{self, Pending};
 use crate::db::units;
 use crate::error::Result;
+use crate::guards::Guard;
 use crate::id::{Id, now};
 use crate::plugin::{FaceDistribution, VersionUnits};
 
 /// A distribution and what it serves.
 pub struct Pointer {
     pub distribution: Distribution,
+    /// Who may read it; without one everybody.
+    pub guard: Option<Arc<Guard>>,
     pub tree: Option<Tree>,
     /// Superseded publications that are still answered.
     pub grace: Option<Tree>,
@@ -62,6 +65,7 @@ impl Pointer {
         let scope = scope(&distribution, tree.as_ref(), None, (&[], None));
         Self {
             distribution,
+            guard: self.guard.clone(),
             tree,
             grace: None,
             pending: vec![],
@@ -125,9 +129,10 @@ fn load(
     // Pages tell what units say of themselves.
     let revision = formats.has_face(&distribution.pulp_type).then(|| units::revision(conn)).transpose()?.flatten();
     let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), (&pending.units, revision.as_deref()));
+    let guard = distribution.guard.map(|id| formats.guard(conn, id)).transpose()?.map(Arc::new);
     let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
     let pending = pending.units;
-    Ok((Pointer { distribution, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
+    Ok((Pointer { distribution, guard, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
 }
 
 fn face(

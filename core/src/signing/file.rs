@@ -34,7 +34,7 @@ pub trait FileSigner: Send + Sync + 'static {
     fn wanted(&self, repository: &Json) -> Option<SignedBy>;
 
     /// A small file to try services on.
-    fn sample(&self) -> Bytes;
+    fn sample(&self) -> Result<Bytes>;
 
     /// Signs a file with a key, or with that part of it which a fingerprint or key id names.
     ///
@@ -72,7 +72,7 @@ pub(crate) enum SignedFile {
     /// The file is removed with the folder.
     Whole {
         path: PathBuf,
-        _folder: WorkFolder,
+        folder: WorkFolder,
     },
 }
 
@@ -95,7 +95,7 @@ impl Signing {
     /// Tries a service that is not in the database yet on a file of a format.
     pub(crate) async fn try_out_on(&self, row: SigningServiceRow, signer: &Arc<dyn FileSigner>) -> Result<()> {
         let service = self.opened(row).await?;
-        let (folder, name, sample) = (self.folder.clone(), signer.file_name(), signer.sample());
+        let (folder, name, sample) = (self.folder.clone(), signer.file_name(), signer.sample()?);
         let made = spawn_blocking(move || {
             let folder = WorkFolder::new(&folder)?;
             let path = folder.path().join(name);
@@ -140,7 +140,7 @@ impl Signing {
                 if is_known && !is_signed(signer, &public, &path).await? {
                     return Err(failure(&name, format!("the file of its script has no valid signature of {own}")));
                 }
-                Ok(Some(SignedFile::Whole { path, _folder: folder }))
+                Ok(Some(SignedFile::Whole { path, folder }))
             }
         }
     }

@@ -172,8 +172,8 @@ impl FileSigner for Lines {
     fn wanted(&self, _: &serde_json::Value) -> Option<SignedBy> {
         None
     }
-    fn sample(&self) -> Bytes {
-        Bytes::from_static(b"\ntext")
+    fn sample(&self) -> Result<Bytes> {
+        Ok(Bytes::from_static(b"\ntext"))
     }
     fn sign(&self, _: &mut File, key: &SecretKey, name: Option<&str>) -> Result<SignedHead> {
         let signed = key.sign_binary(name, &b"text"[..]);

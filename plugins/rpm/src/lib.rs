@@ -3,7 +3,7 @@
 //! Pure, bytes in and values out; all that is read is hostile and bounded:
 //! - `evr`: versions and their order; `package`: what metadata says of a package;
 //! - `capability`: whether one package has what another asks for;
-//! - `header`: reading package files;
+//! - `header`: reading package files; `resign`: putting signatures into them;
 //! - `primary`, `filelists`, `other`: the documents of packages, `document` what they share;
 //!   `merge` reads the three side by side;
 //! - `repomd`: the index of all; `compression`: how its files are packed;
@@ -11,7 +11,8 @@
 //! - `mirrorlist`: lists of mirrors and metalinks.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
-//! table), `publish`.
+//! table), `publish`, `sync`, `rules` (what a version may hold), `copy`, `prune` and `comps_upload` (operations of its
+//! own), `signer` (what signs packages). `solve` says which packages have to be copied along; it is pure.
 
 pub mod capability;
 pub mod checksum;
@@ -29,15 +30,21 @@ pub mod other;
 pub mod package;
 pub mod primary;
 pub mod repomd;
+pub mod resign;
 pub mod treeinfo;
 pub mod updateinfo;
 
+mod comps_upload;
 mod config_repo;
 mod content;
+mod copy;
 mod plugin;
+mod prune;
 mod publish;
 mod resources;
 mod rules;
+mod signer;
+mod solve;
 mod sync;
 mod text;
 mod xml;

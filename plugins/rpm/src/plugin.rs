@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pith_core::error::Result;
+use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
-    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
+    ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
+    PublicationWriter, Pullable, PulledUnit, ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
+use crate::signer::PackageSigner;
 use crate::updateinfo::Policy;
-use crate::{config_repo, content, publish, resources, rules, sync};
+use crate::{comps_upload, config_repo, content, copy, prune, publish, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +88,30 @@ impl Plugin for RpmPlugin {
         rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
     }
 
+    fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
+        Some(Arc::new(PackageSigner))
+    }
+
     fn generated_files(&self) -> &'static [&'static str] {
         &[config_repo::NAME]
     }
 
     fn generated_file(&self, _: &str, distribution: &ServedDistribution) -> Option<String> {
         config_repo::render(distribution)
+    }
+
+    fn operations(&self) -> Vec<FormatOperation> {
+        vec![copy::operation(), comps_upload::operation(), prune::operation()]
+    }
+
+    async fn operate(&self, work: &str, job: &dyn OperationJob) -> Result<Json> {
+        match work {
+            copy::WORK => copy::copy(job).await,
+            comps_upload::WORK => comps_upload::upload(job).await,
+            prune::WORK => prune::begin(job).await,
+            prune::REPOSITORY_WORK => prune::prune(job).await,
+            _ => Err(Error::internal(format!("the format knows no work called `{work}`"))),
+        }
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

@@ -10,6 +10,7 @@ pub(crate) mod langpacks;
 pub(crate) mod metadata_file;
 pub(crate) mod modulemd;
 pub(crate) mod obsolete;
+pub(crate) mod osv;
 pub(crate) mod package;
 pub(crate) mod tree;
 
@@ -47,6 +48,8 @@ const CHECKSUM_TYPES: &[&str] = &["unknown", "md5", "sha1", "sha224", "sha256", 
 const WRITTEN_CHECKSUM_TYPES: &[&str] = &["sha256", "sha384", "sha512"];
 const COMPRESSION_TYPES: &[&str] = &["zstd", "gz", "none"];
 const LAYOUTS: &[&str] = &["nested_alphabetically", "flat", "nested_by_digest"];
+/// What the address of a remote begins with.
+const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
 /// The keys of `repo_config` that have a meaning of their own, and their least and greatest value.
 const FLAGS: [&str; 2] = ["gpgcheck", "repo_gpgcheck"];
 
@@ -106,7 +109,7 @@ fn repository() -> Resource {
     repository.fields.extend(out_of_use());
     repository.fields.extend([
         Field::any(
-            "osv_config",
+            osv::FIELD,
             "",
             "The ecosystems and releases that known vulnerabilities are looked up in.",
             json!([{"name": "Rocky Linux", "releases": ["9"]}]),
@@ -118,7 +121,10 @@ fn repository() -> Resource {
             .detail()
             .read_only(),
     ]);
-    repository.check = Some(check_publishing);
+    repository.check = Some(|draft, errors| {
+        check_publishing(draft, errors);
+        osv::check(draft, errors);
+    });
     repository
 }
 
@@ -156,7 +162,8 @@ fn out_of_use() -> Vec<Field> {
 fn check_publishing(draft: &Draft, errors: &mut Errors) {
     let checksum = draft.get("checksum_type").and_then(Json::as_str);
     if let Some(name) = checksum.filter(|name| !WRITTEN_CHECKSUM_TYPES.contains(name)) {
-        errors.add("checksum_type", format!("Checksum must be one of the allowed checksum types: {name} is not."));
+        errors
+            .add("checksum_type", format!("Checksum must be one of the allowed checksum types, which {name} is not."));
     }
     let Some(config) = draft.get("repo_config") else { return };
     let Some(config) = config.as_object() else {
@@ -218,8 +225,16 @@ fn remote() -> Resource {
         ..NAMES
     };
     let token = "An authentication token that SUSE's servers want in the query of each address.";
-    Resource::remote(names, &["immediate", "on_demand", "streamed"], Owned::new("rpm", "rpmremote").labelled())
-        .with_fields([Field::text("sles_auth_token", token, "token").nullable().detail()])
+    let mut remote =
+        Resource::remote(names, &["immediate", "on_demand", "streamed"], Owned::new("rpm", "rpmremote").labelled())
+            .with_fields([Field::text("sles_auth_token", token, "token").nullable().detail()]);
+    remote.check = Some(|draft, errors| {
+        let url = draft.get("url").and_then(Json::as_str);
+        if let Some(url) = url.filter(|url| !SCHEMES.iter().any(|scheme| url.starts_with(scheme))) {
+            errors.add("url", format!("The url '{url}' is not valid. It must start with: {}", SCHEMES.join(", ")));
+        }
+    });
+    remote
 }
 
 fn publication() -> Resource {

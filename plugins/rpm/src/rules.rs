@@ -1,9 +1,11 @@
-//! What a version of a repository may hold: one advisory of each id, and so many versions of each package.
+//! What a version of a repository may hold: one advisory of each id, one package of each
+//! file name and place, and so many versions of each package.
 //!
 //! That a version has one tree, one module of each stream and one group of each id is said by the unique keys of
 //! those units.
 
 mod advisories;
+mod duplicates;
 mod retention;
 
 use pith_core::error::Result;
@@ -17,5 +19,6 @@ use crate::updateinfo::Policy;
 /// `Conflict` when two advisories of one id contradict each other and the policy is strict.
 pub(crate) fn check(draft: &mut DraftUnits<'_>, policy: Policy) -> Result<()> {
     advisories::resolve(draft, policy)?;
+    duplicates::resolve(draft)?;
     retention::retain(draft)
 }

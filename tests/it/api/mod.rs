@@ -12,6 +12,7 @@ mod reclaim;
 mod remotes;
 mod repair;
 mod repositories;
+mod signing_services;
 mod status;
 mod tasks;
 mod uploads;

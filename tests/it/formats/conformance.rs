@@ -14,6 +14,7 @@ type Format = (Arc<dyn Plugin>, Vec<(&'static str, Value)>);
 fn formats() -> Vec<Format> {
     vec![
         (Arc::new(pith_python::PythonPlugin::default()), vec![]),
+        (Arc::new(pith_rpm::RpmPlugin { changelog_limit: 10, resolves_advisories: false }), vec![]),
         (Arc::new(pith_file::FilePlugin), vec![("file.file", json!({"relative_path": "a/b"}))]),
         (Arc::new(pith_tiny::NotePlugin), vec![("note.note", json!({"title": "a"}))]),
     ]

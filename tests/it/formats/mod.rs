@@ -6,5 +6,10 @@ mod python_pages;
 mod python_sync;
 mod python_uploads;
 mod python_vulnerabilities;
+mod rpm;
+mod rpm_content;
+mod rpm_copy;
 mod rpm_sync;
 mod tiny;
+
+pub use python_uploads::Index;

@@ -7,6 +7,7 @@ pub mod package_index;
 pub mod pulp;
 pub mod random;
 pub mod raw;
+pub mod rpm;
 pub mod rpm_repository;
 pub mod server;
 pub mod upstream;

@@ -92,6 +92,15 @@ impl Server {
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     }
 
+    /// The same of a verb with arguments, by whether it succeeded: what it says on standard output, or on standard error.
+    pub fn command(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = pith();
+        command.args(arguments).envs(self.settings.iter().cloned()).current_dir(self.folder.path());
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
     /// Where the store, local or not, keeps the artifact of these bytes.
     pub fn stored(&self, bytes: &[u8]) -> PathBuf {
         let digest = sha256(bytes);

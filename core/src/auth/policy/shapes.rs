@@ -70,6 +70,8 @@ pub struct Owned {
     rules: Vec<Rule>,
     /// What the owner may do besides viewing, changing, deleting and giving roles.
     owner_verbs: Vec<&'static str>,
+    /// Further roles that whoever creates an object is given on it, with what they permit.
+    further: Vec<(&'static str, &'static str)>,
 }
 
 impl Owned {
@@ -88,6 +90,7 @@ impl Owned {
                 Rule::new(roles, authenticated, vec![object("manage_roles")]),
             ],
             owner_verbs: vec![],
+            further: vec![],
         }
     }
 
@@ -112,6 +115,12 @@ impl Owned {
         self
     }
 
+    /// A role beside the owner's for one permission of its own, which the creator is given too.
+    pub fn role_for(mut self, role: &'static str, verb: &'static str) -> Self {
+        self.further.push((role, verb));
+        self
+    }
+
     /// These verbs also need one of the permissions on the object that a field of the body names.
     pub fn with_parameter(mut self, verbs: &[Verb], field: &'static str, permissions: &[&str]) -> Self {
         for rule in self.rules.iter_mut().filter(|rule| rule.verbs.iter().any(|verb| verbs.contains(verb))) {
@@ -124,16 +133,15 @@ impl Owned {
     pub fn policy(self) -> Policy {
         let mut owner_verbs = self.owner_verbs.clone();
         owner_verbs.extend(["change", "delete", "manage_roles", "view"]);
-        Policy {
-            locked_roles: vec![
-                self.role("creator", &["add"]),
-                self.role("owner", &owner_verbs),
-                self.role("viewer", &["view"]),
-            ],
-            creator_roles: vec![format!("{}.{}_owner", self.app, self.model)],
-            scope: Scope::Permitted,
-            rules: self.rules,
+        let mut locked_roles =
+            vec![self.role("creator", &["add"]), self.role("owner", &owner_verbs), self.role("viewer", &["view"])];
+        let mut creator_roles = vec![format!("{}.{}_owner", self.app, self.model)];
+        for (role, verb) in &self.further {
+            let role = self.role(role, &[verb]);
+            creator_roles.push(role.name.clone());
+            locked_roles.push(role);
         }
+        Policy { locked_roles, creator_roles, scope: Scope::Permitted, rules: self.rules }
     }
 
     fn role(&self, name: &str, verbs: &[&str]) -> LockedRole {
@@ -173,6 +181,13 @@ mod tests {
         assert_eq!(policy.creator_roles, ["file.filerepository_owner"]);
         let verbs = ["change", "delete", "manage_roles", "modify", "repair", "sync", "view"];
         assert_eq!(policy.locked_roles[1].permissions, verbs.map(|verb| permission("file", verb, "filerepository")));
+    }
+
+    #[test]
+    fn a_further_role_is_the_creators_too() {
+        let policy = Owned::new("core", "rbaccontentguard").role_for("downloader", "download").policy();
+        assert_eq!(policy.creator_roles, ["core.rbaccontentguard_owner", "core.rbaccontentguard_downloader"]);
+        assert_eq!(policy.locked_roles[3].permissions, ["core.download_rbaccontentguard"]);
     }
 
     #[test]

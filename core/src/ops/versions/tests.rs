@@ -1,6 +1,7 @@
 //! The rules one by one, and all of them against a simple model.
 
 mod model;
+mod rules;
 mod speed;
 
 use chrono::TimeDelta;

@@ -18,6 +18,7 @@ use crate::resource::filter::Clause;
 
 const REPOSITORY_TYPE: &str = "(SELECT r.pulp_type FROM repository r WHERE r.id = t.repository_id)";
 const PUBLICATION_TYPE: &str = "(SELECT p.pulp_type FROM publication p WHERE p.id = t.publication_id)";
+const GUARD_TYPE: &str = "(SELECT g.pulp_type FROM content_guard g WHERE g.id = t.content_guard_id)";
 const REMOTE_TYPE: &str = "(SELECT r.pulp_type FROM remote r WHERE r.id = t.remote_id)";
 const VERSION_REPOSITORY: &str =
     "(SELECT v.repository_id FROM repository_version v WHERE v.id = t.repository_version_id)";
@@ -120,15 +121,16 @@ fn fields() -> Vec<Field> {
                 json!(record.get::<String>("t.base_path").map(|path| format!("{}{path}/", scope.content)))
             },
         ),
-        Field {
-            access: Access::ReadWrite,
-            ..Field::href("content_guard", Target::Nothing, "What guards the content; there are no guards yet.", "")
-                .nullable()
-                .shown(&[], |_, _, _| Json::Null)
-        },
-        Field::text("content_guard_prn", "The PRN of what guards the content.", "")
+        reference(
+            "content_guard",
+            Target::Kind(Kind::ContentGuard),
+            "The guard that decides who may read.",
+            &["content_guard_id", GUARD_TYPE],
+            |scope, _, record| show_reference(scope, record, Kind::ContentGuard, "t.content_guard_id", GUARD_TYPE),
+        ),
+        Field::text("content_guard_prn", "The PRN of that guard.", "")
             .nullable()
-            .shown(&[], |_, _, _| Json::Null),
+            .shown(&["content_guard_id", GUARD_TYPE], guard_prn),
         Field::date_time("no_content_change_since", "Since when what is served is the same.")
             .nullable()
             .shown(&["updated", "repository_id", LATEST_CONTENT], unchanged_since),
@@ -151,6 +153,12 @@ fn fields() -> Vec<Field> {
         ),
     ]);
     fields
+}
+
+fn guard_prn(scope: &Scope<'_>, _: &Resource, record: &Record) -> Json {
+    let guard = record.get::<Id>("t.content_guard_id").zip(record.get::<String>(GUARD_TYPE));
+    let prn = guard.and_then(|(id, name)| Some(scope.registry.typed(Kind::ContentGuard, &name)?.prn(id)));
+    json!(prn)
 }
 
 fn unchanged_since(_: &Scope<'_>, _: &Resource, record: &Record) -> Json {

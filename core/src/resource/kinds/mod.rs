@@ -1,6 +1,7 @@
 //! What the resources of one kind have in common: fields, filters, orderings. A format adds its own.
 
 mod content;
+mod content_guard;
 mod distribution;
 mod part;
 mod publication;

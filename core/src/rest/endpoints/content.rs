@@ -13,7 +13,7 @@ use crate::db::{Announced, Conn};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::inspect::{self, NewUnit};
-use crate::ops::{configured, create_content};
+use crate::ops::{configured, create_content, sign_upload};
 use crate::plugin::ContentType;
 use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Operation, Registry, Resource, Scope, Target, Wire};
 use crate::storage::Algorithm;
@@ -205,10 +205,10 @@ pub async fn create(mut request: Request) -> Result<Answer> {
         }
         origin => {
             let is_of_file = !matches!(origin, Origin::Fields);
-            let (unit, held) = match unit_of(&request, pulp_type, origin, &wanted.draft).await {
+            let (unit, held) = match unit_of(&request, pulp_type, wanted.repository, origin, &wanted.draft).await {
                 Ok(made) => made,
-                // Pulp does this: what is wrong with a file is found by the task.
-                Err(wrong @ Error::Invalid(_)) if is_of_file => {
+                // Pulp does this: what is wrong with a file, or with signing it, is found by the task.
+                Err(wrong @ (Error::Invalid(_) | Error::Conflict(_))) if is_of_file => {
                     return request.dispatch_failed(CREATE, args, holds, wrong).await;
                 }
                 Err(other) => return Err(other),
@@ -221,18 +221,27 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     request.dispatch(CREATE, kind, args, holds).await
 }
 
-/// Makes a unit of a file that the request brought or named, and keeps it; or of fields.
+/// Makes a unit of a file that the request brought or named, and keeps it, signed where the repository wants that; or of
+/// fields.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
+    repository: Option<Id>,
     origin: Origin,
     given: &Map<String, Json>,
 ) -> Result<(NewUnit, Announced)> {
     let app = &request.app;
     let content_type = create_content::content_type(app, pulp_type)?;
+    let into = sign_upload::Into { pulp_type, repository, cid: &request.cid };
     match origin {
-        Origin::File(file) => inspect::staged(app, &**content_type, file.staged, file.name, given).await,
-        Origin::Artifact(id) => inspect::artifact(app, &**content_type, id, given).await,
+        Origin::File(file) => {
+            let staged = sign_upload::staged(app, into, file.staged).await?;
+            inspect::staged(app, &**content_type, staged, file.name, given).await
+        }
+        Origin::Artifact(id) => match sign_upload::artifact(app, into, id).await? {
+            Some(staged) => inspect::staged(app, &**content_type, staged, None, given).await,
+            None => inspect::artifact(app, &**content_type, id, given).await,
+        },
         Origin::Fields => inspect::composed(app, &**content_type, given).await,
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
@@ -246,7 +255,7 @@ async fn upload(mut request: Request) -> Result<Answer> {
         return Err(Error::non_field("a synchronous upload takes a file or an artifact"));
     }
     let at = request.resource_at()?;
-    let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
+    let (new, _announced) = unit_of(&request, pulp_type, None, wanted.origin, &wanted.draft).await?;
     let labels = wanted.draft.get("pulp_labels").cloned();
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request

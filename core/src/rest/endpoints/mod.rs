@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod content;
+pub mod content_guards;
 pub mod docs;
 pub mod faces;
 mod login;
@@ -21,11 +22,12 @@ pub mod vulnerability_reports;
 mod workers;
 
 use super::routes::Endpoint;
+use crate::guards;
 use crate::resource::{Kind, Registry, Resource};
 
 /// Core's own collections. `types` gives the types that formats have of a kind.
 pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
-    vec![
+    let mut resources = vec![
         Resource::repositories(types(Kind::Repository)),
         Resource::versions(None),
         Resource::remotes(types(Kind::Remote)),
@@ -40,7 +42,9 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         users::resource(),
         Resource::vulnerability_reports(),
         Resource::signing_services(),
-    ]
+    ];
+    resources.extend(guards::resources::all(types(Kind::ContentGuard)));
+    resources
 }
 
 /// The operations that no resource's value makes by itself.

@@ -16,6 +16,9 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     let input = request.input(&fields).await?;
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&fields, &input.fields, &mut errors);
+    if let Some(check) = request.resource()?.check {
+        check(&draft, &mut errors);
+    }
     let text = |name: &str| draft.get(name).and_then(Json::as_str).map(str::to_owned);
     let (repository, version) = (text("repository"), text("repository_version"));
     let checkpoint = draft.get("checkpoint").and_then(Json::as_bool).unwrap_or(false);

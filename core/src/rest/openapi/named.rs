@@ -42,6 +42,23 @@ pub fn schema(name: &str) -> Json {
             });
             (vec!["added", "present", "removed"], properties)
         }
+        "GroupUserResponse" => {
+            let properties = json!({
+                "username": text("The name to log in with.", "ada"),
+                "pulp_href": read_only(href("The address of the user.")),
+                "prn": read_only(text("The name of the user, which stays.", "prn:auth.user:4")),
+            });
+            (vec!["username"], properties)
+        }
+        "GroupResponse" => {
+            let properties = json!({
+                "name": text("The name of the group.", "readers"),
+                "pulp_href": read_only(href("The address of the group.")),
+                "prn": read_only(text("The name of the group, which stays.", "prn:auth.group:1")),
+                "id": read_only(integer("The group's number.")),
+            });
+            (vec!["name"], properties)
+        }
         "UploadChunkResponse" => {
             let properties = json!({
                 "offset": read_only(integer("Where in the whole the range begins.")),

@@ -11,6 +11,7 @@ use std::io::BufRead;
 pub(crate) use assemble::Sum;
 pub use assemble::{Assembled, Assembler, Block};
 
+use crate::checksum::Checksum;
 use crate::evr::Evr;
 use crate::package::Package;
 use crate::primary::push_version;
@@ -84,6 +85,30 @@ impl Kind {
     }
 }
 
+/// Appends an element that [`Kind::render`] made with another checksum of the package's file. What elements hold is
+/// escaped, so that the first place is the right one.
+pub fn identified(out: &mut String, kind: Kind, element: &str, checksum: &Checksum) {
+    let (start, end) = match kind {
+        Kind::Primary => ("\n  <checksum type=\"", "</checksum>"),
+        Kind::Filelists | Kind::Other => ("<package pkgid=\"", "\""),
+    };
+    let found = element.find(start).and_then(|at| {
+        let rest = &element[at + start.len()..];
+        Some((&element[..at + start.len()], &rest[rest.find(end)?..]))
+    });
+    let Some((before, after)) = found else {
+        out.push_str(element);
+        return;
+    };
+    out.push_str(before);
+    if kind == Kind::Primary {
+        out.push_str(checksum.kind().as_str());
+        out.push_str("\" pkgid=\"YES\">");
+    }
+    out.push_str(checksum.value());
+    out.push_str(after);
+}
+
 /// What `filelists` and `other` say about whose files or changelog they give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackageHead {
@@ -147,5 +172,28 @@ impl<R: BufRead> Packages<R> {
             return Err(self.xml.content(format!("the package `{}` has no pkgid", text::excerpt(&name))));
         }
         Ok(PackageHead { pkgid, name, arch: self.xml.attribute_or_empty("arch"), evr: Evr::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum::ChecksumType;
+
+    #[test]
+    fn packages_can_go_by_another_checksum() {
+        let package = |kind, digit: &str| Package {
+            name: "a".to_owned(),
+            description: "\n  <checksum type=\"x\" pkgid=\"YES\">1</checksum>".to_owned(),
+            pkgid: digit.repeat(if kind == ChecksumType::Sha256 { 64 } else { 128 }),
+            checksum_type: kind,
+            ..Package::default()
+        };
+        let checksum = Checksum::new(ChecksumType::Sha512, &"b".repeat(128)).expect("a checksum");
+        for kind in Kind::ALL {
+            let mut found = String::new();
+            identified(&mut found, kind, &kind.render(&package(ChecksumType::Sha256, "a")), &checksum);
+            assert_eq!(found, kind.render(&package(ChecksumType::Sha512, "b")));
+        }
     }
 }

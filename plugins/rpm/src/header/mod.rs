@@ -26,6 +26,7 @@ pub use package::Origin;
 pub use payload::PayloadCheck;
 
 use self::store::Store;
+use crate::resign::Part;
 
 /// The most data of a signature header: rpm's limit, since signatures of single files live there.
 const MAX_SIGNATURE: u32 = 64 << 20;
@@ -114,6 +115,21 @@ impl Header {
     /// Where the main header starts and ends, in bytes from the start of the file.
     pub fn range(&self) -> (u64, u64) {
         (self.start, self.start + self.main.length)
+    }
+
+    /// The tags of the signature header with their data.
+    pub(crate) fn signature_parts(&self) -> Result<Vec<Part<'_>>, HeaderError> {
+        self.signature.parts()
+    }
+
+    /// Bytes of the signature header, without what pads it.
+    pub(crate) fn signature_length(&self) -> usize {
+        usize::try_from(self.signature.length).unwrap_or(usize::MAX)
+    }
+
+    /// The format of the package: 6, or 4 for all older ones.
+    pub(crate) fn format(&self) -> Result<u64, HeaderError> {
+        Ok(self.main.number(tags::RPMFORMAT)?.unwrap_or(4))
     }
 
     /// The SHA-256 of the main header, in lower-case hexadecimal.

@@ -31,6 +31,19 @@ impl Header {
     }
 }
 
+impl Header {
+    /// The OpenPGP signatures of the main header alone, as packets.
+    pub(crate) fn header_signatures(&self) -> Result<Vec<Vec<u8>>, HeaderError> {
+        let mut packets = Vec::new();
+        for tag in [signature::RSA, signature::DSA] {
+            packets.extend(self.signature.binary(tag)?.map(<[u8]>::to_vec));
+        }
+        let listed = self.signature.strings(signature::OPENPGP)?.into_iter().take(MAX_SIGNATURES);
+        packets.extend(listed.filter_map(|text| STANDARD.decode(text.trim_ascii()).ok()));
+        Ok(packets)
+    }
+}
+
 /// The signers of the signature packets; what is no packet ends the list.
 fn signers(mut bytes: &[u8]) -> Vec<String> {
     const SIGNATURE_PACKET: u8 = 2;
@@ -83,7 +96,7 @@ fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// The key that the body of a signature packet names.
 fn signer(body: &[u8]) -> Option<String> {
     match *body.first()? {
-        2 | 3 => Some(format!("keyid:{}", hex::encode(body.get(7..15)?))),
+        2 | 3 => Some(format!("keyid:{}", hex::encode_upper(body.get(7..15)?))),
         version @ (4 | 6) => {
             // Version, type, algorithm of the key, algorithm of the hash; then two lists.
             let wide = if version == 6 { 4 } else { 2 };
@@ -116,11 +129,11 @@ fn subpackets(mut area: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 fn fingerprint((kind, body): (u8, &[u8])) -> Option<String> {
     let (&version, fingerprint) = body.split_first()?;
     let fits = matches!((version, fingerprint.len()), (4, 20) | (6, 32));
-    (kind == 33 && fits).then(|| format!("v{version}:{}", hex::encode(fingerprint)))
+    (kind == 33 && fits).then(|| format!("v{version}:{}", hex::encode_upper(fingerprint)))
 }
 
 fn key_id((kind, body): (u8, &[u8])) -> Option<String> {
-    (kind == 16 && body.len() == 8).then(|| format!("keyid:{}", hex::encode(body)))
+    (kind == 16 && body.len() == 8).then(|| format!("keyid:{}", hex::encode_upper(body)))
 }
 
 #[cfg(test)]
@@ -135,7 +148,7 @@ mod tests {
         let unhashed = [&[9, 16 | 0x80][..], &[0xcc; 8]].concat();
         let body = [&[4, 0, 1, 8, 0, 23][..], &hashed, &[0, 10], &unhashed, &[0, 0]].concat();
         let newer = [&[0xc2, body.len() as u8][..], &body].concat();
-        assert_eq!(signers(&newer), [format!("v4:{}", "bb".repeat(20))]);
+        assert_eq!(signers(&newer), [format!("v4:{}", "BB".repeat(20))]);
         let body = [&[4, 0, 1, 8, 0, 0, 0, 10][..], &unhashed, &[0, 0]].concat();
         let older = [&[0x89, 0, body.len() as u8][..], &body].concat();
         assert_eq!(signers(&[older, newer].concat()).len(), 2);

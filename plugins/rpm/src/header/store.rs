@@ -10,6 +10,7 @@
 use std::io::Read;
 
 use super::HeaderError;
+use crate::resign::Part;
 use crate::text;
 
 const MAGIC: [u8; 4] = [0x8e, 0xad, 0xe8, 0x01];
@@ -105,6 +106,22 @@ impl Store {
         let entries = entries.collect::<Result<Vec<_>, _>>().map_err(bad)?;
         let length = INTRO as u64 + index_length + u64::from(size);
         Ok(Self { entries, data, length })
+    }
+
+    /// All tags with their data, as they are.
+    pub(super) fn parts(&self) -> Result<Vec<Part<'_>>, HeaderError> {
+        let parts = self.entries.iter().filter(|entry| entry.kind != Kind::Null).map(|entry| {
+            let region = &self.data[entry.offset..];
+            let length = match entry.kind {
+                Kind::String => strings_end(region, 1),
+                Kind::StringArray | Kind::I18nString => strings_end(region, entry.count),
+                // Within the data, as reading has checked.
+                kind => Some(entry.count * kind.size()),
+            };
+            let length = length.ok_or(HeaderError::Unterminated(entry.tag))?;
+            Part::new(entry.tag, entry.kind as u32, entry.count, &region[..length])
+        });
+        parts.collect()
     }
 
     pub(super) fn has(&self, tag: u32) -> bool {
@@ -207,6 +224,12 @@ impl Store {
         let bytes = &self.data[entry.offset..][..entry.count * entry.kind.size()];
         Ok(Some((entry, bytes)))
     }
+}
+
+/// How many bytes so many texts take; none when they do not all end.
+fn strings_end(bytes: &[u8], count: usize) -> Option<usize> {
+    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == 0).map(|(at, _)| at + 1);
+    if count == 0 { Some(0) } else { ends.nth(count - 1) }
 }
 
 fn number(bytes: &[u8], at: usize) -> u32 {

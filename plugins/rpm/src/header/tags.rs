@@ -47,6 +47,9 @@ pub(super) const OLD_SUGGESTS: [u32; 3] = [1156, 1158, 1157];
 /// Strong ones are supplements.
 pub(super) const OLD_ENHANCES: [u32; 3] = [1159, 1161, 1160];
 
+/// The format of the package, where it is newer than 4.
+pub(super) const RPMFORMAT: u32 = 5114;
+
 pub(super) mod signature {
     pub(in super::super) const DSA: u32 = 267;
     pub(in super::super) const RSA: u32 = 268;

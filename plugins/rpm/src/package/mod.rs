@@ -58,7 +58,7 @@ pub struct Package {
     pub files: Vec<File>,
     /// Oldest first.
     pub changelogs: Vec<Changelog>,
-    /// Who signed: `v4:<fingerprint>`, `v6:<fingerprint>` or `keyid:<64 bits>`, in lower-case
+    /// Who signed: `v4:<fingerprint>`, `v6:<fingerprint>` or `keyid:<64 bits>`, in upper-case
     /// hexadecimal (Pulp's form). Metadata does not say it, only the file does.
     pub signing_keys: Vec<String>,
 }

@@ -19,7 +19,7 @@ use crate::compression::runs::{self, Run};
 use crate::compression::{Compression, Effort};
 use crate::content::package::PACKAGE;
 use crate::content::packed::unpack;
-use crate::document::{Assembled, Assembler, Block, Kind};
+use crate::document::{Assembled, Assembler, Block, Kind, identified};
 use crate::primary::relocated;
 use crate::repomd::Record;
 
@@ -73,7 +73,8 @@ pub(super) async fn write(
 
 /// Stands for the bytes of a package's elements: units do not change, and no two of a place have one id.
 fn key(package: &Listed) -> Vec<u8> {
-    [package.id.0.as_bytes(), package.location.as_bytes()].concat()
+    let checksum = package.checksum.as_ref().map_or("", Checksum::value);
+    [package.id.0.as_bytes(), package.location.as_bytes(), checksum.as_bytes()].concat()
 }
 
 /// Where a run is in the last publication.
@@ -195,6 +196,14 @@ async fn pack(
             for package in &listed[run.packages.clone()] {
                 let row = rows.get(&package.id).ok_or_else(|| Error::Conflict("a package went away".into()))?;
                 let element = unpack(&row.get::<Vec<u8>>(at)?)?;
+                let element = match &package.checksum {
+                    None => element,
+                    Some(checksum) => {
+                        let mut other = String::with_capacity(element.len() + checksum.value().len());
+                        identified(&mut other, kind, &element, checksum);
+                        other
+                    }
+                };
                 match kind {
                     Kind::Primary => relocated(&mut elements, &element, &package.location),
                     Kind::Filelists | Kind::Other => elements.push_str(&element),

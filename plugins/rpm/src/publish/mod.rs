@@ -9,13 +9,15 @@ mod mirrored;
 mod packages;
 mod settings;
 
+use bytes::Bytes;
 use pith_core::error::{Error, Result};
-use pith_core::id::RelativePath;
-use pith_core::plugin::{PublicationWriter, VersionReader};
+use pith_core::id::{Id, RelativePath};
+use pith_core::plugin::{PublicationWriter, Signature, VersionReader};
 use serde_json::{Value as Json, json};
 
 use self::packages::Packages;
 use self::settings::Settings;
+use crate::config_repo;
 use crate::repomd::{self, Repomd};
 
 pub(crate) async fn publish(version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
@@ -24,7 +26,7 @@ pub(crate) async fn publish(version: &mut VersionReader, publication: &mut Publi
         return mirrored::publish(&version.units, publication, &mirrored).await;
     }
     let settings = Settings::resolve(&mut publication.details, &version.repository)?;
-    let packages = Packages::read(&version.units, settings.layout).await?;
+    let packages = Packages::read(&version.units, &settings).await?;
     packages.place(&version.units, publication, settings.layout).await?;
     let made = version.units.version();
     let time = made.created.timestamp();
@@ -34,8 +36,22 @@ pub(crate) async fn publish(version: &mut VersionReader, publication: &mut Publi
     metadata::plant(&version.units, publication).await?;
     // As with createrepo_c a number; the repository without anything has none.
     let revision = if made.number == 0 { "0".to_owned() } else { time.to_string() };
-    let index = repomd::render(&Repomd { revision, records, ..Repomd::default() });
+    let index = Bytes::from(repomd::render(&Repomd { revision, records, ..Repomd::default() }));
+    sign(publication, &version.repository, &index).await?;
     publication.add_metadata(path("repodata/repomd.xml")?, index).await
+}
+
+/// Signs the index, where the repository has a service for that.
+async fn sign(publication: &mut PublicationWriter, repository: &Json, index: &Bytes) -> Result<()> {
+    let service = repository.get("metadata_signing_service").cloned().unwrap_or_default();
+    let Ok(Some(service)) = serde_json::from_value::<Option<Id>>(service) else { return Ok(()) };
+    let Signature { armored, public_key } = publication.sign(service, index).await?;
+    publication.add_metadata(path("repodata/repomd.xml.asc")?, armored).await?;
+    publication.add_metadata(path("repodata/repomd.xml.key")?, public_key).await?;
+    if let Some(details) = publication.details.as_object_mut() {
+        details.insert(config_repo::SIGNED.to_owned(), Json::Bool(true));
+    }
+    Ok(())
 }
 
 /// A path of a publication.

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use pith_core::error::Result;
 use pith_core::id::Id;
-use pith_core::plugin::{PublicationWriter, UnitRow, VersionUnits};
+use pith_core::plugin::{Algorithm, PublicationWriter, UnitRow, VersionUnits};
 
 use super::path;
-use super::settings::Layout;
+use super::settings::{Layout, Settings};
+use crate::checksum::{Checksum, ChecksumType};
 use crate::content::package::PACKAGE;
 
 /// Rows read at once.
 const PAGE: i64 = 10_000;
 
-const COLUMNS: &[&str] = &["name", "evr", "arch", "pkgid", "version", "release", "epoch", "time_build"];
+const COLUMNS: &[&str] =
+    &["name", "evr", "arch", "pkgid", "version", "release", "epoch", "time_build", "checksum_type"];
 
 /// A package as far as ordering and placing it goes.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Listed {
     pub id: Id,
     /// Below the root.
     pub location: String,
+    /// By which it goes in this publication, where that is another than the one it came with.
+    pub checksum: Option<Checksum>,
     name: String,
     evr: String,
     arch: String,
@@ -30,17 +34,36 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    fn new(row: &UnitRow, layout: Layout) -> Result<Self> {
+    fn new(row: &UnitRow, layout: Layout, checksum: Option<Checksum>) -> Result<Self> {
         let text = |at| row.get::<String>(at);
-        let (name, arch, pkgid) = (text(0)?, text(2)?, text(3)?);
+        let (name, arch) = (text(0)?, text(2)?);
+        let pkgid = checksum.as_ref().map_or_else(|| text(3), |checksum| Ok(checksum.value().to_owned()))?;
         let filename = format!("{name}-{}-{}.{arch}.rpm", text(4)?, text(5)?);
         let rank = (text(6)?.parse().unwrap_or(0), row.get(7)?);
-        Ok(Self { id: row.id, location: layout.path(&filename, &pkgid), name, evr: text(1)?, arch, pkgid, rank })
+        let location = layout.path(&filename, &pkgid);
+        Ok(Self { id: row.id, location, checksum, name, evr: text(1)?, arch, pkgid, rank })
     }
 
     fn order(&self) -> (&str, &str, &str, &str, Id) {
         (&self.name, &self.evr, &self.arch, &self.pkgid, self.id)
     }
+}
+
+/// The checksums of this type of packages that came with another, as far as their files are here.
+async fn other_checksums(units: &VersionUnits, rows: &[UnitRow], kind: ChecksumType) -> Result<HashMap<Id, Checksum>> {
+    let mut others = vec![];
+    for row in rows {
+        if row.get::<String>(8)? != kind.as_str() {
+            others.push(row.id);
+        }
+    }
+    let Ok(algorithm) = kind.as_str().parse::<Algorithm>() else { return Ok(HashMap::new()) };
+    if others.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let digests = units.digests(others, algorithm).await?;
+    let checksum = |(id, digest): (Id, String)| Some((id, Checksum::new(kind, &digest).ok()?));
+    Ok(digests.into_iter().filter_map(checksum).collect())
 }
 
 /// The published packages of a version: by name, version and architecture.
@@ -52,14 +75,15 @@ pub(super) struct Packages {
 
 impl Packages {
     /// Costs a short row of each package.
-    pub async fn read(units: &VersionUnits, layout: Layout) -> Result<Self> {
+    pub async fn read(units: &VersionUnits, settings: &Settings) -> Result<Self> {
         let (mut listed, mut after) = (Vec::new(), None);
         loop {
             let rows = units.list(PACKAGE, COLUMNS, after, PAGE).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.id);
+            let mut checksums = other_checksums(units, &rows, settings.checksum).await?;
             for row in &rows {
-                listed.push(Listed::new(row, layout)?);
+                listed.push(Listed::new(row, settings.layout, checksums.remove(&row.id))?);
             }
         }
         Ok(Self::ordered(listed))
@@ -120,7 +144,16 @@ mod tests {
     fn listed(name: &str, evr: &str, location: &str, rank: (u32, i64)) -> Listed {
         let text = str::to_owned;
         let (arch, pkgid) = (text("noarch"), text(&rank.1.to_string()));
-        Listed { id: Id::new(), location: text(location), name: text(name), evr: text(evr), arch, pkgid, rank }
+        Listed {
+            id: Id::new(),
+            location: text(location),
+            checksum: None,
+            name: text(name),
+            evr: text(evr),
+            arch,
+            pkgid,
+            rank,
+        }
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub(crate) fn packages() -> Resource {
     packages.fields.extend(NUMBERS.map(number).map(Field::read_only));
     let keys = "Who signed it: `v4:` or `v6:` with a fingerprint, or `keyid:`. Known of files that are here.";
     packages.fields.push(
-        Field::texts("signing_keys", keys, json!(["v4:0c1a894e…"])).nullable().column("u.signing_keys").read_only(),
+        Field::texts("signing_keys", keys, json!(["v4:0C1A894E…"])).nullable().column("u.signing_keys").read_only(),
     );
     packages.filters.extend(filters());
     packages.ordering.extend(TEXTS.map(|(name, column, ..)| (name, column)));
@@ -130,7 +130,9 @@ fn filters() -> Vec<Filter> {
     use Lookup::{Contains, Exact, In, Ne, Startswith};
     let mut filters =
         vec![Filter::custom("signing_key", Input::Text, "Keep the packages that this key signed.", |_, text| {
-            let quoted = json!(text.to_ascii_lowercase()).to_string();
+            let (form, digits) = text.split_once(':').unwrap_or(("", text));
+            let colon = if form.is_empty() { "" } else { ":" };
+            let quoted = json!(format!("{form}{colon}{}", digits.to_ascii_uppercase())).to_string();
             Ok(Clause::new("strpos(CAST(u.signing_keys AS text), {}) > 0", [Value::from(quoted)]))
         })];
     for (name, column) in [("name", "u.name"), ("release", "u.release"), ("arch", "u.arch")] {

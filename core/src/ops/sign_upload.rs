@@ -1,0 +1,88 @@
+//! Uploads into repositories whose files are signed before they become units.
+
+use std::io::SeekFrom;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::inspect;
+use crate::app::App;
+use crate::db::repositories;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::signing::{FileSigner, SignedBy, SignedFile};
+use crate::storage::Staged;
+
+/// Bytes copied at once.
+const BLOCK: usize = 256 << 10;
+
+/// Where an upload goes, and under which correlation id.
+#[derive(Clone, Copy)]
+pub struct Into<'a> {
+    /// The type of the unit: `file.file`.
+    pub pulp_type: &'a str,
+    pub repository: Option<Id>,
+    pub cid: &'a str,
+}
+
+/// The file with the signature that its repository wants; as it is where none is wanted or it has it already.
+///
+/// # Errors
+/// `Invalid` when it is none of the format's files; `Conflict` when the signing service fails.
+pub async fn staged(app: &App, into: Into<'_>, mut file: Staged) -> Result<Staged> {
+    let Some((signer, by)) = wanted(app, into).await? else { return Ok(file) };
+    let path = file.on_disk().await?;
+    Ok(signed(app, into, &signer, &by, &path).await?.unwrap_or(file))
+}
+
+/// The same of an artifact; none when its bytes do.
+pub async fn artifact(app: &App, into: Into<'_>, artifact: Id) -> Result<Option<Staged>> {
+    let Some((signer, by)) = wanted(app, into).await? else { return Ok(None) };
+    let (path, _copy) = inspect::readable(app, artifact).await?;
+    signed(app, into, &signer, &by, &path).await
+}
+
+async fn wanted(app: &App, into: Into<'_>) -> Result<Option<(Arc<dyn FileSigner>, SignedBy)>> {
+    let signer = app.registry.plugin(into.pulp_type).and_then(|plugin| plugin.file_signer());
+    let signer = signer.filter(|signer| signer.content_type() == into.pulp_type);
+    let Some((signer, repository)) = signer.zip(into.repository) else { return Ok(None) };
+    let settings = app.db.read(move |conn| repositories::settings(conn, repository)).await?;
+    Ok(signer.wanted(&settings.details).map(|by| (signer, by)))
+}
+
+async fn signed(
+    app: &App,
+    into: Into<'_>,
+    signer: &Arc<dyn FileSigner>,
+    by: &SignedBy,
+    file: &Path,
+) -> Result<Option<Staged>> {
+    let Some(signed) = app.signing.under(into.cid).sign_file(signer, by, file).await? else { return Ok(None) };
+    stage(app, signed, file).await.map(Some)
+}
+
+async fn stage(app: &App, signed: SignedFile, unsigned: &Path) -> Result<Staged> {
+    let failed = |cause| Error::storage("the signed file cannot be read", cause);
+    let mut writer = app.storage.stage(app.digests()?)?;
+    // What a script gives back is held until it is copied.
+    let (path, from, _held): (PathBuf, u64, Option<_>) = match signed {
+        SignedFile::Head(head) => {
+            writer.write(head.head).await?;
+            (unsigned.to_owned(), head.rest, None)
+        }
+        SignedFile::Whole { path, folder } => (path, 0, Some(folder)),
+    };
+    let mut file = tokio::fs::File::open(path).await.map_err(failed)?;
+    file.seek(SeekFrom::Start(from)).await.map_err(failed)?;
+    loop {
+        let mut block = bytes::BytesMut::with_capacity(BLOCK);
+        if file.read_buf(&mut block).await.map_err(failed)? == 0 {
+            return writer.finish().await;
+        }
+        writer.write(block.freeze()).await?;
+        if let Some(limit) = app.config.largest_upload().filter(|limit| writer.size() > *limit) {
+            return Err(Error::TooLarge(limit));
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Readers whom the guard of a distribution lets through or not. Nothing of the distribution is looked at before.
+//!
+//! What is remembered of a distribution is the same for all readers; who gets it is judged for each request. Caches
+//! between here and the reader cannot judge, so answers from behind a guard are not for them to share.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::Inner;
+use super::answer::plain;
+use super::pointer::Pointer;
+use super::reason::in_status_line;
+use crate::error::Result;
+use crate::id::now;
+use crate::plugin::Asked;
+
+/// The answer to a reader whom the guard does not let through; none for all others.
+pub async fn refusal(
+    inner: &Arc<Inner>,
+    request: &HttpRequest,
+    pointer: &Pointer,
+    path: &str,
+) -> Result<Option<HttpResponse>> {
+    let Some(guard) = &pointer.guard else { return Ok(None) };
+    let actor = if guard.asks_who() { inner.formats.actor(request).await? } else { None };
+    let headers = |name: &str| {
+        let values = request.headers().get_all(name);
+        values.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect()
+    };
+    let address = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
+    let asked = Asked { path, address: &address, query: request.query_string(), now: now(), headers: &headers };
+    Ok(guard.admit(&asked, actor.as_ref()).err().map(|reason| refused(&reason, path)))
+}
+
+fn refused(reason: &str, path: &str) -> HttpResponse {
+    tracing::debug!(path, reason, "a content guard refuses");
+    let mut response = plain(StatusCode::FORBIDDEN, &format!("403: {reason}"));
+    response.head_mut().reason = in_status_line(reason);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer as one for this reader alone, where the distribution has a guard.
+pub fn private(mut response: HttpResponse, pointer: &Pointer) -> HttpResponse {
+    let said = response.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
+    let is_kept = said.is_some_and(|said| said.contains("no-store"));
+    if pointer.guard.is_some() && !is_kept {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+    response
+}

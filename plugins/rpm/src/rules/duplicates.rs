@@ -1,0 +1,85 @@
+//! Packages of one name, version, architecture and place: of these a version has one.
+
+use std::collections::HashMap;
+
+use pith_core::error::Result;
+use pith_core::id::Id;
+use pith_core::plugin::{DraftUnits, UnitRow};
+
+use crate::content::package::PACKAGE;
+
+/// Names of packages looked up together.
+const NAMES: usize = 500;
+
+const COLUMNS: &[&str] = &["name", "version", "release", "arch", "location_href", "epoch", "time_build", "pkgid"];
+
+/// Keeps of packages that differ in their epoch or bytes alone the one with the higher epoch, then the later built one,
+/// then the one with the greater checksum. Only names that are new are looked at.
+pub(super) fn resolve(draft: &mut DraftUnits<'_>) -> Result<()> {
+    let added = draft.added(PACKAGE, &["name"], &[])?;
+    let mut names = added.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
+    names.sort_unstable();
+    names.dedup();
+    for some in names.chunks(NAMES) {
+        let present = draft.present(PACKAGE, COLUMNS, &[("name", some.to_vec())])?;
+        let present = present.iter().map(Candidate::new).collect::<Result<Vec<_>>>()?;
+        draft.remove(&losers(present))?;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    id: Id,
+    /// Name, version, release, architecture, place.
+    place: [String; 5],
+    rank: (u32, i64, String),
+}
+
+impl Candidate {
+    fn new(row: &UnitRow) -> Result<Self> {
+        let place = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        let epoch: String = row.get(5)?;
+        Ok(Self { id: row.id, place, rank: (epoch.parse().unwrap_or(0), row.get(6)?, row.get(7)?) })
+    }
+}
+
+/// Those that another of their place outranks.
+fn losers(candidates: Vec<Candidate>) -> Vec<Id> {
+    let mut best: HashMap<[String; 5], Candidate> = HashMap::new();
+    let mut losers = vec![];
+    for candidate in candidates {
+        match best.get_mut(&candidate.place) {
+            Some(other) if other.rank >= candidate.rank => losers.push(candidate.id),
+            Some(other) => losers.push(std::mem::replace(other, candidate).id),
+            None => drop(best.insert(candidate.place.clone(), candidate)),
+        }
+    }
+    losers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_each_place_stays() {
+        let candidate = |name: &str, epoch, built, pkgid: &str| Candidate {
+            id: Id::new(),
+            place: [name, "1", "1", "noarch", "a.rpm"].map(str::to_owned),
+            rank: (epoch, built, pkgid.to_owned()),
+        };
+        let all = [
+            candidate("a", 0, 9, "a"),
+            candidate("a", 2, 1, "a"),
+            candidate("a", 0, 5, "a"),
+            candidate("b", 0, 1, "a"),
+            candidate("b", 0, 1, "f"),
+        ];
+        let mut found = losers(all.to_vec());
+        let mut expected = vec![all[0].id, all[2].id, all[3].id];
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+}

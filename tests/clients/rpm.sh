@@ -1,0 +1,78 @@
+# dnf and createrepo_c on repositories of this server: packages are built, uploaded, installed with what they need,
+# copied, mirrored, and what is published is compared with what createrepo_c writes.
+# Needs BASE, USERNAME, PASSWORD, WORK and HERE in the environment, and dnf, rpmbuild and createrepo_c.
+set -euo pipefail
+mkdir -p "$WORK/rpm/packages" && cd "$WORK/rpm"
+
+pulp() {
+  command pulp --base-url "$BASE" --username "$USERNAME" --password "$PASSWORD" "$@"
+}
+same() {
+  [ "$1" = "$2" ] || { echo "expected: $2; found: $1" >&2; return 1; }
+}
+# dnf that knows one repository and nothing of this machine: dnf_of ROOT BASE_URL ARGUMENTS…
+dnf_of() {
+  local root=$WORK/rpm/$1 url=$2
+  mkdir -p "$root/etc/yum.repos.d" "$root/var/log"
+  dnf --assumeyes --quiet --installroot="$root" --releasever=1 --forcearch=x86_64 --noplugins \
+    --setopt=reposdir="$root/etc/yum.repos.d" --setopt=cachedir="$root/cache" --setopt=persistdir="$root/lib" \
+    --setopt=logdir="$root/var/log" --setopt=gpgcheck=0 --setopt=skip_if_unavailable=0 --setopt=tsflags=noscripts \
+    --repofrompath=it,"$url" --repo=it "${@:3}"
+}
+
+# build NAME VERSION [LINE…]: a package with a file, a changelog and these lines in its description.
+build() {
+  local name=$1 version=$2
+  {
+    printf 'Name: %s\nVersion: %s\nRelease: 1\nSummary: About %s\nLicense: MIT\nBuildArch: noarch\n' "$name" "$version" "$name"
+    printf '%s\n' "${@:3}"
+    printf '%%description\nA package <of> "tests" & such.\n%%install\nmkdir -p %%{buildroot}/usr/bin %%{buildroot}/usr/share/%s\n' "$name"
+    printf 'echo %s >%%{buildroot}/usr/bin/%s; echo %s >%%{buildroot}/usr/share/%s/data\n' "$version" "$name" "$version" "$name"
+    printf '%%files\n/usr/bin/%s\n%%dir /usr/share/%s\n/usr/share/%s/data\n' "$name" "$name" "$name"
+    printf '%%changelog\n* Mon Jan 01 2024 Somebody <a@b.example> - %s-1\n- Changed\n' "$version"
+  } >"$name.spec"
+  rpmbuild --quiet -bb --define "_topdir $WORK/rpm/build" --define "_rpmdir $WORK/rpm/packages" \
+    --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' "$name.spec" >/dev/null 2>&1
+}
+build hello 1.0 'Requires: words >= 2' 'Recommends: manners'
+build words 1.0
+build words 2.0 'Provides: dictionary = 3' 'Obsoletes: wordlist < 2'
+build manners 1.0 'Epoch: 1' 'Conflicts: rudeness'
+
+pulp rpm repository create --name team --autopublish >/dev/null
+pulp rpm distribution create --name team --base-path rpm/team --repository team --generate-repo-config >/dev/null
+for file in packages/*.rpm; do
+  pulp rpm content upload --file "$file" --repository team >/dev/null
+done
+team=$BASE/pulp/content/rpm/team/
+
+dnf_of query "$team" makecache
+same "$(dnf_of query "$team" repoquery --requires hello | grep words)" "words >= 2"
+same "$(dnf_of query "$team" repoquery --whatprovides dictionary --qf '%{name}-%{evr}')" words-2.0-1
+dnf_of installed "$team" install hello
+same "$(cat installed/usr/bin/hello installed/usr/bin/words)" "1.0
+2.0"
+
+# What is published is what createrepo_c makes of the same packages.
+createrepo_c --quiet --no-database packages
+python3 "$HERE/compare_repodata.py" packages "$team"
+
+# A copy with what the package needs, and a complete mirror, both to be installed from.
+pulp rpm repository create --name stable --autopublish >/dev/null
+pulp rpm distribution create --name stable --base-path rpm/stable --repository stable >/dev/null
+source=$(pulp rpm repository show --name team | jq -r .latest_version_href)
+target=$(pulp rpm repository show --name stable | jq -r .pulp_href)
+hello=$(pulp rpm content list --name hello | jq -r '.[0].pulp_href')
+pulp rpm copy --config "[{\"source_repo_version\": \"$source\", \"dest_repo\": \"$target\", \"content\": [\"$hello\"]}]" \
+  --dependency-solving >/dev/null
+dnf_of copied "$BASE/pulp/content/rpm/stable/" install hello
+same "$(cat copied/usr/bin/words)" 2.0
+
+pulp rpm remote create --name upstream --url "$team" --policy on_demand >/dev/null
+pulp rpm repository create --name mirror --remote upstream >/dev/null
+pulp rpm repository sync --repository mirror --sync-policy mirror_complete >/dev/null
+pulp rpm distribution create --name mirror --base-path rpm/mirror --repository mirror >/dev/null
+mirror=$BASE/pulp/content/rpm/mirror/
+same "$(curl -fsS "${mirror}repodata/repomd.xml")" "$(curl -fsS "${team}repodata/repomd.xml")"
+dnf_of mirrored "$mirror" install hello
+same "$(cat mirrored/usr/bin/hello)" 1.0
