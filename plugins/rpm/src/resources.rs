@@ -272,7 +272,8 @@ fn distribution() -> Resource {
         description: "Under which path which repository is served.",
         ..NAMES
     };
-    Resource::distribution(names, Owned::new("rpm", "rpmdistribution").labelled()).with_fields([Field::boolean(
+    let distribution = Resource::distribution(names, Owned::new("rpm", "rpmdistribution").labelled());
+    distribution.pulling_through(PULP_TYPE).with_fields([Field::boolean(
         "generate_repo_config",
         "Whether a `config.repo` for dnf is served beside the packages.",
         false,
