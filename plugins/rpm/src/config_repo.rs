@@ -11,6 +11,13 @@ pub(crate) const NAME: &str = "config.repo";
 /// The detail of a publication that says that its metadata is signed.
 pub(crate) const SIGNED: &str = "metadata_signed";
 
+/// The detail of a publication that serves an upstream's metadata: then only the upstream decides whether it is signed,
+/// whatever the repository was told.
+pub(crate) const MIRRORED: &str = "mirrored";
+
+/// The key of who signed, below a distribution.
+const KEY: &str = "repodata/repomd.xml.key";
+
 /// What a setting of these names says is what the server knows better.
 const OWN: [&str; 2] = ["baseurl", "gpgkey"];
 
@@ -31,7 +38,8 @@ pub(crate) fn render(distribution: &ServedDistribution) -> Option<String> {
     let told = |key: &str| config.get(key).map(value);
     put("name", told("name").unwrap_or_else(|| name.clone()));
     put("baseurl", base_url.clone());
-    put("repo_gpgcheck", told("repo_gpgcheck").unwrap_or_else(|| u8::from(signed).to_string()));
+    let checked = told("repo_gpgcheck").filter(|_| publication.get(MIRRORED).is_none());
+    put("repo_gpgcheck", checked.unwrap_or_else(|| u8::from(signed).to_string()));
     put("gpgcheck", told("gpgcheck").unwrap_or_else(|| "0".to_owned()));
     put("enabled", told("enabled").unwrap_or_else(|| "1".to_owned()));
     for (key, json) in config {
@@ -39,10 +47,17 @@ pub(crate) fn render(distribution: &ServedDistribution) -> Option<String> {
             put(key, value(json));
         }
     }
-    if let Some(key) = told("gpgkey").or_else(|| signed.then(|| format!("{base_url}repodata/repomd.xml.key"))) {
+    let has_key = signed && publication.get(MIRRORED).is_none_or(keeps_key);
+    if let Some(key) = told("gpgkey").or_else(|| has_key.then(|| format!("{base_url}{KEY}"))) {
         put("gpgkey", key);
     }
     Some(text)
+}
+
+/// Whether the upstream has its key beside its metadata.
+fn keeps_key(mirrored: &Json) -> bool {
+    let files = mirrored.get("files").and_then(Json::as_array);
+    files.is_some_and(|files| files.iter().any(|file| file[0] == KEY))
 }
 
 /// A setting as dnf writes it.
@@ -91,6 +106,14 @@ mod tests {
                 "{start}repo_gpgcheck=1\ngpgcheck=0\nenabled=1\n\
                  gpgkey=http://host/pulp/content/team/repodata/repomd.xml.key\n"
             ),
+        );
+        check(
+            json!({"repo_config": {"repo_gpgcheck": 1, "gpgcheck": 1}, "mirrored": {}}),
+            &format!("{start}repo_gpgcheck=0\ngpgcheck=1\nenabled=1\n"),
+        );
+        check(
+            json!({"metadata_signed": true, "mirrored": {"files": [["repodata/repomd.xml.asc", ""]]}}),
+            &format!("{start}repo_gpgcheck=1\ngpgcheck=0\nenabled=1\n"),
         );
         check(
             json!({"repo_config": {"name": "Team's own", "assumeyes": true}}),

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::{metadata, path};
 use crate::compression::{self, Limits};
+use crate::config_repo;
 use crate::content::package::PACKAGE;
 use crate::location;
 use crate::primary::PrimaryReader;
@@ -17,9 +18,6 @@ use crate::repomd;
 
 /// Packages whose files are looked up together.
 const PAGE: i64 = 5_000;
-
-/// The detail of a publication that says what of the upstream's metadata is kept.
-pub(super) const DETAIL: &str = "mirrored";
 
 /// Paths of packages by their checksums.
 type Places = HashMap<String, Vec<String>>;
@@ -32,6 +30,10 @@ pub(super) async fn publish(units: &VersionUnits, publication: &mut PublicationW
     let primary = index.record("primary").ok_or_else(|| damaged("it has no `primary`"))?;
     let primary = files.get(&primary.location_href).ok_or_else(|| damaged("its `primary` is not kept"))?;
     let places = places(publication.kept(primary).await?).await?;
+    let is_signed = files.contains_key("repodata/repomd.xml.asc");
+    if let Some(details) = publication.details.as_object_mut() {
+        details.insert(config_repo::SIGNED.to_owned(), Json::Bool(is_signed));
+    }
     for (name, sha256) in &files {
         publication.add_kept(path(name)?, sha256.clone())?;
     }

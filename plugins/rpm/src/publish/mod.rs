@@ -21,7 +21,7 @@ use crate::config_repo;
 use crate::repomd::{self, Repomd};
 
 pub(crate) async fn publish(version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
-    if let Some(mirrored) = publication.details.get(mirrored::DETAIL).cloned() {
+    if let Some(mirrored) = publication.details.get(config_repo::MIRRORED).cloned() {
         Settings::resolve(&mut publication.details, &version.repository)?;
         return mirrored::publish(&version.units, publication, &mirrored).await;
     }

@@ -75,6 +75,11 @@ fn request(url: &str) -> PageRequest {
     PageRequest { url: url.to_owned(), largest: LARGEST, forbidden_is_absent: true, ..PageRequest::default() }
 }
 
+/// The text of an upstream of which no repository can be had, with the number that clients of Pulp look for.
+pub(super) fn unusable(reason: impl std::fmt::Display) -> Error {
+    Error::upstream(format!("[RPM0004] {reason}"))
+}
+
 pub(super) fn absent(root: &str) -> Error {
     Error::upstream(format!("404, there is no `{REPOMD}`, url='{}'", redacted(root)))
 }
@@ -97,13 +102,15 @@ pub(super) async fn mirrors(job: &SyncJob) -> Result<Mirrors> {
     let found = match job.page(&request(url)).await {
         Ok(UpstreamPage::Found(found)) => found,
         // A folder that can be listed, but is no repository, is none either.
-        Ok(UpstreamPage::Absent | UpstreamPage::NotModified) | Err(Error::Upstream(_)) => return Err(absent(url)),
+        Ok(UpstreamPage::Absent | UpstreamPage::NotModified) | Err(Error::Upstream(_)) => {
+            return Err(unusable(absent(url).public_text()));
+        }
         Err(error) => return Err(error),
     };
     let bytes = found.body.into_bytes().await?;
     parse(&bytes).map_err(|problem| {
         let shown = redacted(url);
-        Error::upstream(format!(
+        unusable(format!(
             "there is no `{REPOMD}`, and at the address itself no list of mirrors: {problem}, url='{shown}'"
         ))
     })

@@ -19,28 +19,34 @@ const LARGEST: u64 = 1 << 20;
 /// Files beside the index, by their paths.
 pub(super) type Beside = Vec<(&'static str, Bytes)>;
 
+/// What is said of an upstream that has `what` and so cannot be served as it is, with the number that clients of Pulp
+/// look for.
+pub(super) fn refused(what: impl std::fmt::Display) -> String {
+    format!("[RPM0006] the upstream has features which are incompatible with 'mirror' sync: {what}")
+}
+
 /// # Errors
 /// `Upstream` for what cannot be served as it is: files outside of the repository, packages made of differences, and
 /// two files at one place.
 pub(super) fn check(repomd: &Repomd) -> Result<()> {
     for record in &repomd.records {
-        let refused = |problem: &str| {
+        let refuse = |problem: &str| {
             let kind = &record.data_type;
-            Err(Error::upstream(format!("the repository cannot be mirrored completely: `{kind}` {problem}")))
+            Err(Error::upstream(refused(format!("`{kind}` {problem}"))))
         };
         if DELTAS.contains(&record.data_type.as_str()) {
-            return refused("is about packages of differences");
+            return refuse("is about packages of differences");
         }
         if !record.location_base.is_empty() {
-            return refused("lies outside of it");
+            return refuse("lies outside of it");
         }
         let same = |other: &&crate::repomd::Record| other.location_href == record.location_href;
         let is_split = repomd.records.iter().filter(same).any(|other| other.checksum != record.checksum);
         if is_split || record.location_href == REPOMD || BESIDE.contains(&record.location_href.as_str()) {
-            return refused("lies where another file is");
+            return refuse("lies where another file is");
         }
         if let Err(problem) = record.location_href.parse::<RelativePath>() {
-            return refused(&format!("cannot be served: {problem}"));
+            return refuse(&format!("cannot be served: {problem}"));
         }
     }
     Ok(())

@@ -30,7 +30,7 @@ use crate::content::metadata_file::REPO_METADATA_FILE;
 use crate::repomd::Repomd;
 use metadata::{Chosen, Document, Files, Role, role};
 pub(crate) use options::options;
-use options::{Choice, SyncPolicy};
+use options::{Choice, SyncPolicy, retained};
 use packages::Reading;
 use seen::{Seen, Settings};
 use snapshot::{Reader, Snapshot};
@@ -55,7 +55,7 @@ pub(crate) async fn sync(job: &SyncJob, changelog_limit: usize) -> Result<()> {
         job.is_unchanged(last.to_json()?);
         return Ok(());
     };
-    let seen = seen(settings, &snapshot);
+    let seen = seen(job, settings, &snapshot);
     if job.is_unchanged(seen.to_json()?) {
         return Ok(());
     }
@@ -65,10 +65,10 @@ pub(crate) async fn sync(job: &SyncJob, changelog_limit: usize) -> Result<()> {
     declare(job, *snapshot, choice, changelog_limit, &seen).await
 }
 
-fn seen(settings: Settings, snapshot: &Snapshot) -> Seen {
+fn seen(job: &SyncJob, settings: Settings, snapshot: &Snapshot) -> Seen {
     let index = &snapshot.index;
     let (checksum, revision) = (index.checksum.clone(), index.repomd.revision.clone());
-    let mut seen = Seen::new(settings, checksum, revision, index.page.clone());
+    let mut seen = Seen::new(job, settings, checksum, revision, index.page.clone());
     seen.treeinfo = snapshot.tree.as_ref().map(|tree| tree.seen.clone());
     seen
 }
@@ -84,7 +84,9 @@ async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_li
     };
     let [primary, filelists, other] = chosen.packages;
     let documents = [Document::of(&files, primary)?, Document::of(&files, filelists)?, Document::of(&files, other)?];
-    let reading = Reading { documents, root: root.to_owned(), modular, choice, changelog_limit, group: group.clone() };
+    let retained = usize::try_from(retained(&job.repository.details)).unwrap_or(0);
+    let reading =
+        Reading { documents, root: root.to_owned(), modular, choice, retained, changelog_limit, group: group.clone() };
     packages::declare(job, reading).await?;
     if let Some(record) = chosen.comps {
         others::comps(job, Document::of(&files, record)?).await?;

@@ -1,6 +1,7 @@
 //! The packages of a repository: read on one thread, made to units on others, declared in their order.
 
 mod sift;
+mod survey;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use crate::content::package;
 use crate::evr::Nevra;
 use crate::merge::{MergeError, PackageReader};
 use crate::package::Package;
-use sift::{Sieve, Verdict};
+use crate::primary::PrimaryReader;
+use sift::{Refusal, Sieve, Verdict};
+use survey::Newest;
 
 /// Packages that are handed on together, unless they are large.
 const TOGETHER: usize = 64;
@@ -31,6 +34,9 @@ const AHEAD: usize = 2;
 /// Handfuls that are made to units at once.
 const AT_ONCE: usize = 2;
 
+/// Why a package of a mirror is not there although the metadata names it.
+const DOUBLED: &str = "the upstream has another package of the same name, version and architecture, not built earlier";
+
 /// What is to be known beside the documents.
 pub(super) struct Reading {
     /// Primary, filelists, other.
@@ -40,6 +46,8 @@ pub(super) struct Reading {
     /// The packages that modules have.
     pub modular: HashSet<Nevra>,
     pub choice: Choice,
+    /// So many versions of a package are taken, the newest; 0 for all.
+    pub retained: usize,
     /// So many changelog entries are kept.
     pub changelog_limit: usize,
     /// The group of all packages.
@@ -51,6 +59,8 @@ pub(super) struct Reading {
 struct Handful {
     packages: Vec<Package>,
     skipped: i64,
+    /// Packages that are left out because of others of the same name.
+    doubled: Vec<String>,
     weight: usize,
     /// How many packages the documents say there are.
     announced: Option<u64>,
@@ -64,8 +74,10 @@ pub(super) async fn declare(job: &SyncJob, reading: Reading) -> Result<()> {
     let reading = Arc::new(reading);
     let skipping = job.progress("Skipping Packages", "sync.skipped.packages", Some(0));
     let parsing = job.progress("Parsed Packages", "sync.parsing.packages", None);
-    let (reader, maker) = (reading.clone(), reading);
-    let handfuls = produce(AHEAD, move |give| reader.read(give));
+    let surveyor = reading.clone();
+    let newest = spawn_blocking(move || surveyor.survey()).await.map_err(Error::internal)??;
+    let (reader, maker) = (reading.clone(), reading.clone());
+    let handfuls = produce(AHEAD, move |give| reader.read(&newest, give));
     let handfuls = stream::unfold(Some(handfuls), |handfuls| async {
         let mut handfuls = handfuls?;
         match handfuls.next().await {
@@ -86,6 +98,9 @@ pub(super) async fn declare(job: &SyncJob, reading: Reading) -> Result<()> {
         parsing.add(i64::try_from(units.len()).unwrap_or(0) + handful.skipped);
         skipping.add(handful.skipped);
         skipped += handful.skipped;
+        if is_complete(reading.choice) {
+            handful.doubled.iter().for_each(|name| job.refused(name, DOUBLED));
+        }
         for wanted in units {
             job.want(package::PACKAGE, wanted).await?;
         }
@@ -107,20 +122,44 @@ async fn make(reading: Arc<Reading>, handful: Result<Handful>) -> Result<(Vec<Wa
 }
 
 impl Reading {
+    /// Reads `primary` alone where it decides about other packages, or whether any may be fetched. Blocks.
+    fn survey(&self) -> Result<Newest> {
+        let mut newest = Newest::new(self.retained);
+        if self.retained == 0 && !is_complete(self.choice) {
+            return Ok(newest);
+        }
+        let (primary, all) = (&self.documents[0], Newest::default());
+        let mut sieve = Sieve::new(self.choice, &all, &self.modular);
+        let mut reader = PrimaryReader::new(primary.open()?).map_err(|problem| primary.wrong(problem))?;
+        while let Some(mut package) = reader.next_package().map_err(|problem| primary.wrong(problem))? {
+            let verdict = sieve.look_at(&mut package).map_err(|refusal| self.refused(refusal, &package))?;
+            if verdict == Verdict::Wanted
+                && let Ok(nevra) = package.nevra()
+            {
+                newest.note(nevra, &self.modular);
+            }
+        }
+        Ok(newest)
+    }
+
+    fn refused(&self, refusal: Refusal, package: &Package) -> Error {
+        Error::upstream(refusal.message(&self.documents[0].name, &named(package)))
+    }
+
     /// Reads the documents to their ends. Blocks.
-    fn read(&self, give: Give<'_, Handful>) -> Result<()> {
+    fn read(&self, newest: &Newest, give: Give<'_, Handful>) -> Result<()> {
         let [primary, filelists, other] = &self.documents;
         let documents = (primary.open()?, filelists.open()?, other.open()?);
         let wrong = |problem| self.wrong(problem);
         let mut reader = PackageReader::new(documents.0, documents.1, documents.2).map_err(wrong)?;
         let announced = reader.announced();
-        let mut sieve = Sieve::new(self.choice);
+        let mut sieve = Sieve::new(self.choice, newest, &self.modular);
         let mut handful = Handful { announced, ..Handful::default() };
         while let Some(mut package) = reader.next_package().map_err(wrong)? {
-            let verdict = sieve.look_at(&mut package);
-            match verdict.map_err(|problem| primary.wrong(format!("the package `{}` {problem}", named(&package))))? {
+            match sieve.look_at(&mut package).map_err(|refusal| self.refused(refusal, &package))? {
                 Verdict::Skipped => handful.skipped += 1,
                 Verdict::Known => {}
+                Verdict::Doubled => handful.doubled.push(package.location_href),
                 Verdict::Wanted => {
                     package.keep_changelogs(self.changelog_limit);
                     handful.weight += package.files.len() + package.changelogs.len();
@@ -170,8 +209,9 @@ impl Reading {
             size: Some(package.size_package).filter(|size| *size > 0),
             digests: vec![(package.checksum_type.as_str(), package.pkgid.clone())],
         };
-        // From here on the package is where its repository is.
+        // From here on the package is where its repository is, under the name that is its own.
         package.location_base = String::new();
+        package.location_href = nevra.filename();
         let unit = package::unit(&package, self.modular.contains(&nevra), sha256)
             .map_err(|error| primary.wrong_item(&nevra.to_string(), error))?;
         Ok(Wanted { unit, files: vec![file], group: Some(self.group.clone()) })

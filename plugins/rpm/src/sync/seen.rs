@@ -5,7 +5,7 @@ use pith_core::plugin::{PageHead, SyncJob};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::options::{Choice, retained};
+use super::options::{Choice, SyncPolicy, retained};
 
 /// All that a synchronization depends on, as far as it can be known beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub(super) struct Seen {
     pub revision: String,
     pub repomd: Page,
     pub treeinfo: Option<TreeSeen>,
+    /// The repository was left with what the upstream has, and nothing else.
+    #[serde(default)]
+    is_exact: bool,
 }
 
 /// The part that the upstream does not decide.
@@ -61,6 +64,21 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether a run with these would change nothing after one with `last` that saw the same. `is_exact`: the
+    /// repository has what the upstream has, and nothing else.
+    fn ask_no_more_than(&self, last: &Self, is_exact: bool) -> bool {
+        let is_complete = SyncPolicy::MirrorComplete.as_str();
+        let same_policy = self.sync_policy == last.sync_policy;
+        let has_files = self.download_policy != "immediate" || self.download_policy == last.download_policy;
+        let rest = |settings: &Self| {
+            let (download_policy, sync_policy) = (last.download_policy.clone(), last.sync_policy.clone());
+            Self { download_policy, sync_policy, ..settings.clone() }
+        };
+        has_files && (same_policy || (is_exact && self.sync_policy != is_complete)) && rest(self) == *last
+    }
+}
+
 impl Page {
     /// As it was asked for at `url`.
     pub fn of(url: &str, head: &PageHead) -> Self {
@@ -69,14 +87,16 @@ impl Page {
 }
 
 impl Seen {
-    pub fn new(settings: Settings, repomd_checksum: String, revision: String, repomd: Page) -> Self {
-        Self { settings, repomd_checksum, revision, repomd, treeinfo: None }
+    /// Without a tree, of a run that begins with the repository as it is.
+    pub fn new(job: &SyncJob, settings: Settings, repomd_checksum: String, revision: String, repomd: Page) -> Self {
+        let is_exact = settings.sync_policy != SyncPolicy::Additive.as_str() || job.repository.latest_version == 0;
+        Self { settings, repomd_checksum, revision, repomd, treeinfo: None, is_exact }
     }
 
-    /// What the last run saw, if it still counts and was made under the same settings.
+    /// What the last run saw, if it still counts and was made under settings that do for this one, too.
     pub fn last(job: &SyncJob, settings: &Settings) -> Option<Self> {
         let seen: Self = serde_json::from_value(job.last_seen()?).ok()?;
-        (seen.settings == *settings).then_some(seen)
+        settings.ask_no_more_than(&seen.settings, seen.is_exact).then_some(seen)
     }
 
     /// Whether the last run that succeeded, whatever has become of the repository since, had the same metadata to
@@ -92,5 +112,36 @@ impl Seen {
 
     pub fn to_json(&self) -> Result<Json> {
         serde_json::to_value(self).map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_settings_need_no_new_run() {
+        let settings = |download_policy: &str, sync_policy: &str| Settings {
+            url: "http://h/".to_owned(),
+            download_policy: download_policy.to_owned(),
+            sync_policy: sync_policy.to_owned(),
+            skip_types: vec![],
+            retain_package_versions: 0,
+            changelog_limit: 10,
+        };
+        let last = settings("on_demand", "additive");
+        let other = |of: Settings| Settings { url: "http://g/".to_owned(), ..of };
+        for (now, if_exact, else_) in [
+            (last.clone(), true, true),
+            (settings("on_demand", "mirror_content_only"), true, false),
+            (settings("on_demand", "mirror_complete"), false, false),
+            (settings("streamed", "additive"), true, true),
+            (settings("immediate", "additive"), false, false),
+            (other(last.clone()), false, false),
+        ] {
+            assert_eq!(now.ask_no_more_than(&last, true), if_exact, "{now:?}");
+            assert_eq!(now.ask_no_more_than(&last, false), else_, "{now:?}");
+        }
+        assert!(settings("on_demand", "additive").ask_no_more_than(&settings("immediate", "mirror_complete"), true));
     }
 }

@@ -90,7 +90,7 @@ impl Reader<'_> {
             }
         }
         let reason = failure.map(|error| error.public_text()).unwrap_or_default();
-        Err(Error::upstream(format!("none of the mirrors can be used; the last one: {reason}")))
+        Err(index::unusable(format!("none of the mirrors can be used; the last one: {reason}")))
     }
 
     /// The repository at `root`, whose index is accepted by `check`.

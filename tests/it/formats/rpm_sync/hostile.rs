@@ -94,13 +94,13 @@ fn documents_that_break_or_burst_are_refused() {
 fn what_cannot_be_served_as_it_is_is_no_complete_mirror() {
     let complete = || json!({"sync_policy": "mirror_complete"});
     let based = |state: &mut State| state.packages[0].0.location_base = "http://h/other/".to_owned();
-    check(complete(), based, &["mirrored completely", "bear"]);
-    check(complete(), |state| state.add_metadata("prestodelta", "<x/>"), &["mirrored completely", "prestodelta"]);
+    check(complete(), based, &["[RPM0006]", "bear"]);
+    check(complete(), |state| state.add_metadata("prestodelta", "<x/>"), &["[RPM0006]", "prestodelta"]);
     let doubled = |state: &mut State| {
         let place = state.packages[0].0.location_href.clone();
         state.packages[1].0.location_href = place;
     };
-    check(complete(), doubled, &["mirrored completely", "cat"]);
+    check(complete(), doubled, &["[RPM0006]", "cat"]);
 }
 
 #[test]
