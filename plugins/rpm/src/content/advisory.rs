@@ -67,6 +67,10 @@ impl ContentType for AdvisoryContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     /// The file is read and not kept: what counts of it is the advisory.
     async fn inspect(&self, file: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         if file.size > LARGEST as u64 {

@@ -40,6 +40,10 @@ impl ContentType for DefaultsContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         Err(Error::internal("defaults of modules are not made of files"))
     }

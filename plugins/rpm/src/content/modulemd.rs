@@ -55,6 +55,10 @@ impl ContentType for ModulemdContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         Err(Error::internal("modules are not made of files"))
     }

@@ -52,6 +52,10 @@ impl ContentType for ObsoleteContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         Err(Error::internal("obsoletes of modules are not made of files"))
     }
