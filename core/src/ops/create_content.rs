@@ -113,6 +113,10 @@ fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> 
             version = Some(new.id);
         }
     }
+    let is_known = !stored.unit.created && version.is_none() && rejected.is_empty();
+    if is_known && content_type(app, &job.r#type)?.refuses_known() {
+        return Err(known(&job.r#type));
+    }
     let resource = |name: &str| {
         let resource = app.registry.typed(Kind::Content, name);
         resource.ok_or_else(|| Error::internal("a content type without a resource"))
@@ -125,6 +129,12 @@ fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> 
     let content = app.content_base(None);
     let shown = resource(&own.0)?.load(&app.scope(&content), conn, own.1)?.unwrap_or_default();
     Ok(Made { created, version, rejected, shown })
+}
+
+/// Clients look for what a database would say.
+fn known(pulp_type: &str) -> Error {
+    let problem = format!("there is a unit of `{pulp_type}` that says the same already");
+    Error::Conflict(format!("duplicate key value violates unique constraint: {problem}"))
 }
 
 /// The task for a unit whose file is in the store.

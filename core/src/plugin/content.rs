@@ -34,6 +34,12 @@ pub trait ContentType: Send + Sync + 'static {
         true
     }
 
+    /// Whether a create fails where it would change nothing: the unit is known, and the repository, if one is named,
+    /// has it.
+    fn refuses_known(&self) -> bool {
+        false
+    }
+
     /// Fields of a create that the synchronous upload does not take.
     fn not_uploaded(&self) -> &'static [&'static str] {
         &[]

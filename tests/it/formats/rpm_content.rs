@@ -65,8 +65,14 @@ fn an_advisory_is_made_of_a_file_that_is_not_kept() {
     assert_eq!(shown["pkglist"][0]["packages"][0]["sum_type"], "unknown");
     assert_eq!(shown["references"][0]["ref_type"], "bugzilla");
     assert_eq!(server.count("artifacts/"), 0);
-    // The same again is the same unit.
-    assert_eq!(server.created(upload(&server, &sent, None)), href);
+    // The same again changes nothing, which fails, but in a repository that lacks it.
+    let again = server.finished(upload(&server, &sent, None));
+    assert!(again["error"]["description"].as_str().unwrap().contains("duplicate key"), "{again:#}");
+    let repository = repository(&server, "advisories");
+    let task = server.completed(upload(&server, &sent, Some(&repository)));
+    assert_eq!(task["created_resources"].as_array().unwrap().len(), 2, "{task:#}");
+    assert_eq!(server.finished(upload(&server, &sent, Some(&repository)))["state"], "failed");
+    assert_eq!(server.count(ADVISORIES), 1);
     let found = |filter: &str| server.count(&format!("{ADVISORIES}?{filter}"));
     assert_eq!(
         (found("id=A-1"), found("severity=Low"), found("type__ne=security"), found("id__in=A-2,A-3")),
@@ -84,7 +90,7 @@ fn files_that_are_no_advisories_fail_with_the_field() {
         (json!([1]), "file"),
         (json!({"title": "no id"}), "id"),
         (json!({"id": "A-1", "issued": "yesterday"}), "issued_date"),
-        (json!({"id": "A-1", "pkglist": [{"packages": [{"name": "x"}]}]}), "pkglist"),
+        (json!({"id": "A-1", "pkglist": [{"packages": [{"version": "1"}]}]}), "pkglist"),
     ] {
         let task = server.finished(upload(&server, &sent, None));
         assert_eq!(task["state"], "failed", "{task:#}");
@@ -117,7 +123,8 @@ fn of_two_advisories_the_newer_stays_or_both_become_one() {
     let wrong = upload(&server, &advisory("A-1", "2024-01-02", &["dog", "elk"]), Some(&repository));
     let task = server.finished(wrong);
     assert_eq!(task["state"], "failed", "{task:#}");
-    assert!(task["error"]["description"].as_str().unwrap().contains("`A-1`"), "{task:#}");
+    let description = text(&task["error"], "description");
+    assert!(description.contains("[RPM0001]") && description.contains("`A-1`"), "{task:#}");
     assert_eq!(listed(&server, &repository).len(), 1);
 }
 
@@ -164,6 +171,8 @@ fn modules_are_made_of_fields() {
     other["repository"] = json!(repository);
     server.completed(server.post(MODULEMDS, other));
     assert_eq!(server.count(MODULEMDS), 2);
+    let again = server.finished(server.post(MODULEMDS, module()));
+    assert!(text(&again["error"], "description").contains("duplicate key"), "{again:#}");
     let version = server.latest_version(&repository);
     assert_eq!(server.count(&format!("{MODULEMDS}?repository_version={version}")), 1);
 }
@@ -173,11 +182,10 @@ fn what_is_wrong_with_a_module_is_said_at_once_by_field() {
     let server = Server::start();
     for (field, value) in [
         ("name", Value::Null),
-        ("name", json!("goose")),
-        ("version", json!("new")),
         ("artifacts", json!({"a": 1})),
         ("profiles", json!([1])),
-        ("snippet", json!("- no module")),
+        ("snippet", json!("no: [YAML")),
+        ("snippet", json!("document: modulemd-defaults\nversion: 1\ndata: {module: duck}\n")),
         ("file", json!("a file")),
     ] {
         let mut sent = module();

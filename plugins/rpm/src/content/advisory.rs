@@ -1,5 +1,6 @@
 //! Advisories. What the API shows of their packages and references is read from the element that is published.
 
+use std::borrow::Cow;
 use std::fs::File as Disk;
 use std::io::{BufReader, Read};
 
@@ -66,6 +67,10 @@ impl ContentType for AdvisoryContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     /// The file is read and not kept: what counts of it is the advisory.
     async fn inspect(&self, file: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         if file.size > LARGEST as u64 {
@@ -92,7 +97,8 @@ fn too_large() -> Error {
 /// # Errors
 /// `Invalid` when it is too large.
 pub(crate) fn unit(advisory: &Advisory) -> Result<Unit> {
-    let snippet = updateinfo::render(advisory);
+    let advisory = with_plain_dates(advisory);
+    let snippet = updateinfo::render(&advisory);
     if snippet.len() > LARGEST {
         return Err(too_large());
     }
@@ -116,6 +122,19 @@ pub(crate) fn unit(advisory: &Advisory) -> Result<Unit> {
     let mut values: Vec<_> = texts.into_iter().map(|text| columns::text(text)).collect();
     values.extend([advisory.reboot_suggested.into(), crate::comps::digest(&snippet).into(), snippet.into()]);
     Ok(Unit { columns: values, repo_key: None, files: vec![] })
+}
+
+/// Its dates without `UTC`, which all are: clients read what is left as a date.
+fn with_plain_dates(advisory: &Advisory) -> Cow<'_, Advisory> {
+    let plain = |date: &str| date.trim_end().strip_suffix("UTC").map(|date| date.trim_end().to_owned());
+    let mut advisory = Cow::Borrowed(advisory);
+    if let Some(date) = plain(&advisory.issued_date) {
+        advisory.to_mut().issued_date = date;
+    }
+    if let Some(date) = plain(&advisory.updated_date) {
+        advisory.to_mut().updated_date = date;
+    }
+    advisory
 }
 
 /// The advisory that a unit's element holds.
@@ -159,6 +178,19 @@ mod tests {
         let Some(pith_core::plugin::Value::Text(snippet)) = unit.columns.last() else { panic!("no snippet") };
         assert_eq!(read(snippet).unwrap(), sample());
         assert_eq!(unit.columns[16], sample().digest().into());
+    }
+
+    #[test]
+    fn dates_are_plain() {
+        for (date, plain) in [
+            ("2013-01-27 16:08:05 UTC", "2013-01-27 16:08:05"),
+            ("2013-01-27 16:08:05", "2013-01-27 16:08:05"),
+            ("1339065600", "1339065600"),
+            ("", ""),
+        ] {
+            let unit = unit(&Advisory { updated_date: date.into(), ..sample() }).unwrap();
+            assert_eq!(unit.columns[1], plain.into());
+        }
     }
 
     #[test]

@@ -40,6 +40,10 @@ impl ContentType for DefaultsContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         Err(Error::internal("defaults of modules are not made of files"))
     }
@@ -74,11 +78,8 @@ fn compose(given: &Map<String, Json>) -> Result<Unit> {
     };
     let snippet = given::snippet(given, &mut errors);
     match &snippet {
-        Some((Document::Defaults(said), _)) => {
-            given::compare(given, &[("module", &said.module), ("stream", &said.stream)], &mut errors);
-        }
+        Some((Some(Document::Defaults(_)) | None, _)) | None => {}
         Some(_) => given::wrong_kind("modulemd-defaults", &mut errors),
-        None => {}
     }
     errors.into_result()?;
     let (_, snippet) = snippet.ok_or_else(|| Error::internal("defaults without their document"))?;
@@ -100,9 +101,12 @@ mod tests {
         assert_eq!(unit.repo_key.as_deref(), Some("duck"));
         assert_eq!(unit.columns[4], format!("---\n{snippet}...\n").into());
 
-        given.insert("stream".into(), json!("1"));
-        given.insert("profiles".into(), json!([]));
+        given.insert("module".into(), json!("goose"));
+        assert_eq!(compose(&given).unwrap().repo_key.as_deref(), Some("goose"));
+
+        given.insert("profiles".into(), json!(["default"]));
+        given.insert("snippet".into(), json!("document: modulemd-translations\nversion: 1\n"));
         let Err(Error::InvalidBody(body)) = compose(&given) else { panic!("not refused") };
-        assert!(body.get("stream").is_some() && body.get("profiles").is_some(), "{body}");
+        assert!(body.get("snippet").is_some() && body.get("profiles").is_some(), "{body}");
     }
 }

@@ -5,14 +5,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use crate::modulemd::{self, Document, Snippet, Snippets};
-use crate::text::excerpt;
 
 /// The text of a field; empty when it is not there or null.
 pub(super) fn text<'a>(given: &'a Map<String, Json>, name: &str) -> &'a str {
     given.get(name).and_then(Json::as_str).unwrap_or_default()
 }
 
-/// A field as a list or a map; of a form, in which all is text, as JSON.
+/// A field as a list or a map; of a form, in which all is text, as JSON. A map that has nothing may be an empty list.
 pub(super) fn typed<T: DeserializeOwned + Default>(
     given: &Map<String, Json>,
     name: &str,
@@ -21,6 +20,7 @@ pub(super) fn typed<T: DeserializeOwned + Default>(
 ) -> T {
     let read = match given.get(name) {
         None | Some(Json::Null) => return T::default(),
+        Some(Json::Array(list)) if list.is_empty() => return T::default(),
         Some(Json::String(text)) => serde_json::from_str(text),
         Some(value) => T::deserialize(value),
     };
@@ -30,12 +30,13 @@ pub(super) fn typed<T: DeserializeOwned + Default>(
     })
 }
 
-/// The one document of the field `snippet`.
-pub(super) fn snippet(given: &Map<String, Json>, errors: &mut Errors) -> Option<(Document, Snippet)> {
+/// The one document of the field `snippet`, and what it is if it says that. What the fields say is believed, also
+/// where the document says otherwise, as clients of Pulp are used to.
+pub(super) fn snippet(given: &Map<String, Json>, errors: &mut Errors) -> Option<(Option<Document>, Snippet)> {
     let mut documents = Snippets::new(text(given, "snippet").as_bytes());
     let one = documents.next_snippet().and_then(|one| Ok((one, documents.next_snippet()?)));
     let read = match one {
-        Ok((Some(snippet), None)) => modulemd::parse(&snippet).map(|document| (document, snippet)),
+        Ok((Some(snippet), None)) => modulemd::parse_any(&snippet).map(|document| (document, snippet)),
         Ok(_) => {
             errors.add("snippet", "must hold one YAML document");
             return None;
@@ -48,13 +49,4 @@ pub(super) fn snippet(given: &Map<String, Json>, errors: &mut Errors) -> Option<
 /// That the document is of another kind.
 pub(super) fn wrong_kind(expected: &str, errors: &mut Errors) {
     errors.add("snippet", format!("must be a document `{expected}`"));
-}
-
-/// Notes fields that the document contradicts. What it does not say, it does not contradict.
-pub(super) fn compare(given: &Map<String, Json>, said: &[(&str, &str)], errors: &mut Errors) {
-    for (name, document) in said.iter().filter(|(_, document)| !document.is_empty()) {
-        if text(given, name) != *document {
-            errors.add(name, format!("the snippet says `{}`", excerpt(document)));
-        }
-    }
 }

@@ -55,6 +55,10 @@ impl ContentType for ModulemdContent {
         false
     }
 
+    fn refuses_known(&self) -> bool {
+        true
+    }
+
     async fn inspect(&self, _: &Inspection, _: &Map<String, Json>) -> Result<Inspected> {
         Err(Error::internal("modules are not made of files"))
     }
@@ -71,10 +75,16 @@ impl ContentType for ModulemdContent {
 /// # Errors
 /// None so far.
 pub(crate) fn unit(module: &Modulemd, snippet: &str) -> Result<Unit> {
+    Ok(unit_of_version(module, &module.version.to_string(), snippet))
+}
+
+/// Of a version that clients say, which may be any text.
+fn unit_of_version(module: &Modulemd, version: &str, snippet: &str) -> Unit {
+    let Modulemd { name, stream, context, arch, .. } = module;
     let values = vec![
         columns::text(&module.name),
         columns::text(&module.stream),
-        module.version.to_string().into(),
+        columns::text(version),
         columns::text(&module.context),
         columns::text(&module.arch),
         module.static_context.into(),
@@ -85,19 +95,16 @@ pub(crate) fn unit(module: &Modulemd, snippet: &str) -> Result<Unit> {
         digest(snippet).into(),
         columns::text(snippet),
     ];
-    Ok(Unit { columns: values, repo_key: Some(module.nsvca()), files: vec![] })
+    let nsvca = format!("{name}:{stream}:{version}:{context}:{arch}");
+    Unit { columns: values, repo_key: Some(nsvca), files: vec![] }
 }
 
 fn compose(given: &Map<String, Json>) -> Result<Unit> {
     let mut errors = Errors::default();
-    let version: Option<u64> = given::text(given, "version").parse().ok();
-    if version.is_none() {
-        errors.add("version", "A valid integer is required.");
-    }
     let mut module = Modulemd {
         name: given::text(given, "name").to_owned(),
         stream: given::text(given, "stream").to_owned(),
-        version: version.unwrap_or_default(),
+        version: 0,
         context: given::text(given, "context").to_owned(),
         arch: given::text(given, "arch").to_owned(),
         static_context: given.get("static_context").and_then(Json::as_bool),
@@ -108,24 +115,15 @@ fn compose(given: &Map<String, Json>) -> Result<Unit> {
     };
     let snippet = given::snippet(given, &mut errors);
     match &snippet {
-        Some((Document::Modulemd(said), _)) => {
-            let version = said.version.to_string();
-            let identity = [
-                ("name", said.name.as_str()),
-                ("stream", &said.stream),
-                ("version", &version),
-                ("context", &said.context),
-                ("arch", &said.arch),
-            ];
-            given::compare(given, &identity, &mut errors);
+        Some((Some(Document::Modulemd(said)), _)) => {
             module.static_context = module.static_context.or(said.static_context);
         }
+        Some((None, _)) | None => {}
         Some(_) => given::wrong_kind("modulemd", &mut errors),
-        None => {}
     }
     errors.into_result()?;
     let (_, snippet) = snippet.ok_or_else(|| Error::internal("a module without its document"))?;
-    unit(&module, &snippet.text)
+    Ok(unit_of_version(&module, given::text(given, "version"), &snippet.text))
 }
 
 type Dependencies = BTreeMap<String, Vec<String>>;
@@ -177,16 +175,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_fields_say_is_believed() {
+        let mut other = given();
+        for (field, value) in [("name", json!("goose")), ("version", json!("new")), ("profiles", json!([]))] {
+            other.insert(field.into(), value);
+        }
+        assert_eq!(compose(&other).unwrap().repo_key.as_deref(), Some("goose:0:new:deadbeef:noarch"));
+        other.insert("snippet".into(), json!("honk"));
+        let unit = compose(&other).unwrap();
+        assert_eq!((&unit.columns[5], &unit.columns[11]), (&Value::Null, &Value::from("---\nhonk\n...\n")));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (field, value, named) in [
-            ("version", json!("new"), "version"),
             ("artifacts", json!({"a": 1}), "artifacts"),
             ("artifacts", json!("no JSON"), "artifacts"),
             ("profiles", json!(["a"]), "profiles"),
             ("dependencies", json!([["a"]]), "dependencies"),
-            ("name", json!("goose"), "name"),
-            ("stream", json!("1"), "stream"),
-            ("snippet", json!("- a\n- b"), "snippet"),
+            ("snippet", json!("a: [b"), "snippet"),
+            ("snippet", json!(SNIPPET.replace("version: 7", "version: new")), "snippet"),
             ("snippet", json!(format!("{SNIPPET}{SNIPPET}")), "snippet"),
             ("snippet", json!(SNIPPET.replace("modulemd", "modulemd-translations")), "snippet"),
         ] {

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-pub use parse::parse;
+pub use parse::{parse, parse_any};
 pub use split::Snippets;
 
 /// One document.
@@ -55,14 +55,6 @@ pub struct Modulemd {
     pub profiles: BTreeMap<String, Vec<String>>,
     /// Packages by their full names.
     pub artifacts: Vec<String>,
-}
-
-impl Modulemd {
-    /// Name, stream, version, context and architecture, between colons.
-    pub fn nsvca(&self) -> String {
-        let Self { name, stream, version, context, arch, .. } = self;
-        format!("{name}:{stream}:{version}:{context}:{arch}")
-    }
 }
 
 /// Which stream and profiles of a module count unless somebody says otherwise; Pulp's

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{Defaults, Document, Modulemd, ModulemdError, Obsolete, Snippet};
 use crate::text::excerpt;
@@ -27,6 +27,14 @@ pub fn parse(snippet: &Snippet) -> Result<Document, ModulemdError> {
         }
         _ => Ok(Document::Other(document)),
     }
+}
+
+/// As [`parse`], for a document that need not be one of modules: `None` for any other YAML.
+pub fn parse_any(snippet: &Snippet) -> Result<Option<Document>, ModulemdError> {
+    if yaml::<Head>(snippet).is_err() && yaml::<IgnoredAny>(snippet).is_ok() {
+        return Ok(None);
+    }
+    parse(snippet).map(Some)
 }
 
 #[derive(Deserialize)]

@@ -117,7 +117,8 @@ fn modules_are_read() {
     let snippets = snippets(STREAM.as_bytes()).expect("a stream");
     let documents: Vec<_> = snippets.iter().map(|snippet| parse(snippet).expect("a document")).collect();
     let Document::Modulemd(module) = &documents[0] else { panic!("a module") };
-    assert_eq!(module.nsvca(), "scala:2.10:20180702155503:00000000:x86_64");
+    let identity = (module.name.as_str(), module.stream.as_str(), module.version, module.context.as_str());
+    assert_eq!(identity, ("scala", "2.10", 20180702155503, "00000000"));
     assert_eq!((module.static_context, module.description.as_str()), (Some(true), "Scala is a language."));
     assert_eq!(module.dependencies, [map(&[("platform", &["f29", "30"]), ("empty", &[])]), map(&[])]);
     assert_eq!(module.profiles, map(&[("default", &["scala"]), ("none", &[])]));

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use super::Advisory;
+use super::{Advisory, Collection};
 use crate::evr::rpmvercmp;
 
 /// What the repository has afterwards.
@@ -26,17 +26,19 @@ pub enum Policy {
     TakeNewer,
 }
 
-/// Why two advisories cannot both be meant.
+/// Why two advisories cannot both be meant. Clients know both by the code in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Clash {
     #[error(
-        "the incoming and the existing advisory `{0}` have the same id but differ in date or version, and have no \
-         packages in common; at least one of them is wrong"
+        "[RPM0001] the incoming and the existing advisory `{0}` have the same id but differ in date or version, and \
+         have no packages in common; at least one of them is wrong, or their repositories do not go together \
+         (the newer one is taken where ALLOW_AUTOMATIC_UNSAFE_ADVISORY_CONFLICT_RESOLUTION is set)"
     )]
     Unrelated(String),
     #[error(
-        "the incoming and the existing advisory `{0}` have the same id, date and version but different and \
-         intersecting package lists; at least one of them is wrong"
+        "[RPM0001] the incoming and the existing advisory `{0}` have the same id, date and version, they have \
+         packages in common, and neither package list is a proper subset of the other; at least one of them is wrong \
+         (the newer one is taken where ALLOW_AUTOMATIC_UNSAFE_ADVISORY_CONFLICT_RESOLUTION is set)"
     )]
     Intersecting(String),
 }
@@ -89,25 +91,33 @@ fn newer(current: &Advisory, incoming: &Advisory) -> Resolution {
     if order == Ordering::Less { Resolution::KeepCurrent } else { Resolution::TakeIncoming }
 }
 
-/// The existing one with the collections and references of the other that it lacks. Collections of
-/// one name get numbers, since clients take them by name.
+/// The existing one with the collections and references of the other that it lacks.
 fn merge(current: &Advisory, incoming: &Advisory) -> Advisory {
     let mut merged = current.clone();
-    let mut names: HashSet<String> = current.collections.iter().map(|collection| collection.name.clone()).collect();
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    for collection in &incoming.collections {
-        let mut collection = collection.clone();
-        let name = collection.name.clone();
-        // Numbers only grow, so that many of one name do not take the square of their number.
-        let number = numbers.entry(name.clone()).or_insert(0);
-        while !names.insert(collection.name.clone()) {
-            *number += 1;
-            collection.name = format!("{name}_{number}");
-        }
-        merged.collections.push(collection);
-    }
+    merged.collections.extend(incoming.collections.iter().cloned());
+    name_apart(&mut merged.collections);
     let known: HashSet<_> = current.references.iter().collect();
     merged.references.extend(incoming.references.iter().filter(|&reference| !known.contains(reference)).cloned());
     merged.reboot_suggested |= incoming.reboot_suggested;
     merged
+}
+
+/// Gives each a name of its own, since clients take collections by name: `collection_0` and so on to those that have
+/// none, `name_1` and so on to further ones of one name.
+fn name_apart(collections: &mut [Collection]) {
+    let mut names: HashSet<String> = HashSet::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    // Those that have a name keep it, wherever they stand.
+    let (named, unnamed): (Vec<_>, Vec<_>) = collections.iter_mut().partition(|one| !one.name.is_empty());
+    for collection in named.into_iter().chain(unnamed) {
+        let is_unnamed = collection.name.is_empty();
+        let name = if is_unnamed { "collection".to_owned() } else { collection.name.clone() };
+        // Numbers only grow, so that many of one name do not take the square of their number.
+        let number = numbers.entry(if is_unnamed { String::new() } else { name.clone() }).or_insert(0);
+        while collection.name.is_empty() || !names.insert(collection.name.clone()) {
+            // The first that has no name is number 0, the second of one name number 1.
+            *number += 1;
+            collection.name = format!("{name}_{}", *number - usize::from(is_unnamed));
+        }
+    }
 }

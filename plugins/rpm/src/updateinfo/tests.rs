@@ -210,3 +210,26 @@ fn disjoint_advisories_are_merged() {
     assert_eq!(merged.package_set().len(), 2);
     assert_eq!(merged.references, incoming.references);
 }
+
+#[test]
+fn collections_of_merged_advisories_have_names_of_their_own() {
+    for (ours, theirs, expected) in [
+        (&[""][..], &[""][..], &["collection_0", "collection_1"][..]),
+        (&["c", ""], &["c", "c"], &["c", "collection_0", "c_1", "c_2"]),
+        (&[""], &["collection_0", ""], &["collection_1", "collection_0", "collection_2"]),
+        (&["c", "c_1"], &["c"], &["c", "c_1", "c_2"]),
+    ] {
+        let named = |names: &[&str], package: &str| {
+            let mut advisory = with("2020-01-01", "1", &[package]);
+            let one = advisory.collections.remove(0);
+            advisory.collections = names.iter().map(|name| Collection { name: text(name), ..one.clone() }).collect();
+            advisory
+        };
+        let (current, incoming) = (named(ours, "a-1-1.noarch"), named(theirs, "b-1-1.noarch"));
+        let Ok(Resolution::Merged(merged)) = resolve(&current, &incoming, Policy::Strict) else {
+            panic!("they are merged");
+        };
+        let names: Vec<_> = merged.collections.iter().map(|collection| collection.name.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+}
