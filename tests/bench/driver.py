@@ -10,6 +10,7 @@ from pathlib import Path
 import parts_api
 import parts_content
 import parts_python
+import parts_rpm
 from measuring import Table, unique
 from servers import Nginx, Pith, Target
 
@@ -25,6 +26,10 @@ PARTS = {
     "pypi_sync": parts_python.pypi_sync,
     "pypi_pages": parts_python.pypi_pages,
     "pypi_upload": parts_python.pypi_upload,
+    "rpm_sync": parts_rpm.rpm_sync,
+    "rpm_publish": parts_rpm.rpm_publish,
+    "rpm_copy": parts_rpm.rpm_copy,
+    "rpm_change": parts_rpm.rpm_change,
 }
 
 

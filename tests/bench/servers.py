@@ -115,6 +115,7 @@ http {{
   server {{
     listen 127.0.0.1:{port}; root {root}; add_header X-PyPI-Last-Serial 1;
     location ~ /json$ {{ default_type application/json; }}
+    location ~ /repodata/ {{ access_log {folder}/metadata.log; }}
   }}
 }}
 """
@@ -125,7 +126,7 @@ class Nginx:
 
     def __init__(self, root, folder):
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.url, self.folder = f"http://127.0.0.1:{port}", folder
         folder.mkdir(parents=True)
         user = "user root;" if os.geteuid() == 0 else ""
         workers = os.cpu_count()
@@ -138,6 +139,10 @@ class Nginx:
             except OSError:
                 time.sleep(0.05)
         raise SystemExit("nginx does not start")
+
+    def metadata_requests(self):
+        """How often anything in a folder `repodata` was asked for."""
+        return len((self.folder / "metadata.log").read_text().splitlines())
 
     def stop(self):
         self.process.terminate()
