@@ -154,7 +154,7 @@ fn publications_are_made_as_told() {
 }
 
 #[test]
-fn the_later_built_of_one_file_name_is_published() {
+fn of_one_file_name_the_higher_epoch_and_the_later_built_stays() {
     let server = Server::start();
     let repository = repository(&server, json!({}));
     let old = Rpm::new("bear", "1").epoch(1).built(10);
@@ -167,11 +167,12 @@ fn the_later_built_of_one_file_name_is_published() {
     assert_eq!(locations(&server, &base), ["Packages/b/bear-1-1.noarch.rpm"]);
     let served = server.download(&format!("{base}Packages/b/bear-1-1.noarch.rpm")).expect(200).body;
     assert_eq!(sha256(&served), sha256(&old.bytes()), "the higher epoch");
-    // The same name, version and place: the newly added takes the place of the one before.
-    let rebuilt = Rpm::new("bear", "1").built(30);
+    let rebuilt = Rpm::new("bear", "1").epoch(1).built(30);
     upload(&server, &repository, &rebuilt);
     let version = server.latest_version(&repository);
-    assert_eq!(server.count(&format!("{PACKAGES}?repository_version={version}")), 2);
+    let there = server.get(&format!("{PACKAGES}?repository_version={version}")).expect(200).json();
+    assert_eq!(there["count"], 1);
+    assert_eq!(there["results"][0]["pkgId"], sha256(&rebuilt.bytes()));
 }
 
 #[test]

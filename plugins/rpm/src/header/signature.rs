@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn signatures_name_their_keys() {
         let version_3 = [&[0x88, 19, 3, 5, 0][..], &[0; 4], &[0xaa; 8], &[1, 2, 3, 4]].concat();
-        assert_eq!(signers(&version_3), ["keyid:aaaaaaaaaaaaaaaa"]);
+        assert_eq!(signers(&version_3), ["keyid:AAAAAAAAAAAAAAAA"]);
         let hashed = [&[22, 33, 4][..], &[0xbb; 20]].concat();
         let unhashed = [&[9, 16 | 0x80][..], &[0xcc; 8]].concat();
         let body = [&[4, 0, 1, 8, 0, 23][..], &hashed, &[0, 10], &unhashed, &[0, 0]].concat();

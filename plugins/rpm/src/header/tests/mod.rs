@@ -208,7 +208,7 @@ fn signatures_name_their_keys_once() {
         .raw(signature::PGP, 7, packet.len() as u32, &packet)
         .texts(signature::OPENPGP, &[&other, "no base64!"]);
     let package = read(&with_signature(&signed, &least().bytes())).expect("a package");
-    assert_eq!(package.signing_keys, ["keyid:abababababababab", "keyid:cdcdcdcdcdcdcdcd"]);
+    assert_eq!(package.signing_keys, ["keyid:ABABABABABABABAB", "keyid:CDCDCDCDCDCDCDCD"]);
 }
 
 fn check(file: &[u8]) -> Result<(), HeaderError> {
