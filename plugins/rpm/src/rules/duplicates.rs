@@ -1,6 +1,6 @@
 //! Packages of one name, version, architecture and place: of these a version has one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use pith_core::error::Result;
 use pith_core::id::Id;
@@ -14,15 +14,17 @@ const NAMES: usize = 500;
 const COLUMNS: &[&str] = &["name", "version", "release", "arch", "location_href", "epoch", "time_build", "pkgid"];
 
 /// Keeps of packages that differ in their epoch or bytes alone the one with the higher epoch, then the later built one,
-/// then the one with the greater checksum. Only names that are new are looked at.
+/// then the one that is new, then the one with the greater checksum. Only names that are new are looked at.
 pub(super) fn resolve(draft: &mut DraftUnits<'_>) -> Result<()> {
     let added = draft.added(PACKAGE, &["name"], &[])?;
     let mut names = added.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
     names.sort_unstable();
     names.dedup();
+    let added: HashSet<Id> = added.iter().map(|row| row.id).collect();
     for some in names.chunks(NAMES) {
         let present = draft.present(PACKAGE, COLUMNS, &[("name", some.to_vec())])?;
-        let present = present.iter().map(Candidate::new).collect::<Result<Vec<_>>>()?;
+        let present =
+            present.iter().map(|row| Candidate::new(row, added.contains(&row.id))).collect::<Result<Vec<_>>>()?;
         draft.remove(&losers(present))?;
     }
     Ok(())
@@ -33,14 +35,14 @@ struct Candidate {
     id: Id,
     /// Name, version, release, architecture, place.
     place: [String; 5],
-    rank: (u32, i64, String),
+    rank: (u32, i64, bool, String),
 }
 
 impl Candidate {
-    fn new(row: &UnitRow) -> Result<Self> {
+    fn new(row: &UnitRow, is_new: bool) -> Result<Self> {
         let place = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
         let epoch: String = row.get(5)?;
-        Ok(Self { id: row.id, place, rank: (epoch.parse().unwrap_or(0), row.get(6)?, row.get(7)?) })
+        Ok(Self { id: row.id, place, rank: (epoch.parse().unwrap_or(0), row.get(6)?, is_new, row.get(7)?) })
     }
 }
 
@@ -64,20 +66,22 @@ mod tests {
 
     #[test]
     fn one_of_each_place_stays() {
-        let candidate = |name: &str, epoch, built, pkgid: &str| Candidate {
+        let candidate = |name: &str, epoch, built, is_new, pkgid: &str| Candidate {
             id: Id::new(),
             place: [name, "1", "1", "noarch", "a.rpm"].map(str::to_owned),
-            rank: (epoch, built, pkgid.to_owned()),
+            rank: (epoch, built, is_new, pkgid.to_owned()),
         };
         let all = [
-            candidate("a", 0, 9, "a"),
-            candidate("a", 2, 1, "a"),
-            candidate("a", 0, 5, "a"),
-            candidate("b", 0, 1, "a"),
-            candidate("b", 0, 1, "f"),
+            candidate("a", 0, 9, true, "a"),
+            candidate("a", 2, 1, false, "a"),
+            candidate("a", 0, 5, true, "a"),
+            candidate("b", 0, 1, true, "a"),
+            candidate("b", 0, 1, true, "f"),
+            candidate("c", 0, 1, true, "a"),
+            candidate("c", 0, 1, false, "f"),
         ];
         let mut found = losers(all.to_vec());
-        let mut expected = vec![all[0].id, all[2].id, all[3].id];
+        let mut expected = vec![all[0].id, all[2].id, all[3].id, all[6].id];
         found.sort_unstable();
         expected.sort_unstable();
         assert_eq!(found, expected);
