@@ -7,11 +7,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::db::Value;
 pub use crate::db::content::DetailTable;
-use crate::download::Wanted;
+use crate::download::{Wanted, redacted};
 use crate::error::{Error, Result};
 use crate::id::{RelativePath, Sha256};
 use crate::resource::Resource;
-use crate::storage::{Algorithm, Digests};
+use crate::storage::{Algorithm, DigestSet, Digests};
 
 /// One kind of content unit.
 #[async_trait]
@@ -138,6 +138,23 @@ impl UpstreamFile {
             largest: self.size.unwrap_or(u64::MAX),
         })
     }
+
+    /// Whether what the upstream says of the file can be relied on: nothing, or at least one digest of these.
+    ///
+    /// # Errors
+    /// `Upstream` if not.
+    pub(crate) fn check_trust(&self, trusted: DigestSet) -> Result<()> {
+        let is_trusted = |name: &str| name.parse().is_ok_and(|algorithm| trusted.contains(algorithm));
+        if self.digests.is_empty() || self.digests.iter().any(|(name, _)| is_trusted(name)) {
+            return Ok(());
+        }
+        let names = self.digests.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        Err(Error::upstream(format!(
+            "[PLP0020] the description of a file ({names}) does not contain at least one trusted hasher which is \
+             specified in the 'ALLOWED_CONTENT_CHECKSUMS' setting, url='{}'",
+            redacted(&self.url)
+        )))
+    }
 }
 
 /// A file that an upstream has and a client asks for.
@@ -155,4 +172,22 @@ pub struct PulledUnit {
     pub inspected: Inspected,
     /// Where the upstream has the unit's files, in their order.
     pub urls: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_trusted_digest_does() {
+        let check = |digests: &[&'static str]| {
+            let digests = digests.iter().map(|name| (*name, String::new())).collect();
+            UpstreamFile { url: "http://h/f".to_owned(), size: None, digests }.check_trust(DigestSet::sha256())
+        };
+        for fine in [&[][..], &["sha256"], &["md5", "sha256"]] {
+            check(fine).expect("trusted");
+        }
+        let error = check(&["md5", "sha1"]).expect_err("weak ones only");
+        assert!(error.public_text().starts_with("[PLP0020] "), "{error}");
+    }
 }

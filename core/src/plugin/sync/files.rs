@@ -36,6 +36,14 @@ impl SyncJob {
         Ok(FetchedFile { inspection, staged })
     }
 
+    /// Whether the upstream says of the file a digest that the server's settings trust, if it says any.
+    ///
+    /// # Errors
+    /// `Upstream` if not.
+    pub fn check_trust(&self, file: &UpstreamFile) -> Result<()> {
+        file.check_trust(self.parts.digests)
+    }
+
     /// Keeps a fetched file, for units that are declared afterwards or a publication. Its path is gone then.
     pub async fn keep_file(&self, file: FetchedFile) -> Result<()> {
         self.keep_staged(file.staged).await

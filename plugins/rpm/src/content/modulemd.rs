@@ -1,7 +1,5 @@
 //! Modules, each in one stream, version, context and architecture.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{ContentType, DetailTable, Inspected, Inspection, Unit};
@@ -10,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{columns, given};
 use crate::comps::digest;
-use crate::modulemd::{Document, Modulemd};
+use crate::modulemd::{Dependencies, Document, Modulemd};
 use crate::resources;
 
 /// The type of modules.
@@ -126,13 +124,13 @@ fn compose(given: &Map<String, Json>) -> Result<Unit> {
     Ok(unit_of_version(&module, given::text(given, "version"), &snippet.text))
 }
 
-type Dependencies = BTreeMap<String, Vec<String>>;
-
 fn dependencies(given: &Map<String, Json>, errors: &mut Errors) -> Vec<Dependencies> {
     let expected = "a list of objects that give the streams of each module";
     match given.get("dependencies") {
         // One alternative alone does as well.
-        Some(Json::Object(_)) => vec![given::typed::<Dependencies>(given, "dependencies", expected, errors)],
+        Some(Json::Object(_)) => {
+            given::typed::<Option<_>>(given, "dependencies", expected, errors).into_iter().collect()
+        }
         _ => given::typed(given, "dependencies", expected, errors),
     }
 }

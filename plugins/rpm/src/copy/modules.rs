@@ -142,6 +142,8 @@ fn select(modules: &[Module], there: Option<&[Module]>, ids: &BTreeSet<Id>, keys
 fn needed<'a>(module: &Module, modules: &'a [Module], held: &HashMap<&str, Vec<&Module>>) -> Vec<&'a Module> {
     let alternatives = module.dependencies.as_array().into_iter().flatten().filter_map(Json::as_object);
     for alternative in alternatives {
+        // Of what clients say, all is required.
+        let alternative = alternative.get("requires").and_then(Json::as_object).unwrap_or(alternative);
         let mut found = vec![];
         let is_met = alternative.iter().filter(|(name, _)| *name != "platform").all(|(name, streams)| {
             let fits =
@@ -204,7 +206,7 @@ mod tests {
     #[test]
     fn modules_bring_what_they_depend_on() {
         let modules = [
-            module("node", "11", 1, "a", json!([{"platform": ["el8"], "sql": ["9", "10"]}])),
+            module("node", "11", 1, "a", json!([{"requires": {"platform": ["el8"], "sql": ["9", "10"]}}])),
             module("sql", "9", 1, "a", json!([])),
             module("sql", "10", 1, "a", json!([{"platform": []}])),
             module("sql", "10", 2, "a", json!([])),

@@ -22,6 +22,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use parse::{parse, parse_any};
@@ -37,6 +38,19 @@ pub enum Document {
     Other(String),
 }
 
+/// The streams that will do of each module; any if none is named.
+pub type Streams = BTreeMap<String, Vec<String>>;
+
+/// What a module depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Dependencies {
+    /// `requires` to be used, `buildrequires` to be built.
+    Kinds(BTreeMap<String, Streams>),
+    /// What it requires to be used, as clients may say it.
+    Requires(Streams),
+}
+
 /// A module in one stream, version, context and architecture; Pulp's `Modulemd`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Modulemd {
@@ -49,8 +63,8 @@ pub struct Modulemd {
     /// `None` where the document does not say.
     pub static_context: Option<bool>,
     pub description: String,
-    /// Alternatives, each of which names the streams that will do of each module.
-    pub dependencies: Vec<BTreeMap<String, Vec<String>>>,
+    /// Alternatives.
+    pub dependencies: Vec<Dependencies>,
     /// The packages of each profile.
     pub profiles: BTreeMap<String, Vec<String>>,
     /// Packages by their full names.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Defaults, Document, Modulemd, ModulemdError, Obsolete, Snippet};
+use super::{Defaults, Dependencies, Document, Modulemd, ModulemdError, Obsolete, Snippet, Streams};
 use crate::text::excerpt;
 
 /// Names, streams and contexts end here.
@@ -67,6 +67,7 @@ struct Module1 {
 #[serde(default)]
 struct Dependencies1 {
     requires: Option<BTreeMap<String, String>>,
+    buildrequires: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -88,6 +89,7 @@ struct Module2 {
 #[serde(default)]
 struct Dependencies2 {
     requires: Option<BTreeMap<String, Option<Vec<String>>>>,
+    buildrequires: Option<BTreeMap<String, Option<Vec<String>>>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -126,8 +128,12 @@ struct ObsoletedBy {
 
 impl From<Module1> for Modulemd {
     fn from(data: Module1) -> Self {
-        let requires = data.dependencies.and_then(|dependencies| dependencies.requires).unwrap_or_default();
-        let requires: BTreeMap<_, _> = requires.into_iter().map(|(name, stream)| (name, vec![stream])).collect();
+        let streams = |given: BTreeMap<String, String>| -> Streams {
+            given.into_iter().map(|(name, stream)| (name, vec![stream])).collect()
+        };
+        let given = data.dependencies.unwrap_or_default();
+        let given = [("requires", given.requires), ("buildrequires", given.buildrequires)];
+        let dependencies = kinds(given.map(|(kind, given)| (kind, given.map(streams))));
         Self {
             name: data.name,
             stream: data.stream,
@@ -136,7 +142,7 @@ impl From<Module1> for Modulemd {
             arch: data.arch.unwrap_or_default(),
             static_context: None,
             description: data.description.unwrap_or_default(),
-            dependencies: if requires.is_empty() { Vec::new() } else { vec![requires] },
+            dependencies: if dependencies.is_empty() { vec![] } else { vec![Dependencies::Kinds(dependencies)] },
             profiles: profiles(data.profiles),
             artifacts: data.artifacts.and_then(|artifacts| artifacts.rpms).unwrap_or_default(),
         }
@@ -145,9 +151,12 @@ impl From<Module1> for Modulemd {
 
 impl From<Module2> for Modulemd {
     fn from(data: Module2) -> Self {
-        let requires = |dependencies: Dependencies2| -> BTreeMap<String, Vec<String>> {
-            let requires = dependencies.requires.unwrap_or_default();
-            requires.into_iter().map(|(name, streams)| (name, streams.unwrap_or_default())).collect()
+        let streams = |given: BTreeMap<String, Option<Vec<String>>>| -> Streams {
+            given.into_iter().map(|(name, streams)| (name, streams.unwrap_or_default())).collect()
+        };
+        let dependencies = |given: Dependencies2| {
+            let given = [("requires", given.requires), ("buildrequires", given.buildrequires)];
+            Dependencies::Kinds(kinds(given.map(|(kind, given)| (kind, given.map(streams)))))
         };
         Self {
             name: data.name,
@@ -157,11 +166,16 @@ impl From<Module2> for Modulemd {
             arch: data.arch.unwrap_or_default(),
             static_context: data.static_context,
             description: data.description.unwrap_or_default(),
-            dependencies: data.dependencies.unwrap_or_default().into_iter().map(requires).collect(),
+            dependencies: data.dependencies.unwrap_or_default().into_iter().map(dependencies).collect(),
             profiles: profiles(data.profiles),
             artifacts: data.artifacts.and_then(|artifacts| artifacts.rpms).unwrap_or_default(),
         }
     }
+}
+
+/// Those kinds that the document has.
+fn kinds(given: [(&str, Option<Streams>); 2]) -> BTreeMap<String, Streams> {
+    given.into_iter().filter_map(|(kind, streams)| Some((kind.to_owned(), streams?))).collect()
 }
 
 fn profiles(profiles: Option<BTreeMap<String, Packages>>) -> BTreeMap<String, Vec<String>> {

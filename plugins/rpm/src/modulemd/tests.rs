@@ -112,6 +112,10 @@ fn map(pairs: &[(&str, &[&str])]) -> BTreeMap<String, Vec<String>> {
     pairs.iter().map(|(key, list)| ((*key).to_owned(), owned(list))).collect()
 }
 
+fn requires(streams: BTreeMap<String, Vec<String>>) -> Dependencies {
+    Dependencies::Kinds(BTreeMap::from([("requires".to_owned(), streams)]))
+}
+
 #[test]
 fn modules_are_read() {
     let snippets = snippets(STREAM.as_bytes()).expect("a stream");
@@ -120,7 +124,8 @@ fn modules_are_read() {
     let identity = (module.name.as_str(), module.stream.as_str(), module.version, module.context.as_str());
     assert_eq!(identity, ("scala", "2.10", 20180702155503, "00000000"));
     assert_eq!((module.static_context, module.description.as_str()), (Some(true), "Scala is a language."));
-    assert_eq!(module.dependencies, [map(&[("platform", &["f29", "30"]), ("empty", &[])]), map(&[])]);
+    let first = requires(map(&[("platform", &["f29", "30"]), ("empty", &[])]));
+    assert_eq!(module.dependencies, [first, Dependencies::Kinds(BTreeMap::new())]);
     assert_eq!(module.profiles, map(&[("default", &["scala"]), ("none", &[])]));
     assert_eq!(module.artifacts, ["scala-0:2.10-1.module.noarch"]);
     let Document::Defaults(defaults) = &documents[1] else { panic!("defaults") };
@@ -139,7 +144,7 @@ fn modules_of_the_first_version_are_read() {
     let text = "document: modulemd\nversion: 1\ndata:\n  name: a\n  stream: f27\n  version: 1\n  \
         dependencies:\n    requires: {platform: f27}\n  profiles:\n    default: {rpms: [x]}\n";
     let Document::Modulemd(module) = document(text).expect("a module") else { panic!("a module") };
-    assert_eq!(module.dependencies, [map(&[("platform", &["f27"])])]);
+    assert_eq!(module.dependencies, [requires(map(&[("platform", &["f27"])]))]);
     assert_eq!((module.context.as_str(), module.static_context), ("", None));
 }
 

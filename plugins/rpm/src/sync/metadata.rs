@@ -96,12 +96,17 @@ pub(super) async fn fetch(
     records: Vec<Record>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Files> {
-    let fetched = stream::iter(records).map(|record| async move {
+    let file = |record: Record| {
         let file = UpstreamFile {
             url: located(root, &record.location_base, &record.location_href)?,
             size: record.size,
             digests: vec![(record.checksum.kind().as_str(), record.checksum.value().to_owned())],
         };
+        job.check_trust(&file)?;
+        Ok((record, file))
+    };
+    let files = records.into_iter().map(file).collect::<Result<Vec<_>>>()?;
+    let fetched = stream::iter(files).map(|(record, file)| async move {
         let fetched = job.fetch_at_most(&file, LARGEST).await?;
         progress.add(1);
         Ok::<_, Error>((record.data_type, fetched))

@@ -102,6 +102,7 @@ pub(super) async fn declare(job: &SyncJob, reading: Reading) -> Result<()> {
             handful.doubled.iter().for_each(|name| job.refused(name, DOUBLED));
         }
         for wanted in units {
+            wanted.files.iter().try_for_each(|file| job.check_trust(file))?;
             job.want(package::PACKAGE, wanted).await?;
         }
     }

@@ -33,8 +33,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Treeinfo, TreeinfoError> {
         totaldiscs: number(&ini, "totaldiscs")?,
         checksums: checksums(&ini)?,
         images: images(&ini)?,
-        variants: variants(&ini),
-        addons: addons(&ini),
+        variants: variants(&ini)?,
+        addons: addons(&ini)?,
     })
 }
 
@@ -94,7 +94,7 @@ fn images(ini: &Ini<'_>) -> Result<Vec<Image>, TreeinfoError> {
 }
 
 /// Files from before productmd may have no variants at all; their tree is one.
-fn variants(ini: &Ini<'_>) -> Vec<Variant> {
+fn variants(ini: &Ini<'_>) -> Result<Vec<Variant>, TreeinfoError> {
     let variant = |(uid, section): (&str, &str)| {
         let get = |key| ini.get(section, key);
         let or = |value: &str, other: &str| (if value.is_empty() { other } else { value }).to_owned();
@@ -119,10 +119,11 @@ fn variants(ini: &Ini<'_>) -> Vec<Variant> {
         whole.packages = ini.first([("general", "packages"), ("general", "packagedir")]).to_owned();
         variants.push(whole);
     }
-    variants
+    variants.iter().try_for_each(|variant| check_id(&variant.id))?;
+    Ok(variants)
 }
 
-fn addons(ini: &Ini<'_>) -> Vec<Addon> {
+fn addons(ini: &Ini<'_>) -> Result<Vec<Addon>, TreeinfoError> {
     let addon = |(uid, section): (&str, &str)| {
         let get = |key| ini.get(section, key);
         let or = |value: &str, other: &str| (if value.is_empty() { other } else { value }).to_owned();
@@ -136,7 +137,18 @@ fn addons(ini: &Ini<'_>) -> Vec<Addon> {
             packages: get("packages").to_owned(),
         }
     };
-    ini.with_prefix("addon-").map(addon).collect()
+    let addons: Vec<Addon> = ini.with_prefix("addon-").map(addon).collect();
+    addons.iter().try_for_each(|addon| check_id(&addon.id))?;
+    Ok(addons)
+}
+
+/// Variants and addons are published in folders of their names.
+fn check_id(id: &str) -> Result<(), TreeinfoError> {
+    let is_folder = id.is_empty() || location::normalize(id).is_ok_and(|path| path == id && !id.contains('/'));
+    match is_folder {
+        true => Ok(()),
+        false => Err(TreeinfoError::Value { key: "id of a variant or addon", value: excerpt(id) }),
+    }
 }
 
 /// Old files name the folder of the metadata instead of the one around it.

@@ -86,6 +86,8 @@ fn wrong_files_are_refused() {
         "[general]\nx = 1\n[header]\nversion = 9.0\n",
         "[general]\nx = 1\n[checksums]\na = sha256:xyz\n",
         "[general]\nx = 1\n[checksums]\na = none\n",
+        "[general]\nx = 1\n[variant-A]\nid = ../outside\n",
+        "[general]\nx = 1\n[addon-A]\nid = a/b\n",
         &many,
     ] {
         let error = Treeinfo::parse(text.as_bytes()).expect_err("a refusal");
