@@ -2,7 +2,7 @@
 //!
 //! What is copied brings what it names: advisories their packages and modules, groups their packages, categories and
 //! environments their groups, modules their packages. With `dependency_solving` packages bring what they require
-//! (see [`crate::solve`]), and modules the modules that they depend on.
+//! (see [`crate::solve`]), modules the modules that they depend on, and modules of advisories all of their packages.
 
 mod children;
 mod modules;

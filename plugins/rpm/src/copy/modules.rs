@@ -63,8 +63,8 @@ impl Module {
     }
 }
 
-/// The modules of these ids and keys; with `there` also those that they depend on and that neither are chosen nor
-/// there.
+/// The modules of these ids and keys. With `there` also those that they depend on and that neither are chosen nor
+/// there; without it those of the keys do not bring their packages, since whoever names them names packages too.
 pub(super) async fn choose(
     source: &VersionUnits,
     there: Option<&VersionUnits>,
@@ -119,7 +119,8 @@ fn select(modules: &[Module], there: Option<&[Module]>, ids: &BTreeSet<Id>, keys
     let mut open: Vec<&Module> =
         modules.iter().filter(|module| ids.contains(&module.id) || keys.contains(&module.key)).collect();
     let Some(there) = there else {
-        open.into_iter().for_each(|module| _ = chosen.add(module));
+        chosen.units.extend(open.iter().map(|module| module.id));
+        chosen.artifacts.extend(open.iter().filter(|module| ids.contains(&module.id)).flat_map(|one| one.artifacts()));
         return chosen;
     };
     let mut held: HashMap<&str, Vec<&Module>> = HashMap::new();
@@ -220,6 +221,8 @@ mod tests {
         let alone = select(&modules, None, &ids, &none);
         assert_eq!(names(&modules, &alone), ["node:11:a"]);
         assert_eq!(alone.artifacts.len(), 1);
+        let named = select(&modules, None, &none, &BTreeSet::from([modules[0].key.clone()]));
+        assert_eq!((names(&modules, &named), named.artifacts.len()), (vec!["node:11:a".to_owned()], 0));
         let all = select(&modules, Some(&[]), &ids, &none);
         // `9` is the greater text.
         assert_eq!(names(&modules, &all), ["node:11:a", "sql:9:a"]);
