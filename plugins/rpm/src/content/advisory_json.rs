@@ -24,6 +24,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Advisory> {
     if bytes.iter().filter(|byte| **byte == b'{').count() > MAX_OBJECTS {
         return Err(Error::field("file", format!("an advisory has at most {MAX_OBJECTS} objects")));
     }
+    // A list of values would be taken for those of the fields.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Error::field("file", "not an advisory in JSON: it is no object"));
+    }
     let sent: SentAdvisory = serde_json::from_slice(bytes).map_err(|error| {
         let problem: String = error.to_string().chars().take(200).collect();
         Error::field("file", format!("not an advisory in JSON: {problem}"))
@@ -268,6 +272,7 @@ mod tests {
         for (text, named) in [
             ("", "file"),
             ("[]", "file"),
+            ("[1]", "file"),
             (r#"{"id": ["x"]}"#, "file"),
             ("{}", "id"),
             (r#"{"id": "A", "issued": "yesterday"}"#, "issued_date"),

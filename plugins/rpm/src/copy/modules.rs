@@ -149,7 +149,7 @@ fn needed<'a>(module: &Module, modules: &'a [Module], held: &HashMap<&str, Vec<&
         let is_met = alternative.iter().filter(|(name, _)| *name != "platform").all(|(name, streams)| {
             let fits =
                 |one: &&Module| one.key.name == *name && one.key.arch == module.key.arch && does(&one.key, streams);
-            if held.get(name.as_str()).is_some_and(|held| held.iter().any(|one| fits(one))) {
+            if held.get(name.as_str()).is_some_and(|held| held.iter().any(&fits)) {
                 return true;
             }
             let Some(best) = modules.iter().filter(fits).max_by_key(|one| &one.key) else { return false };
@@ -221,7 +221,7 @@ mod tests {
         let alone = select(&modules, None, &ids, &none);
         assert_eq!(names(&modules, &alone), ["node:11:a"]);
         assert_eq!(alone.artifacts.len(), 1);
-        let named = select(&modules, None, &none, &BTreeSet::from([modules[0].key.clone()]));
+        let named = select(&modules, None, &BTreeSet::new(), &BTreeSet::from([modules[0].key.clone()]));
         assert_eq!((names(&modules, &named), named.artifacts.len()), (vec!["node:11:a".to_owned()], 0));
         let all = select(&modules, Some(&[]), &ids, &none);
         // `9` is the greater text.

@@ -124,8 +124,12 @@ fn modules_are_read() {
     let identity = (module.name.as_str(), module.stream.as_str(), module.version, module.context.as_str());
     assert_eq!(identity, ("scala", "2.10", 20180702155503, "00000000"));
     assert_eq!((module.static_context, module.description.as_str()), (Some(true), "Scala is a language."));
-    let first = requires(map(&[("platform", &["f29", "30"]), ("empty", &[])]));
-    assert_eq!(module.dependencies, [first, Dependencies::Kinds(BTreeMap::new())]);
+    let kinds = |kinds: &[(&str, BTreeMap<_, _>)]| {
+        Dependencies::Kinds(kinds.iter().map(|(kind, of)| ((*kind).to_owned(), of.clone())).collect())
+    };
+    let needed = map(&[("platform", &["f29", "30"]), ("empty", &[])]);
+    let first = kinds(&[("requires", needed), ("buildrequires", map(&[("platform", &["f29"])]))]);
+    assert_eq!(module.dependencies, [first, kinds(&[("requires", BTreeMap::new())])]);
     assert_eq!(module.profiles, map(&[("default", &["scala"]), ("none", &[])]));
     assert_eq!(module.artifacts, ["scala-0:2.10-1.module.noarch"]);
     let Document::Defaults(defaults) = &documents[1] else { panic!("defaults") };

@@ -23,13 +23,7 @@ pub(super) struct Tree {
     treeinfo: Treeinfo,
 }
 
-enum Answer {
-    NotModified,
-    Absent,
-    Found(FoundPage),
-}
-
-async fn ask(job: &SyncJob, url: &str, known: Option<&Page>) -> Result<Answer> {
+async fn ask(job: &SyncJob, url: &str, known: Option<&Page>) -> Result<UpstreamPage> {
     let known = known.filter(|known| known.url == url);
     let request = PageRequest {
         url: url.to_owned(),
@@ -39,11 +33,7 @@ async fn ask(job: &SyncJob, url: &str, known: Option<&Page>) -> Result<Answer> {
         forbidden_is_absent: true,
         ..PageRequest::default()
     };
-    Ok(match job.page(&request).await? {
-        UpstreamPage::NotModified => Answer::NotModified,
-        UpstreamPage::Absent => Answer::Absent,
-        UpstreamPage::Found(found) => Answer::Found(found),
-    })
+    job.page(&request).await
 }
 
 /// Whether the tree of the repository at `root` is as it was. One request: where there was none, only the usual name
@@ -51,9 +41,9 @@ async fn ask(job: &SyncJob, url: &str, known: Option<&Page>) -> Result<Answer> {
 pub(super) async fn is_unchanged(job: &SyncJob, root: &str, before: Option<&TreeSeen>) -> Result<bool> {
     let name = before.map_or(NAMES[0], |before| before.name.as_str());
     Ok(match (ask(job, &below(root, name)?, before.map(|before| &before.page)).await?, before) {
-        (Answer::NotModified, _) | (Answer::Absent, None) => true,
-        (Answer::Found(found), Some(before)) => found.body.sha256 == before.checksum,
-        (Answer::Absent, Some(_)) | (Answer::Found(_), None) => false,
+        (UpstreamPage::NotModified, _) | (UpstreamPage::Absent, None) => true,
+        (UpstreamPage::Found(found), Some(before)) => found.body.sha256 == before.checksum,
+        (UpstreamPage::Absent, Some(_)) | (UpstreamPage::Found(_), None) => false,
     })
 }
 
@@ -64,7 +54,7 @@ pub(super) async fn is_unchanged(job: &SyncJob, root: &str, before: Option<&Tree
 pub(super) async fn read(job: &SyncJob, root: &str) -> Result<Option<Tree>> {
     for name in NAMES {
         let url = below(root, name)?;
-        if let Answer::Found(FoundPage { head, body }) = ask(job, &url, None).await? {
+        if let UpstreamPage::Found(FoundPage { head, body }) = ask(job, &url, None).await? {
             let seen = TreeSeen { name: name.to_owned(), checksum: body.sha256.clone(), page: Page::of(&url, &head) };
             let bytes = body.into_bytes().await?;
             let treeinfo = Treeinfo::parse(&bytes)
