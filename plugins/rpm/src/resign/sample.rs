@@ -14,8 +14,8 @@ const INT32: u32 = 4;
 const I18N_STRING: u32 = 9;
 
 /// The end of an archive of no files, in the format of cpio that rpm writes.
-const EMPTY_ARCHIVE: &str = "07070100000000000000000000000000000000000000010000000000000000000000000000000000000000\
-                             0000000000000000000000000b00000000TRAILER!!!\0\0\0\0";
+const EMPTY_ARCHIVE: &str = "0707010000000000000000000000000000000000000001000000000000000000000000000000000000000000000000\
+                             0000000b00000000TRAILER!!!\0\0\0\0";
 
 /// The whole file.
 pub fn sample() -> Result<Vec<u8>, HeaderError> {
@@ -83,4 +83,17 @@ fn text(tag: u32, kind: u32, text: &str) -> Result<Part<'static>, HeaderError> {
 fn number(tag: u32, number: usize) -> Result<Part<'static>, HeaderError> {
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     Part::new(tag, INT32, 1, number.to_be_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_one_entry_of_cpio() {
+        // A head of 110 bytes, the name, zeros up to a multiple of four.
+        assert_eq!(EMPTY_ARCHIVE.len(), (110 + "TRAILER!!!\0".len()).next_multiple_of(4));
+        assert_eq!(&EMPTY_ARCHIVE[94..102], format!("{:08x}", "TRAILER!!!\0".len()));
+        assert_eq!(&EMPTY_ARCHIVE[110..121], "TRAILER!!!\0");
+    }
 }
