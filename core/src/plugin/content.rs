@@ -40,6 +40,11 @@ pub trait ContentType: Send + Sync + 'static {
         false
     }
 
+    /// The name of the schema of the synchronous upload, where it is not that of the model with `Upload` behind it.
+    fn upload_schema(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Fields of a create that the synchronous upload does not take.
     fn not_uploaded(&self) -> &'static [&'static str] {
         &[]

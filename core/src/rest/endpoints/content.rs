@@ -49,7 +49,7 @@ fn upload_endpoint(at: usize, resource: &Resource, content_type: &dyn ContentTyp
             summary: summary(&text),
             description: text,
             body: Some(BodyDoc {
-                schema: format!("{}Upload", resource.model),
+                schema: content_type.upload_schema().map_or_else(|| format!("{}Upload", resource.model), str::to_owned),
                 fields: upload_fields(resource, content_type),
             }),
             answers: vec![(

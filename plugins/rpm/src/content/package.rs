@@ -84,6 +84,11 @@ impl ContentType for PackageContent {
         true
     }
 
+    /// `PackageUpload` is what Python's tools send.
+    fn upload_schema(&self) -> Option<&'static str> {
+        Some("RPMPackageUpload")
+    }
+
     fn not_uploaded(&self) -> &'static [&'static str] {
         &["relative_path", "repository"]
     }
