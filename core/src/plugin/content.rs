@@ -50,6 +50,11 @@ pub trait ContentType: Send + Sync + 'static {
         &[]
     }
 
+    /// Those of them that clients send all the same, and that are passed over.
+    fn passed_over(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Checks what the client said before its file is at hand.
     ///
     /// # Errors

@@ -249,7 +249,10 @@ async fn unit_of(
 
 async fn upload(mut request: Request) -> Result<Answer> {
     let pulp_type = request.resource()?.pulp_type.unwrap_or_default();
-    let fields = upload_fields(request.resource()?, &**create_content::content_type(&request.app, pulp_type)?);
+    let (resource, content_type) = (request.resource()?, create_content::content_type(&request.app, pulp_type)?);
+    let mut fields = upload_fields(resource, &**content_type);
+    let passed_over = |field: &&Field| content_type.passed_over().contains(&field.name);
+    fields.extend(resource.fields.iter().filter(passed_over).cloned());
     let wanted = wanted(&mut request, &fields).await?;
     if !matches!(wanted.origin, Origin::File(_) | Origin::Artifact(_)) {
         return Err(Error::non_field("a synchronous upload takes a file or an artifact"));

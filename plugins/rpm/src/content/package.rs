@@ -93,6 +93,10 @@ impl ContentType for PackageContent {
         &["relative_path", "repository"]
     }
 
+    fn passed_over(&self) -> &'static [&'static str] {
+        &["relative_path"]
+    }
+
     /// A name that the client gives does not count: packages go by the name that their header says.
     fn check(&self, given: &Map<String, Json>) -> Result<()> {
         let path = given.get("relative_path").and_then(Json::as_str).map(str::parse::<RelativePath>);
