@@ -152,7 +152,7 @@ fn packages_are_fetched_when_somebody_wants_them() {
     mirror.server.created(mirror.server.post("publications/rpm/rpm/", body));
     let base = mirror.distribute();
     assert!(!upstream.asked().iter().any(|path| path.ends_with(".rpm")));
-    let bytes = mirror.server.get(&format!("{base}Packages/b/bear-1-1.noarch.rpm")).expect(200).body;
+    let bytes = mirror.server.download(&format!("{base}Packages/b/bear-1-1.noarch.rpm")).expect(200).body;
     assert_eq!(bytes, package("bear", "1", "noarch").1);
     assert_eq!(upstream.asked(), ["Packages/b/bear-1-1.noarch.rpm"]);
 }
@@ -172,14 +172,14 @@ fn a_complete_mirror_serves_the_metadata_as_it_is() {
     let base = mirror.distribute();
     let served = upstream.state().served();
     for (path, bytes) in &served {
-        assert_eq!(&mirror.server.get(&format!("{base}{path}")).expect(200).body, bytes, "{path}");
+        assert_eq!(&mirror.server.download(&format!("{base}{path}")).expect(200).body, bytes, "{path}");
     }
 
     // The same content in other words is published again, without a new version.
     upstream.state().revision = "1700000001".to_owned();
     let task = mirror.synced(json!({"sync_policy": "mirror_complete"}));
     assert_eq!((task["created_resources"].as_array().unwrap().len(), mirror.version()), (1, 1));
-    let index = mirror.server.get(&format!("{base}repodata/repomd.xml")).expect(200).body;
+    let index = mirror.server.download(&format!("{base}repodata/repomd.xml")).expect(200).body;
     assert_eq!(index, upstream.state().repomd());
 }
 
