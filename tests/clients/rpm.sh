@@ -39,10 +39,10 @@ build words 1.0
 build words 2.0 'Provides: dictionary = 3' 'Obsoletes: wordlist < 2'
 build manners 1.0 'Epoch: 1' 'Conflicts: rudeness'
 
-pulp rpm repository create --name team --autopublish >/dev/null
-pulp rpm distribution create --name team --base-path rpm/team --repository team --generate-repo-config >/dev/null
+pulp rpm repository create --name rpm-team --autopublish >/dev/null
+pulp rpm distribution create --name rpm-team --base-path rpm/team --repository rpm-team --generate-repo-config >/dev/null
 for file in packages/*.rpm; do
-  pulp rpm content upload --file "$file" --repository team >/dev/null
+  pulp rpm content upload --file "$file" --repository rpm-team >/dev/null
 done
 team=$BASE/pulp/content/rpm/team/
 
@@ -58,20 +58,20 @@ createrepo_c --quiet --no-database packages
 python3 "$HERE/compare_repodata.py" packages "$team"
 
 # A copy with what the package needs, and a complete mirror, both to be installed from.
-pulp rpm repository create --name stable --autopublish >/dev/null
-pulp rpm distribution create --name stable --base-path rpm/stable --repository stable >/dev/null
-source=$(pulp rpm repository show --name team | jq -r .latest_version_href)
-target=$(pulp rpm repository show --name stable | jq -r .pulp_href)
+pulp rpm repository create --name rpm-stable --autopublish >/dev/null
+pulp rpm distribution create --name rpm-stable --base-path rpm/stable --repository rpm-stable >/dev/null
+source=$(pulp rpm repository show --name rpm-team | jq -r .latest_version_href)
+target=$(pulp rpm repository show --name rpm-stable | jq -r .pulp_href)
 hello=$(pulp rpm content list --name hello | jq -r '.[0].pulp_href')
 pulp rpm copy --config "[{\"source_repo_version\": \"$source\", \"dest_repo\": \"$target\", \"content\": [\"$hello\"]}]" \
   --dependency-solving >/dev/null
 dnf_of copied "$BASE/pulp/content/rpm/stable/" install hello
 same "$(cat copied/usr/bin/words)" 2.0
 
-pulp rpm remote create --name upstream --url "$team" --policy on_demand >/dev/null
-pulp rpm repository create --name mirror --remote upstream >/dev/null
-pulp rpm repository sync --repository mirror --sync-policy mirror_complete >/dev/null
-pulp rpm distribution create --name mirror --base-path rpm/mirror --repository mirror >/dev/null
+pulp rpm remote create --name rpm-upstream --url "$team" --policy on_demand >/dev/null
+pulp rpm repository create --name rpm-mirror --remote rpm-upstream >/dev/null
+pulp rpm repository sync --repository rpm-mirror --sync-policy mirror_complete >/dev/null
+pulp rpm distribution create --name rpm-mirror --base-path rpm/mirror --repository rpm-mirror >/dev/null
 mirror=$BASE/pulp/content/rpm/mirror/
 same "$(curl -fsS "${mirror}repodata/repomd.xml")" "$(curl -fsS "${team}repodata/repomd.xml")"
 dnf_of mirrored "$mirror" install hello
