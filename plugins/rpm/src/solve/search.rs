@@ -27,6 +27,8 @@ struct Pick {
     options: Vec<Candidate>,
     /// The one that comes after that which was picked.
     next: usize,
+    /// Without one of these there would have been other options, or those that were tried would have done.
+    culprits: HashSet<Index>,
     before: Mark,
 }
 
@@ -59,6 +61,8 @@ pub(super) struct Search<'a, 'b> {
     unresolved: Vec<(Index, String)>,
     jumps: usize,
     is_strict: bool,
+    /// Something was chosen that cannot be installed.
+    is_flawed: bool,
 }
 
 impl<'a, 'b> Search<'a, 'b> {
@@ -79,6 +83,7 @@ impl<'a, 'b> Search<'a, 'b> {
             unresolved: vec![],
             jumps: 0,
             is_strict: true,
+            is_flawed: false,
         }
     }
 
@@ -89,7 +94,11 @@ impl<'a, 'b> Search<'a, 'b> {
             let is_sound = self.satisfy(root, steps);
             if is_sound || !self.is_strict {
                 let chosen = self.order.split_off(1);
-                return Found { chosen, unresolved: self.unresolved, is_sound: is_sound && self.is_strict };
+                return Found {
+                    chosen,
+                    unresolved: self.unresolved,
+                    is_sound: is_sound && self.is_strict && !self.is_flawed,
+                };
             }
             // What cannot be together is copied all the same: with the best choices, not the last ones.
             self.restore(Mark { head: 0, goals: 0, chosen: 0, open: 0, unresolved: 0 });
@@ -148,8 +157,11 @@ impl<'a, 'b> Search<'a, 'b> {
             }
         }
         if lacks {
-            if self.is_known(requirement) && self.despair(asking, root) {
-                return true;
+            if self.is_known(requirement) {
+                if self.despair(asking, root) {
+                    return true;
+                }
+                self.is_flawed = true;
             }
             self.unresolved.push((asking, text.clone()));
         }
@@ -177,23 +189,37 @@ impl<'a, 'b> Search<'a, 'b> {
         true
     }
 
+    /// Takes one of the candidates for what `asking` requires. False when none can be beside what is chosen.
     fn pick(&mut self, asking: Index, mut candidates: Vec<Candidate>, root: Index) -> bool {
         self.taste.sort(&mut candidates, asking, self.places, self.view);
-        let fitting: Vec<Candidate> =
-            candidates.iter().copied().filter(|candidate| self.fits(candidate.package)).collect();
-        let options = if self.is_strict { fitting } else { candidates.clone() };
-        let Some(best) = options.first().copied() else { return self.jump(asking, &candidates) };
-        if self.taste.hopeless.contains(&best.package) {
-            let is_lost = candidates.iter().all(|candidate| self.taste.hopeless.contains(&candidate.package));
-            if is_lost && self.despair(asking, root) || !is_lost && self.jump(asking, &candidates) {
-                return true;
+        let (mut fitting, mut culprits) = (Vec::new(), HashSet::from([asking]));
+        for candidate in &candidates {
+            let blockers = if self.is_strict { self.blockers(candidate.package) } else { vec![] };
+            match blockers.is_empty() {
+                true => fitting.push(*candidate),
+                false => culprits.extend(blockers),
             }
         }
-        self.take(asking, options, 0);
+        let is_hopeless = |candidate: &Candidate| self.taste.hopeless.contains(&candidate.package);
+        let is_lost = candidates.iter().all(is_hopeless);
+        let mut options = fitting.clone();
+        options.retain(|candidate| !is_hopeless(candidate));
+        if options.is_empty() {
+            let is_avoided = if is_lost { self.despair(asking, root) } else { self.jump(culprits.clone()) };
+            if is_avoided {
+                return true;
+            }
+            if fitting.is_empty() {
+                return false;
+            }
+            self.is_flawed = true;
+            options = fitting;
+        }
+        self.take(asking, options, 0, culprits);
         true
     }
 
-    fn take(&mut self, asking: Index, options: Vec<Candidate>, at: usize) {
+    fn take(&mut self, asking: Index, options: Vec<Candidate>, at: usize, culprits: HashSet<Index>) {
         let picked = options[at].package;
         let before = Mark {
             head: self.head,
@@ -202,7 +228,7 @@ impl<'a, 'b> Search<'a, 'b> {
             open: self.open.len(),
             unresolved: self.unresolved.len(),
         };
-        self.picks.push(Pick { asking, picked, options, next: at + 1, before });
+        self.picks.push(Pick { asking, picked, options, next: at + 1, culprits, before });
         self.choose(picked);
     }
 
@@ -215,11 +241,6 @@ impl<'a, 'b> Search<'a, 'b> {
             *self.banned.entry(*enemy).or_default() += 1;
         }
         self.goals.extend(entry.requires.iter().map(|number| (package, *number)));
-    }
-
-    /// Whether it can be beside what is chosen.
-    fn fits(&mut self, package: Index) -> bool {
-        self.blockers(package).is_empty()
     }
 
     /// The chosen packages that it cannot be beside.
@@ -243,28 +264,29 @@ impl<'a, 'b> Search<'a, 'b> {
         found
     }
 
-    /// Goes back to the last choice that led to this dead end and had another option.
-    fn jump(&mut self, asking: Index, candidates: &[Candidate]) -> bool {
+    /// Goes back to the last choice that led to a dead end and has another option (conflict-directed backjumping).
+    /// `culprits` are the chosen packages without one of which it would be none; one choice passes on those that were
+    /// found at it to the choices before it.
+    fn jump(&mut self, mut culprits: HashSet<Index>) -> bool {
         if self.jumps == JUMPS {
             return false;
         }
         self.jumps += 1;
-        let mut culprits: HashSet<Index> = HashSet::from([asking]);
-        for candidate in candidates {
-            culprits.extend(self.blockers(candidate.package));
-        }
-        // A later pick may have been asked for by an earlier one.
-        for pick in self.picks.iter().rev() {
-            if culprits.contains(&pick.picked) {
-                culprits.insert(pick.asking);
+        // Nothing is taken back unless there is another option.
+        let mut at = self.picks.len();
+        while let Some(earlier) = self.picks[..at].iter().rposition(|pick| culprits.contains(&pick.picked)) {
+            at = earlier;
+            let pick = &self.picks[at];
+            culprits.remove(&pick.picked);
+            culprits.extend(&pick.culprits);
+            if pick.next < pick.options.len() {
+                if let Some(Pick { asking, options, next, .. }) = self.take_back(at) {
+                    self.take(asking, options, next, culprits);
+                }
+                return true;
             }
         }
-        let has_more = |pick: &Pick| culprits.contains(&pick.picked) && pick.next < pick.options.len();
-        let Some(at) = self.picks.iter().rposition(has_more) else { return false };
-        if let Some(Pick { asking, options, next, .. }) = self.take_back(at) {
-            self.take(asking, options, next);
-        }
-        true
+        false
     }
 
     /// Undoes a pick and all later ones.

@@ -291,8 +291,7 @@ fn what_the_source_can_install_the_destination_can() {
         }
     }
     assert!(installable > 1000, "{installable}");
-    // The search is bounded: of worlds as wicked as these a few are given up.
-    assert!(lost.len() * 500 <= installable, "{} of {installable}: {:#?}", lost.len(), lost.first());
+    assert!(lost.is_empty(), "{} of {installable}: {:#?}", lost.len(), lost.first());
 }
 
 #[test]
