@@ -35,7 +35,9 @@ pub(super) fn connect(url: &str) -> Result<Session> {
     let mut client = config
         .connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls))
         .map_err(|cause| Error::storage("cannot connect to PostgreSQL", full(&cause)))?;
-    client.batch_execute("SET TIME ZONE 'UTC'").map_err(|cause| error(&cause))?;
+    // Notices, such as that a table is there already, would stand between what a verb tells its user.
+    let session = "SET TIME ZONE 'UTC'; SET client_min_messages = warning";
+    client.batch_execute(session).map_err(|cause| error(&cause))?;
     Ok(Session { client: Closing(Some(client)), statements: lru::LruCache::new(STATEMENTS) })
 }
 

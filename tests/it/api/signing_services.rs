@@ -90,7 +90,7 @@ fn a_service_that_cannot_sign_is_not_added() {
         (&["--key", &script], "no armoured secret OpenPGP key"),
     ] {
         let told = add(arguments);
-        assert!(told.contains("pith: ") && told.contains(expected), "{arguments:?}: {told}");
+        assert!(told.starts_with("pith: ") && told.contains(expected), "{arguments:?}: {told}");
     }
     assert_eq!(server.count(SERVICES), 1);
 }

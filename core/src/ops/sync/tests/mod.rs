@@ -203,9 +203,11 @@ impl World {
         let mut list = String::new();
         for (path, content) in files {
             let digest = match path.strip_prefix('!') {
-                Some(_) => "0".repeat(64),
-                None => Digests::of(content.as_bytes(), DigestSet::sha256()).unwrap().sha256.to_string(),
+                // Of other bytes than the file has.
+                Some(name) => name,
+                None => content,
             };
+            let digest = Digests::of(digest.as_bytes(), DigestSet::sha256()).unwrap().sha256;
             let path = path.trim_start_matches('!');
             self.put(path, content);
             list.push_str(&format!("{path} {digest}\n"));
