@@ -98,14 +98,7 @@ pub fn page(
     after: Option<Id>,
     limit: i64,
 ) -> Result<Vec<Row>> {
-    let sql = format!(
-        "SELECT u.content_id, t.created, {ADDED}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
-         WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
-         ORDER BY rc.content_id LIMIT $4",
-        selected(columns)
-    );
-    let after = after.unwrap_or(Id(uuid::Uuid::nil()));
-    conn.query(&sql, params![version.repository, version.number, after, limit])
+    page_with(ADDED, conn, version, table, columns, after, limit)
 }
 
 /// The same without when units joined the repository.
@@ -117,24 +110,26 @@ pub fn list(
     after: Option<Id>,
     limit: i64,
 ) -> Result<Vec<Row>> {
+    page_with("NULL", conn, version, table, columns, after, limit)
+}
+
+fn page_with(
+    added: &str,
+    conn: &mut Conn,
+    version: Version,
+    table: &str,
+    columns: &[&str],
+    after: Option<Id>,
+    limit: i64,
+) -> Result<Vec<Row>> {
     let sql = format!(
-        "SELECT u.content_id, t.created, NULL{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
+        "SELECT u.content_id, t.created, {added}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
          WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
          ORDER BY rc.content_id LIMIT $4",
         selected(columns)
     );
     let after = after.unwrap_or(Id(uuid::Uuid::nil()));
     conn.query(&sql, params![version.repository, version.number, after, limit])
-}
-
-/// The same of units by their ids.
-pub fn of(conn: &mut Conn, table: &str, columns: &[&str], ids: Vec<Id>) -> Result<Vec<Row>> {
-    let sql = format!(
-        "SELECT u.content_id, t.created, NULL{} FROM {table} u CROSS JOIN content t
-         WHERE u.content_id = ANY($1) AND t.id = u.content_id",
-        selected(columns)
-    );
-    conn.query(&sql, params![ids])
 }
 
 /// The digests of the files of units that are here, by their ids.

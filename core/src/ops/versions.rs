@@ -158,7 +158,7 @@ impl VersionDraft {
             }
         }
         rows::push_out(conn, draft)?;
-        match rows::path_conflict(conn, draft, kind.plugin.paths_may_repeat())? {
+        match rows::path_conflict(conn, draft)? {
             None => Ok(rejected),
             Some((path, other)) if path == other => {
                 Err(Error::Conflict(format!("two units of the version have the path `{path}`")))

@@ -94,11 +94,6 @@ pub trait Plugin: Send + Sync + 'static {
 
     fn content_types(&self) -> Vec<Arc<dyn ContentType>>;
 
-    /// Whether units of one version may have the same path. Then its publications say which of them is served there.
-    fn paths_may_repeat(&self) -> bool {
-        false
-    }
-
     /// Whether distributions of the format serve publications; if not they serve versions, unless one is set to a
     /// publication.
     fn serves_publications(&self) -> bool {

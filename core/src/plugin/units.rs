@@ -190,13 +190,6 @@ impl VersionUnits {
         rows.await?.into_iter().map(UnitRow::new).collect()
     }
 
-    /// Units by their ids, whatever version they are in, in no order.
-    pub async fn of(&self, content_type: &str, columns: &'static [&'static str], ids: Vec<Id>) -> Result<Vec<UnitRow>> {
-        let table = self.table(content_type)?;
-        let rows = self.db.read(move |conn| units::of(conn, table, columns, ids)).await?;
-        rows.into_iter().map(UnitRow::new).collect()
-    }
-
     /// The digests of the files of units, as far as they are here and have one of this algorithm.
     pub async fn digests(&self, ids: Vec<Id>, algorithm: Algorithm) -> Result<Vec<(Id, String)>> {
         self.db.read(move |conn| units::digests(conn, ids, algorithm)).await

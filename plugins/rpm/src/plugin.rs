@@ -59,11 +59,6 @@ impl Plugin for RpmPlugin {
         types
     }
 
-    /// Versions of one package may have one file name: which of them is published, the publication says.
-    fn paths_may_repeat(&self) -> bool {
-        true
-    }
-
     fn remote_query(&self, remote: &Json) -> Option<String> {
         remote.get("sles_auth_token").and_then(Json::as_str).map(str::to_owned)
     }

@@ -1,5 +1,5 @@
 //! What a version of a repository may hold: one advisory of each id, one package of each
-//! file name and place, and so many versions of each package.
+//! file name, and so many versions of each package.
 //!
 //! That a version has one tree, one module of each stream and one group of each id is said by the unique keys of
 //! those units.

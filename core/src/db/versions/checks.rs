@@ -95,12 +95,12 @@ pub fn push_out(conn: &mut Conn, draft: &Draft) -> Result<()> {
     drop_empty(conn, draft)
 }
 
-/// A path of a new unit and another path of the draft that cannot be beside it: the same one, unless paths
-/// `may_repeat`, or one of which either is a directory.
+/// A path of a new unit and another path of the draft that cannot be beside it: the same one, or one of
+/// which either is a directory.
 ///
 /// `LIMIT … OFFSET 0` keeps PostgreSQL from turning the inner questions into joins: by statistics that a
 /// large draft is not in yet it would begin with the present units, and compare all paths with all.
-pub fn path_conflict(conn: &mut Conn, draft: &Draft, may_repeat: bool) -> Result<Option<(String, String)>> {
+pub fn path_conflict(conn: &mut Conn, draft: &Draft) -> Result<Option<(String, String)>> {
     let present = "EXISTS (SELECT 1 FROM repository_content p WHERE p.repository_id = $1
          AND p.content_id = a.content_id AND p.version_removed IS NULL LIMIT 1 OFFSET 0)";
     let fresh = fresh(draft);
@@ -133,8 +133,7 @@ pub fn path_conflict(conn: &mut Conn, draft: &Draft, may_repeat: bool) -> Result
         parent("n.relative_path"),
         parent("path")
     );
-    let same = (!may_repeat).then_some(same);
-    for sql in same.into_iter().chain([above, below]) {
+    for sql in [same, above, below] {
         if let Some(row) = conn.query_opt(&sql, params![draft.repository, draft.base.0, draft.base.1])? {
             return Ok(Some((row.get(0)?, row.get(1)?)));
         }

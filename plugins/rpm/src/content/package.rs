@@ -211,7 +211,7 @@ fn build(package: &Package, is_modular: bool, sha256: Option<Sha256>, source: So
         Value::Bytes(pack(&Kind::Filelists.render(package))?),
         file_digests,
     ];
-    let repo_key = Some(format!("{nevra}/{}", package.location_href));
+    let repo_key = Some(nevra.to_string());
     Ok(Unit { columns, repo_key, files: vec![UnitFile { relative_path, sha256 }] })
 }
 
@@ -299,7 +299,7 @@ mod tests {
         let unit = build(&package, false, Some(sha256), Source::File).expect("a unit");
         assert_eq!(unit.columns.len(), COLUMNS.len());
         assert_eq!(unit.files[0].relative_path.as_str(), "bear-4.1-1.noarch.rpm");
-        assert_eq!(unit.repo_key.as_deref(), Some("bear-1:4.1-1.noarch/b/bear.rpm"));
+        assert_eq!(unit.repo_key.as_deref(), Some("bear-1:4.1-1.noarch"));
         assert_eq!(read_primary(bytes(&unit, "primary_xml")).expect("primary").requires, package.requires);
         let files = read_files(bytes(&unit, "filelists_xml"), Some(bytes(&unit, "file_digests"))).expect("files");
         assert_eq!(files, package.files);

@@ -181,7 +181,7 @@ async fn pack(
     }
     let ids: Vec<Id> = listed[run.packages.clone()].iter().map(|package| package.id).collect();
     let mut rows = HashMap::new();
-    for row in units.of(PACKAGE, COLUMNS, ids).await? {
+    for row in units.of_ids(PACKAGE, COLUMNS, ids).await? {
         rows.insert(row.id, row);
     }
     let listed = listed.clone();

@@ -1,4 +1,5 @@
-//! Packages of one name, version, architecture and place: of these a version has one.
+//! Packages whose files have one name (that of name, version and architecture, without the epoch): of these a version
+//! has one, so that each has a path of its own.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +12,7 @@ use crate::content::package::PACKAGE;
 /// Names of packages looked up together.
 const NAMES: usize = 500;
 
-const COLUMNS: &[&str] = &["name", "version", "release", "arch", "location_href", "epoch", "time_build", "pkgid"];
+const COLUMNS: &[&str] = &["name", "version", "release", "arch", "epoch", "time_build", "pkgid"];
 
 /// Keeps of packages that differ in their epoch or bytes alone the one with the higher epoch, then the later built one,
 /// then the one that is new, then the one with the greater checksum. Only names that are new are looked at.
@@ -33,28 +34,28 @@ pub(super) fn resolve(draft: &mut DraftUnits<'_>) -> Result<()> {
 #[derive(Clone, Debug)]
 struct Candidate {
     id: Id,
-    /// Name, version, release, architecture, place.
-    place: [String; 5],
+    /// Name, version, release, architecture.
+    file: [String; 4],
     rank: (u32, i64, bool, String),
 }
 
 impl Candidate {
     fn new(row: &UnitRow, is_new: bool) -> Result<Self> {
-        let place = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
-        let epoch: String = row.get(5)?;
-        Ok(Self { id: row.id, place, rank: (epoch.parse().unwrap_or(0), row.get(6)?, is_new, row.get(7)?) })
+        let file = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+        let epoch: String = row.get(4)?;
+        Ok(Self { id: row.id, file, rank: (epoch.parse().unwrap_or(0), row.get(5)?, is_new, row.get(6)?) })
     }
 }
 
-/// Those that another of their place outranks.
+/// Those that another of their file's name outranks.
 fn losers(candidates: Vec<Candidate>) -> Vec<Id> {
-    let mut best: HashMap<[String; 5], Candidate> = HashMap::new();
+    let mut best: HashMap<[String; 4], Candidate> = HashMap::new();
     let mut losers = vec![];
     for candidate in candidates {
-        match best.get_mut(&candidate.place) {
+        match best.get_mut(&candidate.file) {
             Some(other) if other.rank >= candidate.rank => losers.push(candidate.id),
             Some(other) => losers.push(std::mem::replace(other, candidate).id),
-            None => drop(best.insert(candidate.place.clone(), candidate)),
+            None => drop(best.insert(candidate.file.clone(), candidate)),
         }
     }
     losers
@@ -65,10 +66,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_of_each_place_stays() {
+    fn one_of_each_name_stays() {
         let candidate = |name: &str, epoch, built, is_new, pkgid: &str| Candidate {
             id: Id::new(),
-            place: [name, "1", "1", "noarch", "a.rpm"].map(str::to_owned),
+            file: [name, "1", "1", "noarch"].map(str::to_owned),
             rank: (epoch, built, is_new, pkgid.to_owned()),
         };
         let all = [

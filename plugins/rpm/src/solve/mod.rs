@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) use pool::{Index, Place, Pool, PoolBuilder};
 
+use crate::package::is_primary_path;
+
 use self::prefer::Taste;
 use self::search::Search;
 use self::view::Places;
@@ -81,7 +83,7 @@ pub(crate) fn solve(pool: &Pool, routes: &[Route], wanted: &[(Place, Index)], up
             }
         }
         for (package, requirement) in found.unresolved {
-            if requirement.starts_with('/') && !is_in_primary(&requirement) {
+            if requirement.starts_with('/') && !is_primary_path(&requirement) {
                 solution.unknown_paths.insert(requirement.clone());
             }
             solution.unresolved.insert((package, requirement));
@@ -89,9 +91,4 @@ pub(crate) fn solve(pool: &Pool, routes: &[Route], wanted: &[(Place, Index)], up
     }
     solution.is_cut_short = steps == 0;
     solution
-}
-
-/// Whether `primary` lists a file of this path, as createrepo_c chooses them.
-pub(crate) fn is_in_primary(path: &str) -> bool {
-    path.starts_with("/etc/") || path.contains("bin/") || path == "/usr/lib/sendmail"
 }

@@ -118,9 +118,11 @@ async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_li
     Ok(())
 }
 
-/// The files that are carried along.
+/// The files that are carried along, each once: two types may share one.
 fn extras(root: &str, repomd: &Repomd, files: &Files) -> Result<Vec<Wanted>> {
-    let records = repomd.records.iter().filter(|record| role(&record.data_type) == Role::Extra);
+    let mut taken = HashSet::new();
+    let extra = repomd.records.iter().filter(|record| role(&record.data_type) == Role::Extra);
+    let records = extra.filter(|record| taken.insert(record.location_href.as_str()));
     let fetched = records.filter_map(|record| Some((record, files.get(&record.data_type)?)));
     fetched.map(|(record, file)| others::extra(root, record, &file.inspection)).collect()
 }
