@@ -14,8 +14,9 @@ const NAMES: usize = 500;
 
 const COLUMNS: &[&str] = &["name", "version", "release", "arch", "epoch", "time_build", "pkgid"];
 
-/// Keeps of packages that differ in their epoch or bytes alone the one with the higher epoch, then the later built one,
-/// then the one that is new, then the one with the greater checksum. Only names that are new are looked at.
+/// Keeps of packages that differ in their epoch or bytes alone the one with the higher epoch, then the one that is new
+/// (what a client adds takes the place of what was there, also when its build time was set to an earlier one), then the
+/// later built one, then the one with the greater checksum. Only names that are new are looked at.
 pub(super) fn resolve(draft: &mut DraftUnits<'_>) -> Result<()> {
     let added = draft.added(PACKAGE, &["name"], &[])?;
     let mut names = added.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
@@ -36,14 +37,14 @@ struct Candidate {
     id: Id,
     /// Name, version, release, architecture.
     file: [String; 4],
-    rank: (u32, i64, bool, String),
+    rank: (u32, bool, i64, String),
 }
 
 impl Candidate {
     fn new(row: &UnitRow, is_new: bool) -> Result<Self> {
         let file = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
         let epoch: String = row.get(4)?;
-        Ok(Self { id: row.id, file, rank: (epoch.parse().unwrap_or(0), row.get(5)?, is_new, row.get(6)?) })
+        Ok(Self { id: row.id, file, rank: (epoch.parse().unwrap_or(0), is_new, row.get(5)?, row.get(6)?) })
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
         let candidate = |name: &str, epoch, built, is_new, pkgid: &str| Candidate {
             id: Id::new(),
             file: [name, "1", "1", "noarch"].map(str::to_owned),
-            rank: (epoch, built, is_new, pkgid.to_owned()),
+            rank: (epoch, is_new, built, pkgid.to_owned()),
         };
         let all = [
             candidate("a", 0, 9, true, "a"),
@@ -79,7 +80,7 @@ mod tests {
             candidate("b", 0, 1, true, "a"),
             candidate("b", 0, 1, true, "f"),
             candidate("c", 0, 1, true, "a"),
-            candidate("c", 0, 1, false, "f"),
+            candidate("c", 0, 9, false, "f"),
         ];
         let mut found = losers(all.to_vec());
         let mut expected = vec![all[0].id, all[2].id, all[3].id, all[6].id];

@@ -35,7 +35,7 @@ const AHEAD: usize = 2;
 const AT_ONCE: usize = 2;
 
 /// Why a package of a mirror is not there although the metadata names it.
-const DOUBLED: &str = "the upstream has another package of the same name, version and architecture, not built earlier";
+const DOUBLED: &str = "the upstream has another package of the same name, version and architecture";
 
 /// What is to be known beside the documents.
 pub(super) struct Reading {

@@ -19,7 +19,7 @@ pub(super) enum Verdict {
     Skipped,
     /// It was there before.
     Known,
-    /// One of the same name, version and architecture, and not later built, was there before.
+    /// One of the same name, version and architecture was there before, and is kept.
     Doubled,
 }
 
@@ -100,7 +100,8 @@ impl<'a> Sieve<'a> {
     }
 
     /// Of packages whose files have one name the first is taken, and any later that is of a higher epoch or built
-    /// later: of those the version keeps the best.
+    /// later: of those the version keeps the best. Where the metadata is served as it is none can be left out, so that
+    /// the second is always one too many.
     fn takes(&mut self, nevra: &Nevra, time_build: i64) -> bool {
         let rank = (nevra.evr.epoch, time_build);
         match self.taken.entry(nevra.filename()) {
@@ -109,7 +110,7 @@ impl<'a> Sieve<'a> {
                 true
             }
             Entry::Occupied(mut best) => {
-                let is_better = rank > *best.get();
+                let is_better = rank > *best.get() && !is_complete(self.choice);
                 if is_better {
                     best.insert(rank);
                 }
@@ -171,6 +172,8 @@ mod tests {
         let choice = Choice { policy: SyncPolicy::Additive, skips_sources: false, skips_trees: false };
         let packages = [built("a", 5), built("b", 5), built("c", 9), built("d", 7)];
         assert_eq!(judge_all(choice, &packages), Ok(vec![Wanted, Doubled, Wanted, Doubled]));
+        let complete = Choice { policy: SyncPolicy::MirrorComplete, ..choice };
+        assert_eq!(judge_all(complete, &packages), Ok(vec![Wanted, Doubled, Doubled, Doubled]));
         let packages = [built("a", 5), Package { epoch: 1, ..built("b", 1) }];
         assert_eq!(judge_all(choice, &packages), Ok(vec![Wanted, Wanted]));
     }
