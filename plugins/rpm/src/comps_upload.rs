@@ -10,15 +10,11 @@ use pith_core::resource::{Draft, Errors, Field, Kind, Target};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::comps::{self, Comps};
-use crate::content::{category, environment, group, langpacks};
+use crate::comps;
+use crate::content::comps as content;
 use crate::resources::PULP_TYPE;
 
 pub(crate) const WORK: &str = "upload_comps";
-
-/// The types that a document has units of.
-const TYPES: [&str; 4] =
-    [group::PACKAGEGROUP, category::PACKAGECATEGORY, environment::PACKAGEENVIRONMENT, langpacks::PACKAGELANGPACKS];
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Job {
@@ -76,7 +72,7 @@ pub(crate) async fn upload(job: &dyn OperationJob) -> Result<Json> {
     let units = tokio::task::spawn_blocking(move || units(&document)).await.map_err(Error::internal)??;
     let add = job.store(units).await?;
     if let Some(repository) = repository {
-        let remove_types = if replace { TYPES.to_vec() } else { vec![] };
+        let remove_types = if replace { content::TYPES.to_vec() } else { vec![] };
         job.change(vec![RepositoryChange { remove_types, add, ..RepositoryChange::of(repository) }]).await?;
     }
     Ok(Json::Null)
@@ -85,21 +81,7 @@ pub(crate) async fn upload(job: &dyn OperationJob) -> Result<Json> {
 fn units(document: &str) -> Result<Vec<(&'static str, Unit)>> {
     let read = comps::read(document.as_bytes());
     let read = read.map_err(|problem| Error::field("file", format!("the file is no comps.xml: {problem}")))?;
-    let Comps { groups, categories, environments, langpacks } = read;
-    let mut units = vec![];
-    for one in &groups {
-        units.push((group::PACKAGEGROUP, group::unit(one)?));
-    }
-    for one in &categories {
-        units.push((category::PACKAGECATEGORY, category::unit(one)?));
-    }
-    for one in &environments {
-        units.push((environment::PACKAGEENVIRONMENT, environment::unit(one)?));
-    }
-    if !langpacks.is_empty() {
-        units.push((langpacks::PACKAGELANGPACKS, langpacks::unit(&langpacks)?));
-    }
-    Ok(units)
+    Ok(content::units(&read).collect())
 }
 
 #[cfg(test)]
@@ -112,7 +94,7 @@ mod tests {
             <environment><id>e</id></environment>\
             <langpacks><match name=\"a\" install=\"a-%s\"/></langpacks></comps>";
         let types: Vec<_> = units(document).unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(types, TYPES);
+        assert_eq!(types, content::TYPES);
         assert!(units("<comps/>").unwrap().is_empty());
     }
 

@@ -1,6 +1,5 @@
 //! Categories: groups of groups.
 
-use pith_core::error::Result;
 use pith_core::plugin::{DetailTable, Unit};
 use serde_json::{Value as Json, json};
 
@@ -33,10 +32,7 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 };
 
 /// The unit of a category. A repository has one of each id.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(category: &Category) -> Result<Unit> {
+pub(crate) fn unit(category: &Category) -> Unit {
     let snippet = render_category(category);
     let values = vec![
         columns::text(&category.id),
@@ -49,7 +45,7 @@ pub(crate) fn unit(category: &Category) -> Result<Unit> {
         digest(&snippet).into(),
         columns::text(&snippet),
     ];
-    Ok(Unit { columns: values, repo_key: Some(category.id.clone()), files: vec![] })
+    Unit { columns: values, repo_key: Some(category.id.clone()), files: vec![] }
 }
 
 /// The ids of groups as the API shows them.
@@ -69,11 +65,11 @@ mod tests {
             group_ids: vec![GroupId { name: "birds".into(), default: false }],
             ..Default::default()
         };
-        let one = unit(&category).unwrap();
+        let one = unit(&category);
         assert_eq!(one.columns.len(), CONTENT.table.columns.len());
         assert_eq!(one.columns[4], json!([{"name": "birds", "default": false}]).into());
-        assert_eq!(one, unit(&category.clone()).unwrap());
-        let other = unit(&Category { display_order: None, ..category }).unwrap();
+        assert_eq!(one, unit(&category.clone()));
+        let other = unit(&Category { display_order: None, ..category });
         assert_ne!(one.columns[7], other.columns[7]);
         assert_eq!(one.repo_key, other.repo_key);
     }

@@ -55,10 +55,7 @@ impl ContentType for DefaultsContent {
 }
 
 /// The unit of a module's defaults, whose document is published as it is. A repository has one for each module.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(defaults: &Defaults, snippet: &str) -> Result<Unit> {
+pub(crate) fn unit(defaults: &Defaults, snippet: &str) -> Unit {
     let values = vec![
         columns::text(&defaults.module),
         columns::text(&defaults.stream),
@@ -66,7 +63,7 @@ pub(crate) fn unit(defaults: &Defaults, snippet: &str) -> Result<Unit> {
         digest(snippet).into(),
         columns::text(snippet),
     ];
-    Ok(Unit { columns: values, repo_key: Some(defaults.module.clone()), files: vec![] })
+    Unit { columns: values, repo_key: Some(defaults.module.clone()), files: vec![] }
 }
 
 fn compose(given: &Map<String, Json>) -> Result<Unit> {
@@ -83,7 +80,7 @@ fn compose(given: &Map<String, Json>) -> Result<Unit> {
     }
     errors.into_result()?;
     let (_, snippet) = snippet.ok_or_else(|| Error::internal("defaults without their document"))?;
-    unit(&defaults, &snippet.text)
+    Ok(unit(&defaults, &snippet.text))
 }
 
 #[cfg(test)]

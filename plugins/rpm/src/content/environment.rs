@@ -1,6 +1,5 @@
 //! Environments: groups that make a whole system.
 
-use pith_core::error::Result;
 use pith_core::plugin::{DetailTable, Unit};
 
 use super::carried::CarriedContent;
@@ -34,10 +33,7 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 };
 
 /// The unit of an environment. A repository has one of each id.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(environment: &Environment) -> Result<Unit> {
+pub(crate) fn unit(environment: &Environment) -> Unit {
     let snippet = render_environment(environment);
     let values = vec![
         columns::text(&environment.id),
@@ -51,5 +47,5 @@ pub(crate) fn unit(environment: &Environment) -> Result<Unit> {
         digest(&snippet).into(),
         columns::text(&snippet),
     ];
-    Ok(Unit { columns: values, repo_key: Some(environment.id.clone()), files: vec![] })
+    Unit { columns: values, repo_key: Some(environment.id.clone()), files: vec![] }
 }

@@ -1,6 +1,5 @@
 //! Groups of packages.
 
-use pith_core::error::Result;
 use pith_core::plugin::{DetailTable, Unit};
 use serde_json::{Value as Json, json};
 
@@ -36,10 +35,7 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 };
 
 /// The unit of a group. A repository has one of each id.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(group: &Group) -> Result<Unit> {
+pub(crate) fn unit(group: &Group) -> Unit {
     let snippet = render_group(group);
     let packages: Vec<Json> = group.packages.iter().map(package).collect();
     let values = vec![
@@ -56,7 +52,7 @@ pub(crate) fn unit(group: &Group) -> Result<Unit> {
         digest(&snippet).into(),
         columns::text(&snippet),
     ];
-    Ok(Unit { columns: values, repo_key: Some(group.id.clone()), files: vec![] })
+    Unit { columns: values, repo_key: Some(group.id.clone()), files: vec![] }
 }
 
 fn package(package: &GroupPackage) -> Json {
@@ -87,7 +83,7 @@ mod tests {
             package("bear", GroupPackageKind::Mandatory, ""),
             package("cat", GroupPackageKind::Conditional, "bear"),
         ];
-        let unit = unit(&Group { id: "mammals".into(), packages, ..Default::default() }).unwrap();
+        let unit = unit(&Group { id: "mammals".into(), packages, ..Default::default() });
         assert_eq!(unit.repo_key.as_deref(), Some("mammals"));
         assert_eq!(unit.columns.len(), CONTENT.table.columns.len());
         let expected = json!([

@@ -1,6 +1,5 @@
 //! Patterns of language packs.
 
-use pith_core::error::Result;
 use pith_core::plugin::{DetailTable, Unit};
 
 use super::carried::CarriedContent;
@@ -18,11 +17,8 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 };
 
 /// The unit of all patterns of a document. A repository may have several.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(langpacks: &Langpacks) -> Result<Unit> {
+pub(crate) fn unit(langpacks: &Langpacks) -> Unit {
     let snippet = render_langpacks(langpacks);
     let values = vec![columns::json(langpacks), digest(&snippet).into(), columns::text(&snippet)];
-    Ok(Unit { columns: values, repo_key: None, files: vec![] })
+    Unit { columns: values, repo_key: None, files: vec![] }
 }

@@ -5,6 +5,7 @@ mod advisory_json;
 mod carried;
 pub(crate) mod category;
 mod columns;
+pub(crate) mod comps;
 pub(crate) mod defaults;
 pub(crate) mod environment;
 mod given;

@@ -69,11 +69,8 @@ impl ContentType for ModulemdContent {
 
 /// The unit of a module, whose document is published as it is. A repository has one of each name, stream, version,
 /// context and architecture.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(module: &Modulemd, snippet: &str) -> Result<Unit> {
-    Ok(unit_of_version(module, &module.version.to_string(), snippet))
+pub(crate) fn unit(module: &Modulemd, snippet: &str) -> Unit {
+    unit_of_version(module, &module.version.to_string(), snippet)
 }
 
 /// Of a version that clients say, which may be any text.

@@ -67,10 +67,7 @@ impl ContentType for ObsoleteContent {
 }
 
 /// The unit of an obsolete, whose document is published as it is. A repository may have many for one module.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(obsolete: &Obsolete, snippet: &str) -> Result<Unit> {
+pub(crate) fn unit(obsolete: &Obsolete, snippet: &str) -> Unit {
     let values = vec![
         columns::text(&obsolete.modified),
         columns::text(&obsolete.module_name),
@@ -85,7 +82,7 @@ pub(crate) fn unit(obsolete: &Obsolete, snippet: &str) -> Result<Unit> {
         digest(snippet).into(),
         columns::text(snippet),
     ];
-    Ok(Unit { columns: values, repo_key: None, files: vec![] })
+    Unit { columns: values, repo_key: None, files: vec![] }
 }
 
 fn compose(given: &Map<String, Json>) -> Result<Unit> {
@@ -117,7 +114,7 @@ fn compose(given: &Map<String, Json>) -> Result<Unit> {
     }
     errors.into_result()?;
     let (_, snippet) = snippet.ok_or_else(|| Error::internal("an obsolete without its document"))?;
-    unit(&obsolete, &snippet.text)
+    Ok(unit(&obsolete, &snippet.text))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Installable trees: what a treeinfo file says, with the files that belong to the tree.
 
-use pith_core::error::Result;
 use pith_core::plugin::{DetailTable, Unit, UnitFile};
 use serde_json::{Value as Json, json};
 
@@ -47,10 +46,7 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
 
 /// The unit of a tree. `files` are the treeinfo file itself and those that belong to the tree; `digest` is that of
 /// the treeinfo file.
-///
-/// # Errors
-/// None so far.
-pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Result<Unit> {
+pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Unit {
     let checksum = |(path, checksum): &(String, crate::checksum::Checksum)| json!({"path": path, "checksum": format!("{}:{}", checksum.kind(), checksum.value())});
     let values = vec![
         columns::text(&tree.header_version),
@@ -73,7 +69,7 @@ pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Resul
         columns::json(&tree.variants.iter().map(variant).collect::<Vec<_>>()),
         digest.into(),
     ];
-    Ok(Unit { columns: values, repo_key: Some(ONLY.to_owned()), files })
+    Unit { columns: values, repo_key: Some(ONLY.to_owned()), files }
 }
 
 /// Beside what the API shows, `repository` is the folder of its packages, null where that is outside of the tree.
@@ -132,7 +128,7 @@ mod tests {
              packages = Packages\n[addon-HA]\nid = HA\nrepository = ../elsewhere\n"
         );
         let tree = Treeinfo::parse(text.as_bytes()).unwrap();
-        let unit = unit(&tree, vec![], "digest").unwrap();
+        let unit = unit(&tree, vec![], "digest");
         assert_eq!(unit.columns.len(), CONTENT.table.columns.len());
         let at = |name: &str| {
             let at = CONTENT.table.columns.iter().position(|column| *column == name).unwrap();

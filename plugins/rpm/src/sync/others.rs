@@ -10,7 +10,7 @@ use super::address::located;
 use super::metadata::Document;
 use super::thread::{Give, produce};
 use crate::comps;
-use crate::content::{advisory, category, defaults, environment, group, langpacks, metadata_file, modulemd, obsolete};
+use crate::content::{self, advisory, defaults, metadata_file, modulemd, obsolete};
 use crate::evr::Nevra;
 use crate::modulemd::{Document as Module, Snippets, parse};
 use crate::repomd::Record;
@@ -58,21 +58,16 @@ fn read_modules(document: &Document, give: Give<'_, Made>) -> Result<()> {
     let mut snippets = Snippets::new(document.open()?);
     while let Some(snippet) = snippets.next_snippet().map_err(wrong)? {
         let made = match parse(&snippet).map_err(wrong)? {
-            Module::Modulemd(module) => modulemd::unit(&module, &snippet.text).map(|unit| Made {
+            Module::Modulemd(module) => Made {
                 // What is no name of a package can be none that is here.
                 packages: module.artifacts.iter().filter_map(|artifact| Nevra::parse(artifact).ok()).collect(),
-                ..Made::new(modulemd::MODULEMD, unit)
-            }),
-            Module::Defaults(of) => {
-                defaults::unit(&of, &snippet.text).map(|unit| Made::new(defaults::MODULEMD_DEFAULTS, unit))
-            }
-            Module::Obsolete(of) => {
-                obsolete::unit(&of, &snippet.text).map(|unit| Made::new(obsolete::MODULEMD_OBSOLETE, unit))
-            }
+                ..Made::new(modulemd::MODULEMD, modulemd::unit(&module, &snippet.text))
+            },
+            Module::Defaults(of) => Made::new(defaults::MODULEMD_DEFAULTS, defaults::unit(&of, &snippet.text)),
+            Module::Obsolete(of) => Made::new(obsolete::MODULEMD_OBSOLETE, obsolete::unit(&of, &snippet.text)),
             Module::Other(_) => continue,
         };
-        let line = format!("the document at line {}", snippet.line);
-        if !give(made.map_err(|error| document.wrong_item(&line, error))?) {
+        if !give(made) {
             return Ok(());
         }
     }
@@ -107,14 +102,7 @@ pub(super) async fn comps(job: &SyncJob, document: Document) -> Result<()> {
 
 fn read_comps(document: &Document, give: Give<'_, Made>) -> Result<()> {
     let comps = comps::read(document.open()?).map_err(|problem| document.wrong(problem))?;
-    let groups = comps.groups.iter().map(|of| (group::PACKAGEGROUP, of.id.as_str(), group::unit(of)));
-    let categories = comps.categories.iter().map(|of| (category::PACKAGECATEGORY, of.id.as_str(), category::unit(of)));
-    let environments =
-        comps.environments.iter().map(|of| (environment::PACKAGEENVIRONMENT, of.id.as_str(), environment::unit(of)));
-    let langpacks = Some(&comps.langpacks).filter(|langpacks| !langpacks.is_empty());
-    let langpacks = langpacks.map(|of| (langpacks::PACKAGELANGPACKS, "langpacks", langpacks::unit(of)));
-    for (content_type, id, unit) in groups.chain(categories).chain(environments).chain(langpacks) {
-        let unit = unit.map_err(|error| document.wrong_item(id, error))?;
+    for (content_type, unit) in content::comps::units(&comps) {
         if !give(Made::new(content_type, unit)) {
             return Ok(());
         }

@@ -86,7 +86,7 @@ impl Tree {
             let digests = digests.into_iter().collect();
             upstream.push(UpstreamFile { url: located(root, "", path)?, size: None, digests });
         }
-        let unit = tree::unit(&treeinfo, files, &seen.checksum)?;
+        let unit = tree::unit(&treeinfo, files, &seen.checksum);
         job.want(tree::DISTRIBUTION_TREE, Wanted { unit, files: upstream, group: Some(group) }).await
     }
 }
