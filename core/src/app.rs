@@ -2,12 +2,13 @@
 //! brings the database up to date and makes what a first start needs.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::{Value as Json, json};
 
 use crate::auth::{CredentialCache, Secrets, password};
 use crate::config::{Config, DatabaseAddress, StartError};
-use crate::db::{self, Address, Conn, Db};
+use crate::db::{self, Address, Conn, Db, Migrations};
 use crate::error::{Error, Result};
 use crate::formats::KnownFormats;
 use crate::id::{Id, now};
@@ -15,6 +16,7 @@ use crate::native::Native;
 use crate::ops;
 use crate::params;
 use crate::plugin::Plugin;
+use crate::probes::Readiness;
 use crate::resource::{Registry, Scope};
 use crate::rest::{self, Routes};
 use crate::serve::Delivery;
@@ -46,6 +48,11 @@ pub struct App {
     pub signing: Signing,
     pub upstreams: ops::Upstreams,
     pub native: Native,
+    pub readiness: Readiness,
+    /// When the process began.
+    pub started: SystemTime,
+    /// What the database must have.
+    pub migrations: Vec<Migrations>,
     /// `/pulp/api/v3/`
     pub api: String,
 }
@@ -63,6 +70,7 @@ impl App {
         let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
         let address = database_address(&config);
         let db = open_database(&config, &plugins).await?;
+        let migrations = migrations(&plugins);
         let storage = Storage::open(&storage_config(&config)?).await?;
         let domain = db.write(ensure_domain).await?;
         check_secret_key(&db, &secrets).await?;
@@ -99,6 +107,9 @@ impl App {
             signing,
             upstreams: ops::Upstreams::default(),
             native,
+            readiness: Readiness::default(),
+            started: SystemTime::now(),
+            migrations,
         });
         formats.bind(&app);
         Ok(app)
@@ -141,14 +152,18 @@ pub fn signing(config: &Config, db: &Db, secrets: &Arc<Secrets>) -> Signing {
 /// Opens the database and brings its schema up to date.
 pub async fn open_database(config: &Config, plugins: &Plugins) -> Result<Db> {
     let (address, pool_size) = (database_address(config), config.database_pool_size);
-    let mut migrations = vec![db::CORE];
-    migrations.extend(plugins.iter().map(|plugin| plugin.migrations()));
+    let migrations = migrations(plugins);
     let open = move || {
         let db = Db::open(&address, pool_size)?;
         db.migrate(&migrations)?;
         Ok(db)
     };
     tokio::task::spawn_blocking(open).await.map_err(Error::internal)?
+}
+
+/// The migrations of core and of the formats.
+pub fn migrations(plugins: &Plugins) -> Vec<Migrations> {
+    std::iter::once(db::CORE).chain(plugins.iter().map(|plugin| plugin.migrations())).collect()
 }
 
 /// How the configuration says to reach the database.

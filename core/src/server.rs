@@ -22,7 +22,7 @@ use crate::ops::signing::NewMeans;
 use crate::resource::Registry;
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
-use crate::{native, rest, serve as delivery};
+use crate::{native, probes, rest, serve as delivery};
 
 /// How often what is left over is looked for.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -63,6 +63,13 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     background.spawn(stop_aware(stop.clone(), upkeep(app.clone())));
     let presences = announce(&app).await?;
     let server = http(&app, listener)?;
+    if let Some(server) = metrics(&app)? {
+        background.spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the server of the metrics ended");
+            }
+        });
+    }
     println!("listening on http://{address}");
     tracing::info!(%address, roles = ?app.config.roles, "serving");
     server.await.map_err(Error::internal)?;
@@ -105,12 +112,24 @@ fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
         if app.config.has_role(Role::Content) || app.config.has_role(Role::Api) {
             native::routes(services, &app);
         }
+        probes::routes(services, &app);
         if app.config.has_role(Role::Api) {
             services.app_data(web::Data::new(app.clone()));
             services.default_service(web::route().to(rest::handle));
         }
     });
     server.map_err(Error::internal)
+}
+
+/// The server that answers those alone who watch, where one is wanted. It ends by signals, as the other does.
+fn metrics(app: &Shared) -> Result<Option<actix_web::dev::Server>, StartError> {
+    let Some(address) = &app.config.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).map_err(|cause| app.config.metrics_listen_error(&cause))?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    let app = app.clone();
+    let server = delivery::server(listener, 1, move |services| probes::routes_apart(services, &app));
+    println!("metrics on http://{address}/metrics");
+    Ok(Some(server.map_err(Error::internal)?))
 }
 
 /// Removes what time has made superfluous.

@@ -11,6 +11,7 @@ mod support;
 mod api;
 mod formats;
 
+mod access_log;
 mod bad_input;
 mod check;
 mod content_guards;
@@ -19,5 +20,7 @@ mod docs;
 mod faults;
 mod hosts;
 mod layering;
+mod metrics;
+mod probes;
 mod serve;
 mod spec;

@@ -103,6 +103,30 @@ pub static KEYS: &[Key] = &[
                 `info,pith_core::tasks=debug`.",
     },
     Key {
+        name: "access_log",
+        group: Group::Server,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Logs a line for every request that was answered, with the level `info` and the part `access`: who, \
+                what, the status, the bytes and the time, and the correlation id of requests to the API. No header \
+                and no query, which may hold credentials.",
+    },
+    Key {
+        name: "metrics",
+        group: Group::Server,
+        kind: Kind::Choice(&["administrators", "everybody", "nobody"]),
+        default: Default::Text("administrators"),
+        about: "Who may read `/metrics` at `listen`. Administrators log in with HTTP basic.",
+    },
+    Key {
+        name: "metrics_listen",
+        group: Group::Server,
+        kind: Kind::Text(listen_address),
+        default: Default::Derived("none"),
+        about: "A further address and port, which answers `/metrics`, `/livez` and `/readyz` and nothing else, to \
+                whoever reaches it, without a login.",
+    },
+    Key {
         name: "database",
         group: Group::Storage,
         kind: Kind::Text(database),

@@ -51,6 +51,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// A filter as `tracing` reads it: `info`, or `info,pith_core=debug`.
     pub log_level: String,
+    pub access_log: bool,
+    pub metrics: MetricsReaders,
+    /// `host:port`
+    pub metrics_listen: Option<String>,
     /// `https://host[:port]` without a path; none means the origin of each request.
     pub content_origin: Option<String>,
     /// Starts and ends with `/`.
@@ -114,6 +118,15 @@ pub enum Role {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// Who may read the metrics at the server's own address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsReaders {
+    Administrators,
+    Everybody,
+    Nobody,
 }
 
 /// The environment variables that set keys; some of them are secret.

@@ -31,14 +31,13 @@ impl Config {
 
     /// Why the server cannot listen where it was told to.
     pub fn listen_error(&self, cause: &io::Error) -> ConfigError {
-        let way = "choose another with `--listen ADDRESS:PORT` or `PITH_LISTEN`";
-        let problem = match cause.kind() {
-            io::ErrorKind::AddrInUse => "is taken by another program".to_owned(),
-            io::ErrorKind::AddrNotAvailable => "is no address of this machine".to_owned(),
-            io::ErrorKind::PermissionDenied => "is not free to use; ports below 1024 need a privilege".to_owned(),
-            _ => format!("cannot be listened on: {cause}"),
-        };
-        ConfigError::for_key("listen", format!("`{}` {problem}; {way}", self.listen))
+        cannot_listen("listen", &self.listen, "`--listen ADDRESS:PORT` or `PITH_LISTEN`", cause)
+    }
+
+    /// The same of the address for metrics.
+    pub fn metrics_listen_error(&self, cause: &io::Error) -> ConfigError {
+        let address = self.metrics_listen.as_deref().unwrap_or_default();
+        cannot_listen("metrics_listen", address, "`PITH_METRICS_LISTEN`", cause)
     }
 
     fn uses_data_dir(&self) -> bool {
@@ -47,6 +46,16 @@ impl Config {
             || matches!(&self.storage, StorageAddress::Local(path) if inside(path))
             || inside(&self.secret_key_file)
     }
+}
+
+fn cannot_listen(key: &'static str, address: &str, way: &str, cause: &io::Error) -> ConfigError {
+    let problem = match cause.kind() {
+        io::ErrorKind::AddrInUse => "is taken by another program".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "is no address of this machine".to_owned(),
+        io::ErrorKind::PermissionDenied => "is not free to use; ports below 1024 need a privilege".to_owned(),
+        _ => format!("cannot be listened on: {cause}"),
+    };
+    ConfigError::for_key(key, format!("`{address}` {problem}; choose another with {way}"))
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {

@@ -1,5 +1,7 @@
 //! Brings the schema up to date: each component's files in order, each once.
 
+use std::collections::HashSet;
+
 use super::{Conn, Lock};
 use crate::error::Result;
 use crate::id::now;
@@ -50,6 +52,16 @@ pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Those that were not applied.
+pub(super) fn missing(conn: &mut Conn, sets: &[Migrations]) -> Result<Vec<String>> {
+    let rows = conn.query("SELECT component, name FROM migration", &[])?;
+    let applied: HashSet<(String, String)> =
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_>>()?;
+    let names = sets.iter().flat_map(|set| set.steps.iter().map(|(name, _)| (set.component, *name)));
+    let missing = names.filter(|(component, name)| !applied.contains(&((*component).into(), (*name).into())));
+    Ok(missing.map(|(component, name)| format!("{component}/{name}")).collect())
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod remotes;
 pub mod repositories;
 pub mod signing_services;
 mod sqlite;
+mod stats;
 pub mod sync;
 pub mod sync_state;
 pub mod task_profiles;
@@ -41,7 +42,7 @@ pub mod workers;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use arrivals::Announced;
 pub use conn::{Conn, Lock};
@@ -65,6 +66,7 @@ pub struct Db {
     reads: r2d2::Pool<conn::Manager>,
     writer: Option<Arc<sqlite::Writer>>,
     arrivals: Arc<arrivals::Arrivals>,
+    stats: Arc<stats::Stats>,
 }
 
 impl Db {
@@ -79,8 +81,9 @@ impl Db {
             .test_on_check_out(false)
             .connection_timeout(Duration::from_secs(30));
         let cannot = |cause: &dyn std::fmt::Display| Error::storage("cannot open the database", cause);
+        let stats = Arc::<stats::Stats>::default();
         let writer = match address {
-            Address::Sqlite(path) => Some(Arc::new(sqlite::Writer::open(path)?)),
+            Address::Sqlite(path) => Some(Arc::new(sqlite::Writer::open(path, stats.queued.clone())?)),
             Address::Postgres(url) => {
                 // One connection outside the pool: its refusal says why, the pool's only that time ran out.
                 postgres::connect(url).map_err(|cause| cannot(&cause))?;
@@ -88,13 +91,19 @@ impl Db {
             }
         };
         let reads = reads.build(conn::Manager(address.clone())).map_err(|cause| cannot(&cause))?;
-        Ok(Self { reads, writer, arrivals: Arc::default() })
+        Ok(Self { reads, writer, arrivals: Arc::default(), stats })
     }
 
     /// Brings the schema up to date; safe to call from several hosts at once.
     pub fn migrate(&self, sets: &[Migrations]) -> Result<()> {
         let sets = sets.to_vec();
         self.write_blocking(move |conn| migrate::run(conn, &sets))
+    }
+
+    /// Those of the migrations that the database has not seen, as `core/0001_initial`.
+    pub async fn missing_migrations(&self, sets: &[Migrations]) -> Result<Vec<String>> {
+        let sets = sets.to_vec();
+        self.read(move |conn| migrate::missing(conn, &sets)).await
     }
 
     /// Whether this is the embedded database, which only this process may write.
@@ -147,7 +156,13 @@ impl Db {
     }
 
     fn connection(&self) -> Result<r2d2::PooledConnection<conn::Manager>> {
-        self.reads.get().map_err(|cause| Error::storage("the database does not answer", cause))
+        let (_waiting, asked) = (self.stats.waiting.enter(), Instant::now());
+        let connection = self.reads.get();
+        self.stats.waits.note(asked.elapsed());
+        connection.map_err(|cause| {
+            self.stats.refused.add(1);
+            Error::storage("the database does not answer", cause)
+        })
     }
 }
 

@@ -238,11 +238,14 @@ pub fn put_progress(conn: &mut Conn, seq: i64, reports: &[ProgressRow]) -> Resul
 pub struct Claimed {
     pub seq: i64,
     pub id: Id,
+    pub name: String,
     pub cid: String,
     pub created_by: Option<i64>,
     pub group: Option<Id>,
     /// Sealed.
     pub payload: String,
+    /// By the clock of this process.
+    pub claimed: std::time::Instant,
 }
 
 /// Takes the oldest task that may run; it is running then, and `worker`'s. It starts no earlier than it was let
@@ -254,7 +257,7 @@ pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed
          AND seq = (SELECT seq FROM task WHERE finished_at IS NULL AND state = 'waiting' \
          AND unblocked_at IS NOT NULL AND (not_before IS NULL OR not_before <= $1) \
          ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING seq, id, logging_cid, created_by, task_group_id, payload",
+         RETURNING seq, id, logging_cid, created_by, task_group_id, payload, name",
         params![now, worker],
     )?;
     row.map(|row| {
@@ -265,6 +268,8 @@ pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed
             created_by: row.get(3)?,
             group: row.get(4)?,
             payload: row.get::<Option<String>>(5)?.unwrap_or_default(),
+            name: row.get(6)?,
+            claimed: std::time::Instant::now(),
         })
     })
     .transpose()
@@ -410,4 +415,35 @@ pub fn lost(conn: &mut Conn, heard_since: Instant) -> Result<Vec<i64>> {
         params![heard_since],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// How the queue stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub waiting: i64,
+    pub running: i64,
+    pub canceling: i64,
+    /// When the oldest task was made that waits and is due.
+    pub oldest_waiting: Option<Instant>,
+}
+
+/// Counts the unfinished tasks, of which there are few.
+pub fn standing(conn: &mut Conn, now: Instant) -> Result<Standing> {
+    let mut standing = Standing::default();
+    for row in conn.query("SELECT state, count(*) FROM task WHERE finished_at IS NULL GROUP BY state", &[])? {
+        let count = row.get(1)?;
+        match row.get::<State>(0)? {
+            State::Waiting => standing.waiting = count,
+            State::Running => standing.running = count,
+            State::Canceling => standing.canceling = count,
+            _ => {}
+        }
+    }
+    let oldest = conn.query_one(
+        "SELECT min(created) FROM task WHERE finished_at IS NULL AND state = 'waiting'
+             AND (not_before IS NULL OR not_before <= $1)",
+        params![now],
+    )?;
+    standing.oldest_waiting = oldest.get(0)?;
+    Ok(standing)
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rusqlite::types::{ToSqlOutput, Value as Raw, ValueRef};
 use super::{Conn, Row, Value, dialect};
 use crate::error::{Error, Result};
 use crate::id::format_instant;
+use crate::metrics::Level;
 
 /// The most work that shares one commit; what waits longer starts the next one.
 const LARGEST_GROUP: usize = 64;
@@ -77,17 +79,19 @@ type Job = Box<dyn FnOnce(&mut Conn) -> Box<dyn FnOnce(Option<&Error>) + Send> +
 /// its cost (a sync of the disk) is paid once for all of it.
 pub(super) struct Writer {
     jobs: Sender<Job>,
+    queued: Arc<Level>,
 }
 
 impl Writer {
-    pub fn open(path: &Path) -> Result<Self> {
+    /// `queued` tells how much work waits.
+    pub fn open(path: &Path, queued: Arc<Level>) -> Result<Self> {
         let conn = Conn::Sqlite(open(path)?);
         let (jobs, queue) = channel();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
             .spawn(move || run(conn, &queue))
             .map_err(Error::internal)?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, queued })
     }
 
     /// Queues `work`; `done` hears of its result after the commit.
@@ -96,7 +100,9 @@ impl Writer {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
+        let queued = self.queued.clone();
         let job: Job = Box::new(move |conn| {
+            queued.lower();
             let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work)))
                 .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))));
             Box::new(move |failed: Option<&Error>| {
@@ -106,6 +112,7 @@ impl Writer {
                 });
             })
         });
+        self.queued.raise();
         self.jobs.send(job).map_err(|_| Error::internal("the database's writer has ended"))
     }
 }

@@ -20,7 +20,9 @@ use crate::app::Shared;
 use crate::auth::policy::{Actor, Verb, permits};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceRequest, Form, Links};
+use crate::metrics::{Operation as Measured, Requests};
+use crate::observe::{Told, Watch};
+use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceOperation, FaceRequest, Form, Links};
 use crate::resource::{Kind, Registry};
 use crate::rest::{authenticate, error_body, request::correlation_id};
 use crate::serve::{self, FaceView, Pointer};
@@ -40,6 +42,42 @@ struct Routed {
     component: &'static str,
     face: Arc<dyn Face>,
     routes: Routes,
+    requests: Counts,
+}
+
+/// The counts of the operations of a face, and of requests that found none.
+struct Counts {
+    of: Vec<(&'static str, &'static str, Arc<Requests>)>,
+    lost: Arc<Requests>,
+}
+
+impl Counts {
+    fn new(operations: &[FaceOperation]) -> Self {
+        let method = |operation: &FaceOperation| match operation.method {
+            FaceMethod::Get => "GET",
+            FaceMethod::Post => "POST",
+        };
+        let of = operations.iter().map(|operation| (operation.id, method(operation), Arc::default())).collect();
+        Self { of, lost: Arc::default() }
+    }
+
+    fn find(&self, operation: Option<&str>) -> (&'static str, &Arc<Requests>) {
+        let found = self.of.iter().find(|(id, ..)| Some(*id) == operation);
+        found.map_or(("none", &self.lost), |(id, _, requests)| (id, requests))
+    }
+}
+
+/// The counts of all operations.
+pub fn measured(native: &Native) -> Vec<Measured<'_>> {
+    let mut operations = Vec::new();
+    for routed in &native.faces {
+        let face = routed.face.prefix();
+        for (name, method, requests) in &routed.requests.of {
+            operations.push(Measured { face, name, method, requests });
+        }
+        operations.push(Measured { face, name: "none", method: "any", requests: &routed.requests.lost });
+    }
+    operations
 }
 
 impl Native {
@@ -47,6 +85,7 @@ impl Native {
         let routed = |(component, face): (&&'static str, &Arc<dyn Face>)| Routed {
             component,
             face: face.clone(),
+            requests: Counts::new(&face.operations()),
             routes: Routes::new(face.operations()),
         };
         Self { faces: registry.faces.iter().map(routed).collect(), pages: Pages::new(config, storage) }
@@ -69,8 +108,20 @@ pub fn routes(config: &mut ServiceConfig, app: &Shared) {
 }
 
 async fn handle(app: Shared, at: usize, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let answered = respond(&app, &app.native.faces[at], &request, payload).await;
-    answered.unwrap_or_else(|error| failed(&error, &request))
+    let (watch, mut seen, routed) = (Watch::begin(app.config.access_log), Seen::default(), &app.native.faces[at]);
+    let answered = respond(&app, routed, &request, payload, &mut seen).await;
+    let response = answered.unwrap_or_else(|error| failed(&error, &request));
+    let (operation, requests) = routed.requests.find(seen.operation);
+    let cid = response.headers().get("Correlation-ID").and_then(|cid| cid.to_str().ok()).map(str::to_owned);
+    let (face, user) = (routed.face.prefix(), seen.user.as_deref());
+    watch.end(&request, response, &Told { face, operation, requests, user, cid: cid.as_deref() })
+}
+
+/// What was found out about a request on its way.
+#[derive(Default)]
+struct Seen {
+    operation: Option<&'static str>,
+    user: Option<String>,
 }
 
 fn failed(error: &Error, request: &HttpRequest) -> HttpResponse {
@@ -89,7 +140,13 @@ fn is_read(request: &HttpRequest) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: web::Payload) -> Result<HttpResponse> {
+async fn respond(
+    app: &Shared,
+    routed: &Routed,
+    request: &HttpRequest,
+    payload: web::Payload,
+    seen: &mut Seen,
+) -> Result<HttpResponse> {
     let is_read = is_read(request);
     let actor = match is_read {
         true => None,
@@ -98,6 +155,7 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
     if !is_read && actor.is_none() {
         return Err(Error::Unauthenticated("Authentication credentials were not provided.".into()));
     }
+    seen.user = actor.as_ref().map(|actor| actor.username.clone());
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
     let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
     let Some(path) = path else { return Ok(answer::nowhere("there is nothing at this path")) };
@@ -114,6 +172,7 @@ async fn respond(app: &Shared, routed: &Routed, request: &HttpRequest, payload: 
     let method = (is_read || *request.method() == Method::POST).then_some(method);
     let response = match routed.routes.find(method, rest) {
         Way::Found(operation, parameters) => {
+            seen.operation = Some(operation);
             let actor = actor.map(|actor| may_change(app, view, actor)).transpose()?;
             let form = match &actor {
                 Some(_) => Some(form::read(app, request, payload, routed.routes.file(operation)).await?),

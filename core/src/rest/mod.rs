@@ -24,6 +24,7 @@ use crate::app::{Plugins, Shared};
 use crate::auth::policy::permits;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::observe::{Told, Watch};
 use crate::resource::Registry;
 use crate::serve::Outbox;
 pub(crate) use answer::Answer;
@@ -42,22 +43,39 @@ pub fn description(config: &Config, plugins: &Plugins) -> String {
 pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let app: &Shared = app.get_ref();
     let cid = request::correlation_id(&request);
+    let (watch, mut seen) = (Watch::begin(app.config.access_log), Seen::default());
     let head = request.method() == Method::HEAD;
-    let result = dispatch(app, &request, payload, &cid).await;
+    let result = dispatch(app, &request, payload, &cid, &mut seen).await;
     let answer = result.unwrap_or_else(|error| error_body::answer(&error, &cid));
     if let Some(outbox) = request.conn_data::<Outbox>() {
         outbox.spell();
     }
-    answer.respond(&cid, head)
+    let (operation, requests) = app.routes.requests(seen.endpoint);
+    let told = Told { face: "api", operation, requests, user: seen.user.as_deref(), cid: Some(&cid) };
+    watch.end(&request, answer.respond(&cid, head), &told)
 }
 
-async fn dispatch(app: &Shared, request: &HttpRequest, payload: web::Payload, cid: &str) -> Result<Answer> {
+/// What was found out about a request on its way.
+#[derive(Default)]
+struct Seen {
+    endpoint: Option<usize>,
+    user: Option<String>,
+}
+
+async fn dispatch(
+    app: &Shared,
+    request: &HttpRequest,
+    payload: web::Payload,
+    cid: &str,
+    seen: &mut Seen,
+) -> Result<Answer> {
     let Some(path) = request.path().strip_prefix(&app.api) else { return Ok(Answer::no_route()) };
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let matched = match app.routes.find(method, path) {
         Ok(matched) => matched,
         Err(miss) => return Ok(miss.answer(request, path)),
     };
+    seen.endpoint = Some(matched.endpoint);
     if !request::accepts_json(request) {
         return Ok(Answer::detail(406, "Could not satisfy the request Accept header."));
     }
@@ -66,6 +84,7 @@ async fn dispatch(app: &Shared, request: &HttpRequest, payload: web::Payload, ci
     // What is open to all answers also when credentials are wrong or the database is away.
     let is_open = policy.is_open_for(endpoint.verb);
     let actor = if is_open { None } else { authenticate::actor(app, request).await? };
+    seen.user = actor.as_ref().map(|actor| actor.username.clone());
     permits(actor.as_ref(), policy, endpoint.verb)?;
     let request = Request::new(app.clone(), request, payload, actor, cid.to_owned(), matched);
     (endpoint.run)(request).await

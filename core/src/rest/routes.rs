@@ -1,7 +1,8 @@
 //! Which path and method run which handler. The table is made once, from the resources and the endpoints
 //! written by hand; the API's description is made from the same table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
@@ -15,6 +16,7 @@ use crate::app::App;
 use crate::auth::policy::{Policy, Verb};
 use crate::error::Result;
 use crate::id::Id;
+use crate::metrics::{Operation as Measured, Requests};
 use crate::resource::{Access, Derivation, Field, Filter, Kind, Operation, Registry, Resource};
 
 pub type Run = fn(Request) -> LocalBoxFuture<'static, Result<Answer>>;
@@ -102,6 +104,10 @@ pub struct Routes {
     /// Those of native faces, which only the API's description finds here.
     pub faces: Vec<Endpoint>,
     by_path: HashMap<String, Vec<usize>>,
+    /// The counts of each endpoint; those of one operation and method share them.
+    requests: Vec<Arc<Requests>>,
+    /// Of requests that are for none.
+    lost: Arc<Requests>,
     administrators: Policy,
     /// Descriptions of this table that were asked for.
     pub description: openapi::Cache,
@@ -158,6 +164,8 @@ impl Routes {
         }
         let faces = endpoints::faces::endpoints(registry);
         Self {
+            requests: counts(&endpoints),
+            lost: Arc::default(),
             endpoints,
             faces,
             by_path,
@@ -193,6 +201,26 @@ impl Routes {
         }
     }
 
+    /// The operation of an endpoint and its counts; without one, those of requests that found none.
+    pub fn requests(&self, endpoint: Option<usize>) -> (&str, &Arc<Requests>) {
+        match endpoint {
+            Some(at) => (name_of(&self.endpoints[at]), &self.requests[at]),
+            None => (NO_OPERATION, &self.lost),
+        }
+    }
+
+    /// The counts of all operations.
+    pub fn measured(&self) -> Vec<Measured<'_>> {
+        let mut told = HashSet::new();
+        let each = self.endpoints.iter().zip(&self.requests);
+        let first = each.filter(|(_, requests)| told.insert(Arc::as_ptr(requests)));
+        let measured = |name, method, requests| Measured { face: "api", name, method, requests };
+        first
+            .map(|(endpoint, requests)| measured(name_of(endpoint), endpoint.method.as_str(), &**requests))
+            .chain([measured(NO_OPERATION, "any", &self.lost)])
+            .collect()
+    }
+
     fn miss(&self, pattern: &str) -> Miss {
         if self.by_path.contains_key(&format!("{pattern}/")) {
             return Miss::Slash;
@@ -208,6 +236,20 @@ impl Routes {
             (None, None) => &self.administrators,
         }
     }
+}
+
+/// What requests are counted as that are for no operation.
+const NO_OPERATION: &str = "none";
+
+fn name_of(endpoint: &Endpoint) -> &str {
+    // Pages for people have no id.
+    if endpoint.operation.is_empty() { "page" } else { &endpoint.operation }
+}
+
+fn counts(endpoints: &[Endpoint]) -> Vec<Arc<Requests>> {
+    let mut known: HashMap<(&str, &str), Arc<Requests>> = HashMap::new();
+    let of = |endpoint| known.entry((name_of(endpoint), endpoint.method.as_str())).or_default().clone();
+    endpoints.iter().map(of).collect()
 }
 
 /// The operations that a resource's value asks for.

@@ -19,15 +19,24 @@ use super::pointer::{self, Pointer};
 use super::wire::Outbox;
 use super::{Delivery, Inner, checkpoint, folder, guard, lazy, path};
 use crate::error::{Error, Result};
+use crate::observe::{Told, Watch};
 
 /// How long a signed address of the object store stays good. It is made anew for each request.
 const SIGNED_FOR: Duration = Duration::from_secs(3600);
+
+/// What requests are counted as.
+pub const FACE: &str = "content";
+pub const OPERATION: &str = "content_get";
 
 const NOT_POINTING: &str = "Distribution is not pointing to a publication, repository, repository version, or remote.";
 
 /// Answers any request below the content face's prefix.
 pub async fn answer(delivery: Delivery, request: HttpRequest) -> HttpResponse {
-    respond(&delivery.0, &request).await.unwrap_or_else(|error| failed(&error, request.path()))
+    let watch = Watch::begin(delivery.0.settings.access_log);
+    let response = respond(&delivery.0, &request).await.unwrap_or_else(|error| failed(&error, request.path()));
+    let cid = request.headers().get("Correlation-ID").and_then(|cid| cid.to_str().ok());
+    let told = Told { face: FACE, operation: OPERATION, requests: &delivery.0.requests, user: None, cid };
+    watch.end(&request, response, &told)
 }
 
 async fn respond(inner: &Arc<Inner>, request: &HttpRequest) -> Result<HttpResponse> {

@@ -49,6 +49,7 @@ use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::guards::Guard;
 use crate::id::{Id, Sha256};
+use crate::metrics::{Operation, Requests};
 use crate::plugin::{Pullable, Version, VersionUnits};
 use crate::storage::{DigestSet, Staged, Storage};
 pub(crate) use answer::with_slash;
@@ -160,6 +161,7 @@ struct Inner {
     storage: Storage,
     formats: Arc<dyn Formats>,
     settings: Settings,
+    requests: Arc<Requests>,
     /// Grows with each change of a distribution.
     generation: AtomicU64,
     pointers: Cache<String, Arc<pointer::Pointer>>,
@@ -183,6 +185,7 @@ struct Settings {
     listed: Listed,
     cooldown: Duration,
     digests: DigestSet,
+    access_log: bool,
 }
 
 impl Delivery {
@@ -195,12 +198,14 @@ impl Delivery {
             listed: if config.hide_guarded_distributions { Listed::Unguarded } else { Listed::All },
             cooldown: config.remote_content_fetch_failure_cooldown,
             digests: DigestSet::parse(&config.allowed_content_checksums)?,
+            access_log: config.access_log,
         };
         Ok(Self(Arc::new(Inner {
             db,
             storage,
             formats,
             settings,
+            requests: Arc::default(),
             generation: AtomicU64::new(0),
             pointers: Cache::new(POINTERS),
             paths: Cache::new(config.path_cache_entries),
@@ -228,6 +233,11 @@ impl Delivery {
         path: &str,
     ) -> Result<Option<HttpResponse>> {
         guard::refusal(&self.0, request, pointer, path).await
+    }
+
+    /// The counts of all requests.
+    pub(crate) fn measured(&self) -> Operation<'_> {
+        Operation { face: answer::FACE, name: answer::OPERATION, method: "GET", requests: &self.0.requests }
     }
 
     /// To be called after artifacts were deleted whose content stays: what paths lead to is looked up anew.

@@ -49,6 +49,15 @@ pub enum Part {
     File(Arc<File>, Range<u64>),
 }
 
+impl Part {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(_, range) => range.end - range.start,
+        }
+    }
+}
+
 /// A connection's outbox; all handles to it are one. Handlers get it as the connection's data.
 #[derive(Clone, Default)]
 pub struct Outbox(Rc<RefCell<State>>);
@@ -58,6 +67,8 @@ struct State {
     part: Option<Part>,
     sender: Option<Waker>,
     spells: bool,
+    /// Bytes of parts that went out, of all there ever were.
+    sent: u64,
 }
 
 impl Outbox {
@@ -71,6 +82,11 @@ impl Outbox {
 
     pub fn is_empty(&self) -> bool {
         self.0.borrow().part.is_none()
+    }
+
+    /// How many bytes of all parts so far the system has taken.
+    pub fn sent(&self) -> u64 {
+        self.0.borrow().sent
     }
 
     /// The head that is written next has a header to be spelled in the usual way.
@@ -106,11 +122,14 @@ impl AsyncWrite for Wire {
             state.spells = !matches!(&written, Poll::Ready(Ok(count)) if *count > at);
             return written;
         }
-        match &mut state.part {
+        let State { part, sent, .. } = &mut *state;
+        match part {
             Some(Part::Memory(bytes)) => {
                 let both = [IoSlice::new(buffer), IoSlice::new(bytes)];
                 let written = ready!(stream.poll_write_vectored(cx, &both))?;
-                bytes.advance(written.saturating_sub(buffer.len()));
+                let beyond = written.saturating_sub(buffer.len());
+                bytes.advance(beyond);
+                *sent += beyond as u64;
                 Poll::Ready(Ok(written.min(buffer.len())))
             }
             // One segment for the head and the beginning of the file.
@@ -123,8 +142,12 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut state = this.outbox.0.borrow_mut();
-        if let Some(part) = &mut state.part {
-            ready!(send(&mut this.stream, cx, part))?;
+        let State { part, sent, .. } = &mut *state;
+        if let Some(left) = part {
+            let before = left.length();
+            let polled = send(&mut this.stream, cx, left);
+            *sent += before - left.length();
+            ready!(polled)?;
             state.part = None;
             if let Some(sender) = state.sender.take() {
                 sender.wake();

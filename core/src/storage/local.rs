@@ -170,6 +170,17 @@ impl Local {
             .try_flatten()
     }
 
+    pub async fn probe(&self) -> Result<()> {
+        let (path, folder) = (paths::staged_file(&self.staging()), self.path(&self.keys.artifacts()));
+        blocking("cannot write to the store", move || {
+            fs::metadata(folder)?;
+            let written = File::create_new(&path).and_then(|mut file| file.write_all(b"probe"));
+            let removed = absent_is_fine(fs::remove_file(&path));
+            written.and(removed)
+        })
+        .await
+    }
+
     pub fn usage(&self) -> Option<Usage> {
         let stat = rustix::fs::statvfs(&*self.root).ok()?;
         let total = stat.f_blocks.saturating_mul(stat.f_frsize);

@@ -11,6 +11,7 @@ mod local;
 mod object;
 mod paths;
 mod staging;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -34,6 +35,7 @@ use crate::id::{Id, Sha256};
 use hashing::Hashing;
 use local::Local;
 use object::Bucket;
+use stats::{Deed, Stats};
 
 /// The bytes of an artifact as they come from the store.
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
@@ -81,6 +83,7 @@ struct Inner {
     kind: Kind,
     staging: PathBuf,
     hashing: Hashing,
+    stats: Stats,
     /// Names this process among those that write to the same uploads.
     process: Id,
 }
@@ -113,7 +116,7 @@ impl Storage {
             .await
             .map_err(|cause| failed(&format!("cannot create the folder `{}`", staging.display()), cause))?;
         let hashing = Hashing::new(config.digests);
-        Ok(Self(Arc::new(Inner { kind, staging, hashing, process: Id::new() })))
+        Ok(Self(Arc::new(Inner { kind, staging, hashing, stats: Stats::default(), process: Id::new() })))
     }
 
     /// Begins a file in the staging folder of this host, to be hashed while it is written.
@@ -132,6 +135,11 @@ impl Storage {
     /// survive a loss of power. Idempotent: what is there already is replaced by the same bytes, which
     /// mends a damaged artifact.
     pub async fn keep(&self, staged: Staged) -> Result<()> {
+        let result = self.keep_one(staged).await;
+        self.0.stats.noted(Deed::Keep, 1, result)
+    }
+
+    async fn keep_one(&self, staged: Staged) -> Result<()> {
         match &self.0.kind {
             Kind::Local(local) => local.keep(staged).await,
             Kind::Bucket(bucket) => bucket.keep(staged).await,
@@ -141,14 +149,16 @@ impl Storage {
     /// Keeps many files, with far fewer synchronisations of the disk than files. When it fails, some may
     /// have been kept.
     pub async fn keep_all(&self, staged: Vec<Staged>) -> Result<()> {
-        match &self.0.kind {
+        let count = staged.len() as u64;
+        let result = match &self.0.kind {
             Kind::Local(local) if staged.len() > TOGETHER => local.keep_bulk(staged).await,
             _ => {
                 futures_util::stream::iter(staged.into_iter().map(Ok))
-                    .try_for_each_concurrent(TOGETHER, |staged| self.keep(staged))
+                    .try_for_each_concurrent(TOGETHER, |staged| self.keep_one(staged))
                     .await
             }
-        }
+        };
+        self.0.stats.noted(Deed::Keep, count, result)
     }
 
     /// Where the artifact's file is, whether it exists or not; `None` if the store is not local.
@@ -162,10 +172,11 @@ impl Storage {
     /// The bytes of an artifact or of a range of them, which the caller knows to lie inside. A missing
     /// artifact is an error here, one cut short an error of the stream.
     pub async fn stream(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<ByteStream> {
-        match &self.0.kind {
+        let result = match &self.0.kind {
             Kind::Local(local) => local.stream(sha256, range).await,
             Kind::Bucket(bucket) => bucket.stream(sha256, range).await,
-        }
+        };
+        self.0.stats.noted(Deed::Read, 1, result)
     }
 
     /// An address at which anyone may read the artifact for this long, answered with this file name and
@@ -177,26 +188,29 @@ impl Storage {
         content_type: &str,
         valid: Duration,
     ) -> Result<Option<String>> {
-        match &self.0.kind {
+        let result = match &self.0.kind {
             Kind::Local(_) => Ok(None),
             Kind::Bucket(bucket) => bucket.presigned(sha256, file_name, content_type, valid).await.map(Some),
-        }
+        };
+        self.0.stats.noted(Deed::Sign, 1, result)
     }
 
     /// Removes an artifact's bytes. Idempotent.
     pub async fn delete(&self, sha256: &Sha256) -> Result<()> {
-        match &self.0.kind {
+        let result = match &self.0.kind {
             Kind::Local(local) => local.delete(sha256).await,
             Kind::Bucket(bucket) => bucket.delete(sha256).await,
-        }
+        };
+        self.0.stats.noted(Deed::Delete, 1, result)
     }
 
     /// The size of a stored artifact, `None` if it is not there.
     pub async fn size(&self, sha256: &Sha256) -> Result<Option<u64>> {
-        match &self.0.kind {
+        let result = match &self.0.kind {
             Kind::Local(local) => local.size(sha256).await,
             Kind::Bucket(bucket) => bucket.size(sha256).await,
-        }
+        };
+        self.0.stats.noted(Deed::Look, 1, result)
     }
 
     /// All artifacts with their sizes, in no order.
@@ -224,6 +238,14 @@ impl Storage {
         }
         let intact = digest::finish(hasher)?.sha256 == *sha256;
         Ok(if intact { Verdict::Intact } else { Verdict::Corrupt })
+    }
+
+    /// Whether files can be put here: a local store writes one and removes it, a bucket is asked a short question.
+    pub async fn probe(&self) -> Result<()> {
+        match &self.0.kind {
+            Kind::Local(local) => local.probe().await,
+            Kind::Bucket(bucket) => bucket.probe().await,
+        }
     }
 
     /// The space of the file system; `None` if the store is not local or does not tell.

@@ -48,10 +48,19 @@ impl Bucket {
         let public = format!("cannot use the bucket `{name}`");
         let store = build(config, name).map_err(|cause| Error::storage(public.clone(), cause))?;
         let bucket = Self { store, keys: Keys::new(prefix) };
-        // Nothing is ever there, so the answer is short.
-        let probe = Path::from(bucket.keys.staging());
-        bucket.store.list(Some(&probe)).try_next().await.map_err(|cause| Error::storage(public, cause))?;
+        bucket.ask().await.map_err(|cause| Error::storage(public, cause))?;
         Ok(bucket)
+    }
+
+    /// Whether it answers.
+    pub async fn probe(&self) -> Result<()> {
+        self.ask().await.map_err(|cause| Error::storage("the bucket does not answer", cause))
+    }
+
+    async fn ask(&self) -> object_store::Result<()> {
+        // Nothing is ever there, so the answer is short.
+        let probe = Path::from(self.keys.staging());
+        self.store.list(Some(&probe)).try_next().await.map(drop)
     }
 
     fn artifact(&self, sha256: &Sha256) -> Path {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -12,6 +13,7 @@ use super::{NewTask, Queue, RunShort, TaskKind};
 use crate::app::Shared;
 use crate::db::Conn;
 use crate::db::queue::{self, NewRow, Reservations};
+use crate::db::tasks::State;
 use crate::error::{Error, FieldErrors, Result};
 use crate::id::{Id, now};
 
@@ -78,7 +80,7 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
 
 async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(Id, Option<FieldErrors>)> {
     let row = app.queue.row(&task);
-    let id = row.id;
+    let (id, begun) = (row.id, Instant::now());
     let changes_what_is_served = !task.exclusive.is_empty();
     let record = row.clone();
     let cid = task.cid.clone();
@@ -106,12 +108,17 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
     });
     let mut wrong = None;
     let has_run = match done.await {
-        Ok(has_run) => has_run,
+        Ok(has_run) => {
+            if has_run {
+                app.queue.note_end(&record.name, State::Completed, begun.elapsed());
+            }
+            has_run
+        }
         Err(error) if in_body.load(Ordering::Relaxed) => {
             if let Error::Invalid(fields) = &error {
                 wrong = Some(fields.clone());
             }
-            record_failure(app, record, error, &cid).await?;
+            record_failure(app, record, error, &cid, begun.elapsed()).await?;
             true
         }
         Err(error) => return Err(error),
@@ -132,11 +139,12 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
 pub async fn dispatch_failed(app: &Shared, task: &NewTask, error: Error) -> Result<Id> {
     let row = app.queue.row(task);
     let id = row.id;
-    record_failure(app, row, error, &task.cid).await?;
+    record_failure(app, row, error, &task.cid, Duration::ZERO).await?;
     Ok(id)
 }
 
-async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str) -> Result<()> {
+async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str, took: Duration) -> Result<()> {
+    app.queue.note_end(&row.name, State::Failed, took);
     short::log_failure(row.id, cid, &error);
     let ending = ending::ending(Outcome::Returned(Err(error)), Record::default(), cid);
     let started = row.created;

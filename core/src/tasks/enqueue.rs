@@ -6,6 +6,7 @@ use super::{NewTask, TaskKind};
 use crate::app::{App, Shared};
 use crate::db::Conn;
 use crate::db::queue::{self, Reservations};
+use crate::db::tasks::State;
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 
@@ -45,11 +46,12 @@ pub fn run_now(app: &App, conn: &mut Conn, task: &NewTask) -> Result<Id> {
     let TaskKind::Short { run, .. } = app.queue.kind(task.kind)? else {
         return Err(Error::internal("only a short task runs within a transaction"));
     };
-    let (row, started) = (app.queue.row(task), now());
+    let (row, started, begun) = (app.queue.row(task), now(), std::time::Instant::now());
     let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
     let result = short::run_body(app, conn, run, &task.args, &mut short)?;
     let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
     queue::insert_finished(conn, &row, started, now(), &ending)?;
+    app.queue.note_end(&row.name, State::Completed, begun.elapsed());
     Ok(row.id)
 }
 

@@ -80,7 +80,7 @@ async fn store(app: &Shared, task: Id, text: String) -> Result<()> {
 }
 
 /// The physical memory of this process in KiB.
-fn resident() -> Option<u64> {
+pub(crate) fn resident() -> Option<u64> {
     // The kernel makes this file when it is read; no disk is waited for.
     resident_of(&std::fs::read_to_string("/proc/self/status").ok()?)
 }

@@ -16,6 +16,7 @@ mod presence;
 mod progress;
 mod purge;
 mod short;
+mod stats;
 mod worker;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
 pub use dispatch::{dispatch, dispatch_failed, dispatch_telling};
 pub use enqueue::{enqueue, is_running, reserve, run_now, wake_at};
+pub(crate) use memory::resident;
 pub use memory::{MEMORY, MEMORY_PROFILE};
 pub use presence::{Presence, recover};
 pub use progress::Progress;
@@ -126,6 +128,9 @@ pub struct Queue {
     wake: Notify,
     /// How to ask the tasks running here to stop.
     running: Mutex<HashMap<Id, CancellationToken>>,
+    /// When the worker of this process was last known to be alive, while there is one.
+    heard: Mutex<Option<std::time::Instant>>,
+    stats: stats::Stats,
     /// The process ends: tasks that were asked to stop are not waited for any longer.
     hurry: CancellationToken,
 }
@@ -133,7 +138,24 @@ pub struct Queue {
 impl Queue {
     pub fn new(mut parts: QueueParts) -> Self {
         let kinds = std::mem::take(&mut parts.kinds).into_iter().map(|kind| (kind.key(), kind)).collect();
-        Self { parts, kinds, wake: Notify::new(), running: Mutex::default(), hurry: CancellationToken::new() }
+        Self {
+            parts,
+            kinds,
+            wake: Notify::new(),
+            running: Mutex::default(),
+            heard: Mutex::default(),
+            stats: stats::Stats::default(),
+            hurry: CancellationToken::new(),
+        }
+    }
+
+    /// How long nothing was heard of the worker of this process; none where there never was one.
+    pub fn silence(&self) -> Option<Duration> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).map(|heard| heard.elapsed())
+    }
+
+    fn note_heartbeat(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::time::Instant::now());
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<Id, CancellationToken>> {

@@ -34,6 +34,9 @@ impl Presence {
         let versions = app.queue.parts.versions.clone();
         let add = move |conn: &mut Conn| workers::insert(conn, app_type, &name, &versions, now());
         let id = app.queue.parts.db.write(add).await?;
+        if app_type == AppType::Worker {
+            app.queue.note_heartbeat();
+        }
         let ended = CancellationToken::new();
         tokio::spawn(ended.clone().run_until_cancelled_owned(beat(app.clone(), app_type, id)));
         Ok(Self { app: app.clone(), id, _beating: ended.drop_guard() })
@@ -65,7 +68,12 @@ async fn beat(app: Shared, app_type: AppType, id: Id) {
     loop {
         ticks.tick().await;
         match app.queue.parts.db.write(move |conn| workers::beat(conn, id, now())).await {
-            Ok(_) => last = Monotonic::now(),
+            Ok(_) => {
+                last = Monotonic::now();
+                if app_type == AppType::Worker {
+                    app.queue.note_heartbeat();
+                }
+            }
             Err(error) => tracing::warn!(%error, role = app_type.as_str(), "heartbeat is not written at present"),
         }
         if app_type == AppType::Worker {

@@ -113,7 +113,10 @@ pub(super) async fn run_claimed(
         profile.keep(app, claimed.id).await;
     }
     let outcome = match done {
-        Ok(true) => return Ok(()),
+        Ok(true) => {
+            app.queue.note_end(&claimed.name, State::Completed, claimed.claimed.elapsed());
+            return Ok(());
+        }
         Ok(false) => Outcome::Stopped,
         Err(error) => {
             log_failure(claimed.id, &claimed.cid, &error);
@@ -142,10 +145,16 @@ pub(super) async fn conclude(
             let canceled = !completed && queue::state(conn, seq)? == Some(State::Canceling);
             let ending = if canceled { if_canceled } else { ending };
             let from = EndsFrom { states: &[State::Running, State::Canceling], worker: Some(worker) };
-            queue::finish(conn, seq, from, &ending, &held, now())
+            let ended = queue::finish(conn, seq, from, &ending, &held, now())?;
+            Ok(ended.then_some(ending.state))
         };
         match app.queue.parts.db.write(finish).await {
-            Ok(_) => return Ok(()),
+            Ok(ended) => {
+                if let Some(state) = ended {
+                    app.queue.note_end(&claimed.name, state, claimed.claimed.elapsed());
+                }
+                return Ok(());
+            }
             Err(error) => tracing::warn!(task = %claimed.id, %error, "the end of a task is not recorded yet"),
         }
         sleep(PAUSE).await;
