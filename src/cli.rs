@@ -62,9 +62,46 @@ pub enum Verb {
     SigningService(SigningServiceVerb),
     /// Compare the database with the store and report, changing nothing
     Check,
+    /// Copy all of this installation into a folder, while it runs or not
+    Backup {
+        /// The folder; it may hold any number of backups, which share what they have in common
+        folder: PathBuf,
+        /// Copy the key file too, which opens the secrets in the backup
+        #[arg(long)]
+        with_secret_key: bool,
+    },
+    /// Put a backup into an installation that has nothing yet
+    Restore {
+        /// The folder of the backups
+        folder: PathBuf,
+        /// The name of the backup, instead of the newest
+        #[arg(long, value_name = "NAME")]
+        backup: Option<String>,
+    },
+    /// Change the key that encrypts stored credentials
+    #[command(subcommand)]
+    SecretKey(SecretKeyVerb),
     /// Write the documentation of all configuration keys (docs/configuration.md) to standard output
     #[command(hide = true)]
     ConfigReference,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SecretKeyVerb {
+    /// Add a key to the key file that decrypts from now on, and encrypts after the next `rotate`
+    Add,
+    /// Encrypt with the key that was added last, or a new one, and encrypt anew all that others encrypted
+    Rotate {
+        /// Remove the keys from the key file that are of no use any more
+        #[arg(long)]
+        retire: bool,
+    },
+    /// Encrypt anew all that other keys than the first of the key file encrypted: finish a `rotate` that was cut
+    Reseal {
+        /// Remove the keys from the key file that are of no use any more
+        #[arg(long)]
+        retire: bool,
+    },
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod cli;
 mod logging;
 mod plugins;
 mod prompt;
+mod secret_key;
 mod signing_service;
 
 use std::io::{self, Write};
@@ -15,7 +16,7 @@ use clap::Parser;
 use cli::{Cli, UserVerb, Verb};
 use pith_core::config::{self, Config, StartError};
 use pith_core::error::Error;
-use pith_core::server;
+use pith_core::{installation, server};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -55,9 +56,24 @@ fn run(cli: &Cli) -> Result<(), StartError> {
             write(&report)?;
             if is_sound { Ok(()) } else { Err(Error::Conflict("the database and the store do not fit".into()).into()) }
         }
+        Verb::Backup { folder, with_secret_key } => {
+            let (report, is_whole) = installation::back_up(&config, &plugins, &folder, with_secret_key)?;
+            write(&report)?;
+            whole(is_whole)
+        }
+        Verb::Restore { folder, backup } => {
+            let (report, is_whole) = installation::restore(&config, &plugins, &folder, backup.as_deref())?;
+            write(&report)?;
+            whole(is_whole)
+        }
+        Verb::SecretKey(verb) => write(&secret_key::run(&config, verb)?),
         Verb::Openapi => write(&pith_core::rest::description(&config, &plugins)),
         Verb::ConfigReference => Ok(()),
     }
+}
+
+fn whole(is_whole: bool) -> Result<(), StartError> {
+    if is_whole { Ok(()) } else { Err(Error::Conflict("files are missing".into()).into()) }
 }
 
 /// A variable that is not text cannot be a value of ours, but may well be somebody else's.

@@ -207,6 +207,7 @@ pub fn versions(registry: &Registry) -> Json {
 
 fn ensure_domain(conn: &mut Conn) -> Result<Id> {
     conn.lock(&db::Lock::Migrations)?;
+    db::installation::refuse_unfinished_restore(conn)?;
     if let Some(row) = conn.query_opt("SELECT id FROM domain WHERE name = 'default'", &[])? {
         return row.get(0);
     }

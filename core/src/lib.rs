@@ -10,6 +10,7 @@ pub mod error;
 mod formats;
 pub mod guards;
 pub mod id;
+pub mod installation;
 mod metrics;
 mod native;
 mod observe;

@@ -30,6 +30,13 @@ fn the_quickstart_for_rpm_packages_works() {
     run_with("docs/quickstart-rpm.md", &[(&package.filename(), package.bytes())]);
 }
 
+#[test]
+fn the_commands_for_operators_work() {
+    let server = Server::start();
+    run_on(&server, "docs/operating.md", &[]);
+    assert!(server.data().join("secret.key").exists());
+}
+
 /// What a link names is there. (The tour in the README, made with a real client, is run by `tests/clients/`.)
 #[test]
 fn links_between_documents_lead_somewhere() {
@@ -52,7 +59,10 @@ fn run(file: &str) {
 
 /// In a folder with these files.
 fn run_with(file: &str, files: &[(&str, Vec<u8>)]) {
-    let server = Server::start();
+    run_on(&Server::start(), file, files);
+}
+
+fn run_on(server: &Server, file: &str, files: &[(&str, Vec<u8>)]) {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let script = blocks(&text).replace(DOCUMENTED, &format!("http://{}", server.address()));
     assert!(!script.is_empty(), "{file} has no commands");
@@ -62,6 +72,10 @@ fn run_with(file: &str, files: &[(&str, Vec<u8>)]) {
     }
     let mut shell = Command::new("bash");
     shell.args(["-euxo", "pipefail", "-c", &script]).current_dir(&folder).env("PASSWORD", PASSWORD);
+    // `pith` is the one under test, with the settings of the server.
+    let programs = Path::new(env!("CARGO_BIN_EXE_pith")).parent().unwrap().to_str().unwrap();
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+    shell.env("PATH", path).envs(server.settings().iter().cloned());
     let output = shell.output().unwrap();
     let shown = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{file}:\n{}\n{shown}", String::from_utf8_lossy(&output.stdout));

@@ -13,7 +13,7 @@ const LEVELS: [&[&str]; 6] = [
     &["resource", "plugin", "tasks"],
     &["guards", "ops"],
     &["native", "observe", "probes", "rest", "serve"],
-    &["formats", "server"],
+    &["formats", "installation", "server"],
 ];
 
 /// What may not occur in the code of which folder, and the invariant that says so.

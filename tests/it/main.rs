@@ -12,6 +12,7 @@ mod api;
 mod formats;
 
 mod access_log;
+mod backup;
 mod bad_input;
 mod check;
 mod content_guards;
@@ -22,5 +23,6 @@ mod hosts;
 mod layering;
 mod metrics;
 mod probes;
+mod secret_keys;
 mod serve;
 mod spec;

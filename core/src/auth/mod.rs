@@ -2,6 +2,7 @@
 //! declaration of rights. Pure of HTTP and of SQL; callers bring rows and cookies.
 
 pub mod credentials;
+pub mod key_file;
 pub mod password;
 pub mod policy;
 pub mod secrets;

@@ -1,30 +1,36 @@
 //! Secrets at rest: values of the database that must not be read from a backup are sealed with AES-256-GCM.
 //!
-//! A sealed value is text, `pith1:<key id>:<base64 of nonce, ciphertext and tag>`. The key file holds one key
-//! a line (32 bytes in base64, `#` begins a remark), the newest first: it seals, all of them open.
+//! A sealed value is text, `pith1:<key id>:<base64 of nonce, ciphertext and tag>`. Of the keys in the key file one
+//! seals, all of them open; the file may change while the server runs (`key_file.rs`).
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
+use super::key_file::{self, Stamp};
 use super::random;
 use crate::config::ConfigError;
 use crate::error::{Error, Result};
 
 const VERSION: &str = "pith1";
 
-/// Keys of many years fit; a device or a wrong file does not.
-const LARGEST_FILE: u64 = 64 * 1024;
-
 /// The keys of an installation. `Debug` shows their ids only.
-pub struct Secrets(Vec<Key>);
+pub struct Secrets {
+    /// None for keys that are in no file.
+    path: Option<PathBuf>,
+    read: Mutex<(Option<Stamp>, Arc<Keys>)>,
+}
+
+/// The one that seals comes first.
+struct Keys(Vec<Key>);
 
 struct Key {
     id: String,
@@ -33,45 +39,44 @@ struct Key {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
 impl Secrets {
     /// Keys from the text of a key file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut keys = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
-                continue;
-            }
-            // Both alphabets of base64 are in use for key files, with and without padding.
-            let unpadded = line.trim_end_matches('=').replace('-', "+").replace('_', "/");
-            let bytes = STANDARD_NO_PAD.decode(unpadded).unwrap_or_default();
-            keys.push(Key::new(&bytes).ok_or_else(|| format!("line {number} is not 32 bytes in base64"))?);
-        }
-        if keys.is_empty() { Err("holds no key".into()) } else { Ok(Self(keys)) }
+        Ok(Self { path: None, read: Mutex::new((None, Arc::new(Keys::parse(text)?))) })
     }
 
     /// Reads the key file, or makes it with one fresh key, readable by its owner only. When several
     /// processes start at once, all get the same key.
     pub fn load_or_create(path: &Path) -> Result<Self, ConfigError> {
-        let error = |problem| ConfigError::for_key("secret_key_file", format!("{}: {problem}", path.display()));
-        let text = match read(path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => create(path)
-                .and_then(|()| read(path))
-                .map_err(|cause| error(format!("cannot be made: {cause}; make its folder writable or name another")))?,
-            Err(cause) => return Err(error(format!("cannot be read: {cause}"))),
-        };
+        if let Err(cause) = fs::metadata(path)
+            && cause.kind() == io::ErrorKind::NotFound
+        {
+            let made = key_file::fresh().map_err(io::Error::other);
+            made.and_then(|key| key_file::create(path, &format!("{key}\n"))).map_err(|cause| {
+                wrong(path, &format!("cannot be made: {cause}; make its folder writable or name another"))
+            })?;
+        }
+        Self::load(path)
+    }
+
+    /// Reads the key file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let cannot = |cause: io::Error| wrong(path, &format!("cannot be read: {cause}"));
+        let stamp = key_file::stamp(path).map_err(cannot)?;
+        let text = key_file::read(path).map_err(cannot)?;
         warn_if_open_to_others(path);
-        Self::parse(&text).map_err(error)
+        let keys = Arc::new(Keys::parse(&text).map_err(|problem| wrong(path, &problem))?);
+        Ok(Self { path: Some(path.to_owned()), read: Mutex::new((Some(stamp), keys)) })
     }
 
     /// The sealed form of a value, different each time.
     pub fn seal(&self, value: &Value) -> Result<String> {
-        let newest = self.0.first().ok_or_else(|| Error::internal("there is no key to seal with"))?;
+        let keys = self.keys();
+        let newest = keys.0.first().ok_or_else(|| Error::internal("there is no key to seal with"))?;
         let nonce: [u8; NONCE_LEN] = random()?;
         let mut sealed = value.to_string().into_bytes();
         newest
@@ -89,7 +94,11 @@ impl Secrets {
         let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(damaged());
         };
-        let Some(key) = self.0.iter().find(|key| key.id == id) else { return Err(missing(id)) };
+        let mut keys = self.read.lock().unwrap_or_else(PoisonError::into_inner).1.clone();
+        if keys.find(id).is_none() {
+            keys = self.keys();
+        }
+        let Some(key) = keys.find(id) else { return Err(missing(id)) };
         let mut bytes = STANDARD.decode(text).map_err(|_| damaged())?;
         let (nonce, ciphertext) = bytes.split_at_mut_checked(NONCE_LEN).ok_or_else(damaged)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| damaged())?;
@@ -106,23 +115,76 @@ impl Secrets {
         })
     }
 
-    /// Whether this was sealed with an older key, so that sealing it anew lets that key go.
-    pub fn is_outdated(&self, sealed: &str) -> bool {
-        !self.0.first().is_some_and(|newest| sealed.starts_with(&format!("{VERSION}:{}:", newest.id)))
+    /// The ids of the keys, the one that seals first.
+    pub fn ids(&self) -> Vec<String> {
+        self.keys().0.iter().map(|key| key.id.clone()).collect()
     }
+
+    /// How sealed values begin, and how those do that were sealed with the key that seals now.
+    pub fn beginnings(&self) -> Result<(String, String)> {
+        let keys = self.keys();
+        let newest = keys.0.first().ok_or_else(|| Error::internal("there is no key to seal with"))?;
+        Ok((format!("{VERSION}:"), format!("{VERSION}:{}:", newest.id)))
+    }
+
+    /// The keys as they are in the file now. One that cannot be read is as good as one that did not change.
+    fn keys(&self) -> Arc<Keys> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &self.path
+            && let Ok(stamp) = key_file::stamp(path)
+            && read.0 != Some(stamp)
+        {
+            match key_file::read(path).map_err(|cause| cause.to_string()).and_then(|text| Keys::parse(&text)) {
+                Ok(keys) => *read = (Some(stamp), Arc::new(keys)),
+                Err(problem) => {
+                    tracing::error!(path = %path.display(), problem, "the key file was changed to what is none")
+                }
+            }
+        }
+        read.1.clone()
+    }
+}
+
+impl Keys {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (mut keys, mut standby) = (Vec::new(), Vec::new());
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = key_file::line(line).map_err(|problem| format!("line {number} {problem}"))?;
+            let Some(line) = line else { continue };
+            let key = Key::new(&line.bytes).ok_or_else(|| format!("line {number} is no key"))?;
+            if line.is_standby { &mut standby } else { &mut keys }.push(key);
+        }
+        if keys.is_empty() {
+            return Err("holds no key".into());
+        }
+        keys.extend(standby);
+        Ok(Self(keys))
+    }
+
+    fn find(&self, id: &str) -> Option<&Key> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+/// The id of a key, in 16 digits.
+pub fn key_id(bytes: &[u8]) -> String {
+    // Enough of a digest to tell keys apart; it says nothing about the key.
+    hex::encode(&digest(&SHA256, &[b"pith key id", bytes].concat()).as_ref()[..8])
 }
 
 impl Key {
     fn new(bytes: &[u8]) -> Option<Self> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).ok()?;
-        // Enough of a digest to tell keys apart; it says nothing about the key.
-        let id = hex::encode(&digest(&SHA256, &[b"pith key id", bytes].concat()).as_ref()[..8]);
-        Some(Self { id, key: LessSafeKey::new(key) })
+        Some(Self { id: key_id(bytes), key: LessSafeKey::new(key) })
     }
 
     fn associated(&self) -> Aad<String> {
         Aad::from(format!("{VERSION}:{}", self.id))
     }
+}
+
+fn wrong(path: &Path, problem: &str) -> ConfigError {
+    ConfigError::for_key("secret_key_file", format!("{}: {problem}", path.display()))
 }
 
 fn missing(id: &str) -> Error {
@@ -131,39 +193,6 @@ fn missing(id: &str) -> Error {
         "a value of the database was sealed with key `{id}`, which `secret_key_file` does not hold; \
          put the file back that belongs to this database"
     ))
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST_FILE).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// Writes beside the file, then links into place: a crash leaves no half key, and of two processes the
-/// second finds the key of the first.
-fn create(path: &Path) -> io::Result<()> {
-    let random = random::<32>().map_err(io::Error::other)?;
-    let beside = path.with_extension(format!("new-{}", hex::encode(&random[..4])));
-    let key: [u8; 32] = self::random().map_err(io::Error::other)?;
-    let written = write_private(&beside, &format!("{}\n", STANDARD.encode(key)));
-    let linked = written.and_then(|()| match fs::hard_link(&beside, path) {
-        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    });
-    let removed = fs::remove_file(&beside);
-    linked.and(removed)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// Mounted secrets are often readable by all inside their container, so this is no reason to refuse.
@@ -219,12 +248,35 @@ mod tests {
         let sealed = Secrets::parse(&old).unwrap().seal(&json!(1)).unwrap();
         let both = Secrets::parse(&format!("# newest first\n{new}\n\n{old} # until 2030\n")).unwrap();
         assert_eq!(both.open(&sealed).unwrap(), json!(1));
-        assert!(both.is_outdated(&sealed) && !both.is_outdated(&both.seal(&json!(1)).unwrap()));
+        let (_, newest) = both.beginnings().unwrap();
+        assert!(!sealed.starts_with(&newest) && both.seal(&json!(1)).unwrap().starts_with(&newest));
         assert!(both.check(&sealed).is_ok());
         let told = Secrets::parse(&new).unwrap().check(&sealed).unwrap_err().to_string();
         assert!(told.starts_with("configuration key `secret_key_file`: is not the key file"), "{told}");
         let told = Secrets::parse(&new).unwrap().open(&sealed).unwrap_err().to_string();
         assert!(told.contains("`secret_key_file` does not hold"), "{told}");
+    }
+
+    #[test]
+    fn a_changed_file_is_noticed_and_a_standby_key_opens_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let running = Secrets::load_or_create(&path).unwrap();
+        let [first] = running.ids().try_into().unwrap();
+        let next = line();
+        key_file::change(&path, |text| Ok(key_file::with_standby(text, &next))).unwrap();
+        let [sealing, standby] = running.ids().try_into().unwrap();
+        assert_eq!(sealing, first);
+        // Another host promoted it first.
+        let ahead = Secrets::parse(&next).unwrap().seal(&json!(2)).unwrap();
+        assert_eq!(running.open(&ahead).unwrap(), json!(2));
+        let sealed = running.seal(&json!(1)).unwrap();
+        key_file::change(&path, |text| Ok(key_file::promoted(text, &line()))).unwrap();
+        assert_eq!(running.ids(), [standby.clone(), first]);
+        assert!(running.seal(&json!(1)).unwrap().contains(&standby));
+        assert_eq!(running.open(&sealed).unwrap(), json!(1));
+        fs::write(&path, "nonsense").unwrap();
+        assert_eq!(running.open(&sealed).unwrap(), json!(1), "what is no key file changes nothing");
     }
 
     #[test]
@@ -235,7 +287,7 @@ mod tests {
             let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| Secrets::load_or_create(&path).unwrap())).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
-        assert!(rings.iter().all(|ring| ring.0[0].id == rings[0].0[0].id));
+        assert!(rings.iter().all(|ring| ring.ids() == rings[0].ids()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         #[cfg(unix)]
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);

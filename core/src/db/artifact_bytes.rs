@@ -65,8 +65,11 @@ pub fn removals(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Sha256>>
     digests(&rows)
 }
 
-/// Those of the digests that no artifact has and no process has announced.
+/// Those of the digests that no artifact has and no process has announced; none while somebody holds all bytes.
 pub fn removable(conn: &mut Conn, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
+    if super::holds::are_held(conn, now)? {
+        return Ok(vec![]);
+    }
     let rows = conn.query(
         &format!(
             "SELECT r.sha256 FROM artifact_removal r WHERE r.sha256 = ANY($1)

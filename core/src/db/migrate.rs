@@ -30,6 +30,11 @@ pub const CORE: Migrations = Migrations {
 };
 
 pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
+    run_only(conn, sets, |_, _| true)
+}
+
+/// As [`run`], of those that `wanted` says yes to.
+pub(super) fn run_only(conn: &mut Conn, sets: &[Migrations], wanted: impl Fn(&str, &str) -> bool) -> Result<()> {
     conn.lock(&Lock::Migrations)?;
     conn.batch(
         "CREATE TABLE IF NOT EXISTS migration (
@@ -37,7 +42,7 @@ pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
              PRIMARY KEY (component, name))",
     )?;
     for set in sets {
-        for (name, statements) in set.steps {
+        for (name, statements) in set.steps.iter().filter(|(name, _)| wanted(set.component, name)) {
             let known = conn.query_opt(
                 "SELECT 1 FROM migration WHERE component = $1 AND name = $2",
                 params![set.component, *name],

@@ -185,6 +185,18 @@ pub(super) fn query(conn: &rusqlite::Connection, sql: &str, params: &[Value]) ->
     run().map_err(|cause| error(&cause))
 }
 
+/// Hands over each row of an answer that need not fit into memory.
+pub(super) fn each_row(conn: &rusqlite::Connection, sql: &str, take: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    let mut statement = conn.prepare(sql).map_err(|cause| error(&cause))?;
+    let columns = statement.column_count();
+    let mut answer = statement.query([]).map_err(|cause| error(&cause))?;
+    while let Some(row) = answer.next().map_err(|cause| error(&cause))? {
+        let values = (0..columns).map(|at| Ok(from_raw(row.get_ref(at)?))).collect::<rusqlite::Result<_>>();
+        take(Row(values.map_err(|cause| error(&cause))?))?;
+    }
+    Ok(())
+}
+
 pub(super) fn execute(conn: &rusqlite::Connection, sql: &str, params: &[Value]) -> Result<u64> {
     let run = || -> rusqlite::Result<usize> {
         let mut statement = conn.prepare_cached(&dialect::sqlite(sql))?;

@@ -1,6 +1,7 @@
 //! The verbs of core: what is done to repositories, versions, content and bytes. Verbs know neither status
 //! codes nor addresses, and no format.
 
+pub mod backup;
 pub mod change_units;
 pub mod change_version;
 pub mod check;
@@ -27,6 +28,7 @@ pub mod remotes;
 mod remove_bytes;
 pub mod repair;
 mod repository_task;
+pub mod reseal;
 pub mod scan;
 pub mod scan_task;
 pub mod sign_upload;

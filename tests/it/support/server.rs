@@ -47,15 +47,51 @@ impl Server {
 
     /// With these variables beside or instead of the usual ones.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepared(settings);
+        server.restart();
+        server
+    }
+
+    /// One that has nothing yet, and does not run: [`Self::restart`] starts it.
+    pub fn prepared(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("pith-test-").tempdir().unwrap();
         let folder = Arc::new(folder);
         let world = Arc::new(World::new(&folder.path().join("data")));
         let own = settings.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let usual = SETTINGS.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let settings: Vec<_> = usual.chain(world.environment.clone()).chain(own).collect();
-        let running = Running::start(&settings, folder.path()).unwrap_or_else(|log| panic!("no start:\n{log}"));
-        let client = Client::new(running.address, Some(("admin", PASSWORD)));
-        Self { running: Some(running), client, settings, world, folder }
+        let client = Client::new(([127, 0, 0, 1], 0).into(), None);
+        Self { running: None, client, settings, world, folder }
+    }
+
+    /// A new one that a backup was put into; what the verb says when it refuses.
+    pub fn restored(backups: &Path, options: &[&str]) -> Result<Self, String> {
+        Self::restored_with(backups, options, &[])
+    }
+
+    /// The same with these variables.
+    pub fn restored_with(backups: &Path, options: &[&str], settings: &[(&str, &str)]) -> Result<Self, String> {
+        let mut server = Self::prepared(settings);
+        server.command(&[&["restore", backups.to_str().unwrap()], options].concat())?;
+        server.restart();
+        Ok(server)
+    }
+
+    /// What a start says that must fail.
+    pub fn try_start(&self) -> Result<(), String> {
+        Running::start(&self.settings, self.folder.path()).map(drop)
+    }
+
+    /// A verb that runs on its own, as long as it likes.
+    pub fn spawn(&self, arguments: &[&str], output: Stdio) -> Child {
+        let mut command = pith();
+        command.args(arguments).envs(self.settings.iter().cloned()).current_dir(self.folder.path());
+        command.stdout(output).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// The variables that it runs with.
+    pub fn settings(&self) -> &[(String, String)] {
+        &self.settings
     }
 
     /// Another process with the same settings, on the same database and store. For databases that are no file.

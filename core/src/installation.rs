@@ -1,0 +1,183 @@
+//! Verbs of the command line that care for an installation as a whole: copies of it, and its keys.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::app::{Plugins, check_secret_key, database_address, migrations, open_database, storage_config};
+use crate::auth::key_file;
+use crate::auth::secrets::{Secrets, key_id};
+use crate::config::{Config, ConfigError, DatabaseAddress, StartError};
+use crate::db::Db;
+use crate::download::install_tls_provider;
+use crate::error::{Error, Result};
+use crate::ops::backup::{self, Key, Subject};
+use crate::ops::reseal;
+use crate::storage::Storage;
+
+/// How many connections a verb needs.
+const CONNECTIONS: u32 = 4;
+
+fn runtime() -> Result<Runtime, StartError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    Ok(builder.enable_all().build().map_err(Error::internal)?)
+}
+
+/// Opens the database as it is.
+async fn open(config: &Config) -> Result<Db> {
+    let address = database_address(config);
+    tokio::task::spawn_blocking(move || Db::open(&address, CONNECTIONS)).await.map_err(Error::internal)?
+}
+
+/// Makes a backup in a folder, with the key file if that is wanted. The text is for standard output; also tells
+/// whether nothing is missing.
+pub fn back_up(
+    config: &Config,
+    plugins: &Plugins,
+    folder: &Path,
+    with_secret_key: bool,
+) -> Result<(String, bool), StartError> {
+    install_tls_provider();
+    if let DatabaseAddress::Sqlite(path) = &config.database
+        && !path.is_file()
+    {
+        return Err(ConfigError::for_key("database", format!("there is no database `{}`", path.display())).into());
+    }
+    let secrets = Secrets::load(&config.secret_key_file)?;
+    let made = runtime()?.block_on(async {
+        let db = open(config).await?;
+        if !db.missing_migrations(&migrations(plugins)).await?.is_empty() {
+            let text = "the database is of an older version; back it up with that, or run `pith migrate` first";
+            return Err(Error::Conflict(text.into()));
+        }
+        let storage = Storage::open(&storage_config(config)?).await?;
+        let key_file = with_secret_key.then_some(config.secret_key_file.as_path());
+        backup::make(Subject { db: &db, storage: &storage, secrets: &secrets, key_file }, folder).await
+    })?;
+    let artifacts = &made.artifacts;
+    let mut text = format!(
+        "{} rows, {} artifacts of {} bytes, {} of them new\n",
+        made.rows, artifacts.named, artifacts.bytes, artifacts.copied
+    );
+    for digest in &artifacts.lost {
+        text.push_str(&format!("missing or damaged in the store: {digest}\n"));
+    }
+    if !with_secret_key {
+        let path = config.secret_key_file.display();
+        text.push_str(&format!("the key file is not part of it: keep a copy of {path} elsewhere\n"));
+    }
+    text.push_str(&format!("{}\n", made.folder.display()));
+    Ok((text, artifacts.lost.is_empty()))
+}
+
+/// Puts a backup, the newest unless another is named, into an installation that has nothing yet. The text is for
+/// standard output; also tells whether nothing is missing.
+pub fn restore(
+    config: &Config,
+    plugins: &Plugins,
+    folder: &Path,
+    name: Option<&str>,
+) -> Result<(String, bool), StartError> {
+    install_tls_provider();
+    let sets = migrations(plugins);
+    let found = backup::find(folder, name, &sets)?;
+    config.prepare_data_dir()?;
+    let secrets = keys_for(config, &found.key()?)?;
+    let restored = runtime()?.block_on(async {
+        let db = open(config).await?;
+        let storage = Storage::open(&storage_config(config)?).await?;
+        backup::load(found, &db, &storage, &secrets, &sets).await
+    })?;
+    let (artifacts, mut text) = (&restored.artifacts, String::new());
+    for digest in &artifacts.lost {
+        text.push_str(&format!("was missing when the backup was made: {digest}\n"));
+    }
+    text.push_str(&format!(
+        "restored `{}`, made {}: {} rows, {} artifacts, {} of them new in the store\n",
+        restored.name, restored.made, restored.rows, artifacts.named, artifacts.copied
+    ));
+    Ok((text, artifacts.lost.is_empty()))
+}
+
+/// The keys of a backup: those in the configured file, else those that the backup has.
+fn keys_for(config: &Config, key: &Key) -> Result<Secrets, StartError> {
+    let path = &config.secret_key_file;
+    if !path.exists() {
+        let Some(file) = &key.file else {
+            let ids = key.ids.join(", ");
+            let problem = format!(
+                "{}: the secrets in the backup were sealed with a key that is not part of it ({ids}); put the key \
+                 file of the installation there first",
+                path.display()
+            );
+            return Err(ConfigError::for_key("secret_key_file", problem).into());
+        };
+        let text =
+            key_file::read(file).map_err(|cause| Error::storage("cannot read the key file of the backup", cause))?;
+        key_file::create(path, &text).map_err(|cause| Error::storage("cannot write the key file", cause))?;
+    }
+    let secrets = Secrets::load(path)?;
+    if let Some(probe) = &key.probe {
+        secrets.check(probe)?;
+    }
+    Ok(secrets)
+}
+
+/// Adds a key to the key file that opens and does not seal yet; its id.
+pub fn add_secret_key(config: &Config) -> Result<String, StartError> {
+    let path = &config.secret_key_file;
+    Secrets::load(path)?;
+    let key = key_file::fresh()?;
+    key_file::change(path, |text| Ok(key_file::with_standby(text, &key)))?;
+    Ok(id_of(&key))
+}
+
+/// What sealing anew came to.
+pub struct Resealed {
+    /// The id of the key that seals now.
+    pub key: String,
+    pub values: u64,
+    /// Values that no key of the file opens.
+    pub unreadable: u64,
+    /// Keys that were taken out of the file.
+    pub retired: Vec<String>,
+}
+
+/// Has the key on standby, or a fresh one, seal from now on. Servers may run: they read the key file when it changes.
+pub fn promote_secret_key(config: &Config) -> Result<(), StartError> {
+    let path = &config.secret_key_file;
+    Secrets::load(path)?;
+    let fresh = key_file::fresh()?;
+    Ok(key_file::change(path, |text| Ok(key_file::promoted(text, &fresh)))?)
+}
+
+/// Seals anew whatever other keys than the first sealed. With `retire`, takes the keys out of the file then that are
+/// of no use any more; those on standby stay.
+pub fn reseal(config: &Config, plugins: &Plugins, retire: bool) -> Result<Resealed, StartError> {
+    let path = &config.secret_key_file;
+    let secrets = Arc::new(Secrets::load(path)?);
+    runtime()?.block_on(async {
+        let db = open_database(config, plugins).await?;
+        check_secret_key(&db, &secrets).await?;
+        let done = reseal::reseal(&db, &secrets).await?;
+        let key = secrets.ids().into_iter().next().unwrap_or_default();
+        let mut retired = Vec::new();
+        if retire {
+            let used = reseal::keys_in_use(&db, &secrets).await?;
+            let is_kept = |line: &key_file::Line| {
+                let id = key_id(&line.bytes);
+                line.is_standby || id == key || used.contains(&id)
+            };
+            retired = secrets.ids();
+            key_file::change(path, |text| Ok(key_file::retaining(text, is_kept)))?;
+            let kept = secrets.ids();
+            retired.retain(|id| !kept.contains(id));
+        }
+        Ok(Resealed { key, values: done.values, unreadable: done.unreadable, retired })
+    })
+}
+
+fn id_of(key: &str) -> String {
+    key_file::line(key).ok().flatten().map(|line| key_id(&line.bytes)).unwrap_or_default()
+}
