@@ -25,6 +25,7 @@ pub mod server;
 mod signing;
 pub mod storage;
 pub mod tasks;
+mod trace;
 mod zip;
 
 pub use error::{Error, Result};

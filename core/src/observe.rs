@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::metrics::Requests;
 use crate::serve::Outbox;
+use crate::trace::{self, Span, SpanKind};
 
 /// Bodies no longer than this are counted when they are handed over: they are on their way at once.
 const SHORT: u64 = 64 << 10;
@@ -22,6 +23,7 @@ const SHORT: u64 = 64 << 10;
 pub struct Watch {
     started: Instant,
     logs: bool,
+    span: Span,
 }
 
 /// What its handler found out about it.
@@ -36,13 +38,26 @@ pub struct Told<'a> {
 }
 
 impl Watch {
-    pub fn begin(logs: bool) -> Self {
-        Self { started: Instant::now(), logs }
+    /// `cid` is the correlation id, where there is one.
+    pub fn begin(logs: bool, request: &HttpRequest, cid: Option<&str>) -> Self {
+        let span = match trace::is_on() {
+            true => Span::root("request", SpanKind::Server, cid.unwrap_or_default(), parent(request)),
+            false => Span::default(),
+        };
+        Self { started: Instant::now(), logs, span }
+    }
+
+    /// Runs what makes the answer.
+    pub async fn over<T>(&self, work: impl Future<Output = T>) -> T {
+        self.span.around(work).await
     }
 
     /// To be called with the answer, last of all.
-    pub fn end(self, request: &HttpRequest, response: HttpResponse, told: &Told<'_>) -> HttpResponse {
+    pub fn end(mut self, request: &HttpRequest, response: HttpResponse, told: &Told<'_>) -> HttpResponse {
         let status = response.status().as_u16();
+        if self.span.is_recorded() {
+            describe(&mut self.span, request, status, told);
+        }
         let line = self.logs.then(|| Box::new(Line::new(request, told)));
         let length = match response.body().size() {
             _ if *request.method() == Method::HEAD => Some(0),
@@ -59,9 +74,30 @@ impl Watch {
             return response;
         }
         let outbox = request.conn_data::<Outbox>().cloned().map(|outbox| (outbox.sent(), outbox));
-        let (started, requests) = (self.started, told.requests.clone());
-        response
-            .map_body(move |_, body| BoxBody::new(Watched { body, sent: 0, outbox, started, status, requests, line }))
+        let (started, requests, _span) = (self.started, told.requests.clone(), self.span);
+        response.map_body(move |_, body| {
+            BoxBody::new(Watched { body, sent: 0, outbox, started, status, requests, line, _span })
+        })
+    }
+}
+
+/// The trace that the client is in.
+fn parent(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(trace::PARENT)?.to_str().ok()
+}
+
+/// As OpenTelemetry names what is known of a request; the query is left out, which may hold credentials.
+fn describe(span: &mut Span, request: &HttpRequest, status: u16, told: &Told<'_>) {
+    span.rename(told.operation.to_owned());
+    span.set("http.request.method", request.method().as_str().to_owned());
+    span.set("url.path", request.uri().path().to_owned());
+    span.set("http.response.status_code", i64::from(status));
+    span.set("pith.face", told.face.to_owned());
+    if let Some(user) = told.user {
+        span.set("enduser.id", user.to_owned());
+    }
+    if status >= 500 {
+        span.fail("");
     }
 }
 
@@ -118,6 +154,8 @@ struct Watched {
     status: u16,
     requests: Arc<Requests>,
     line: Option<Box<Line>>,
+    /// Ends with it.
+    _span: Span,
 }
 
 impl MessageBody for Watched {

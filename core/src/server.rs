@@ -22,7 +22,7 @@ use crate::ops::signing::NewMeans;
 use crate::resource::Registry;
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
-use crate::{native, probes, rest, serve as delivery};
+use crate::{native, probes, rest, serve as delivery, trace};
 
 /// How often what is left over is looked for.
 const UPKEEP: Duration = Duration::from_secs(60);
@@ -47,6 +47,9 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     let listener = TcpListener::bind(&config.listen).map_err(|cause| config.listen_error(&cause))?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = App::open(config, plugins).await?;
+    if let Some(url) = &app.config.otlp_traces_url {
+        trace::start(url, env!("CARGO_PKG_VERSION"))?;
+    }
     tasks::recover(&app).await?;
     let stop = CancellationToken::new();
     let mut background = tokio::task::JoinSet::new();
@@ -78,6 +81,7 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     for presence in presences {
         presence.end().await?;
     }
+    tokio::task::spawn_blocking(trace::finish).await.map_err(Error::internal)?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use regex::Regex;
 /// one of everything and is handed to everything, so it counts as neither above nor below.
 const LEVELS: [&[&str]; 6] = [
     &["id", "error", "config", "metrics", "openpgp", "zip"],
-    &["db", "storage", "download", "auth", "signing"],
+    &["db", "storage", "download", "auth", "signing", "trace"],
     &["resource", "plugin", "tasks"],
     &["guards", "ops"],
     &["native", "observe", "probes", "rest", "serve"],

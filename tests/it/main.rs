@@ -26,3 +26,4 @@ mod probes;
 mod secret_keys;
 mod serve;
 mod spec;
+mod traces;

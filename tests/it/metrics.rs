@@ -143,7 +143,7 @@ fn only_those_read_it_whom_the_configuration_names() {
 #[test]
 fn an_address_of_its_own_answers_only_those_who_watch() {
     let apart = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let server = Server::start_with(&[("PITH_METRICS_LISTEN", &apart.to_string()), ("PITH_METRICS", "nobody")]);
+    let mut server = Server::start_with(&[("PITH_METRICS_LISTEN", &apart.to_string()), ("PITH_METRICS", "nobody")]);
     let watcher = Client::new(apart, None);
     assert!(watcher.get("/metrics").expect(200).text().contains("pith_build_info"));
     watcher.get("/readyz").expect(200);
@@ -151,4 +151,5 @@ fn an_address_of_its_own_answers_only_those_who_watch() {
     watcher.get("status/").expect(404);
     let taken = Server::refusal(&[("PITH_METRICS_LISTEN", &server.address().to_string())]);
     assert!(taken.contains("configuration key `metrics_listen`") && taken.contains("is taken"), "{taken}");
+    assert!(server.stop(), "both end together");
 }

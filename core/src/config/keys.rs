@@ -127,6 +127,15 @@ pub static KEYS: &[Key] = &[
                 whoever reaches it, without a login.",
     },
     Key {
+        name: "otlp_traces_url",
+        group: Group::Server,
+        kind: Kind::Text(http_address),
+        default: Default::Derived("none"),
+        about: "Where traces are sent: a collector that takes OTLP as JSON over HTTP, as \
+                `http://127.0.0.1:4318/v1/traces`. There is a span for each request, task and question to an \
+                upstream; the id of a trace is the correlation id.",
+    },
+    Key {
         name: "database",
         group: Group::Storage,
         kind: Kind::Text(database),

@@ -55,6 +55,7 @@ pub struct Config {
     pub metrics: MetricsReaders,
     /// `host:port`
     pub metrics_listen: Option<String>,
+    pub otlp_traces_url: Option<String>,
     /// `https://host[:port]` without a path; none means the origin of each request.
     pub content_origin: Option<String>,
     /// Starts and ends with `/`.

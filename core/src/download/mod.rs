@@ -35,6 +35,11 @@ pub use tls::{clean_certificates, install_tls_provider};
 use crate::error::Result;
 use upstream::Upstream;
 
+/// A client for servers that the configuration names.
+pub(crate) fn plain_client() -> Result<reqwest::Client> {
+    client::build(&RemoteSettings { tls_validation: true, ..RemoteSettings::default() })
+}
+
 /// What a remote says about reading from its server; `None` means the default.
 #[derive(Clone, Default)]
 pub struct RemoteSettings {

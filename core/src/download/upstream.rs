@@ -19,6 +19,7 @@ use super::retry::{Schedule, retry_after};
 use super::stream::ByteRange;
 use super::{RemoteSettings, client};
 use crate::error::{Error, Result};
+use crate::trace::{Span, SpanKind};
 
 const MOST_REDIRECTS: usize = 10;
 const DEFAULT_CONCURRENCY: u32 = 10;
@@ -132,8 +133,21 @@ impl Upstream {
             }
             None => self.client.get(target),
         };
-        let sent = request.headers(headers).send().await;
-        sent.map_err(|error| Failure::transport(url, error))
+        let mut span = Span::child("upstream", SpanKind::Client);
+        if span.is_recorded() {
+            span.set("url.full", super::redacted(url.as_str()));
+            span.set("server.address", url.host_str().unwrap_or_default().to_owned());
+        }
+        match request.headers(headers).send().await {
+            Ok(response) => {
+                span.set("http.response.status_code", i64::from(response.status().as_u16()));
+                Ok(response)
+            }
+            Err(error) => {
+                span.fail("no answer");
+                Err(Failure::transport(url, error))
+            }
+        }
     }
 
     async fn ask_file(&self, url: Url, range: Option<ByteRange>) -> Result<Answer, Failure> {

@@ -24,9 +24,11 @@ use crate::metrics::{Operation as Measured, Requests};
 use crate::observe::{Told, Watch};
 use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceOperation, FaceRequest, Form, Links};
 use crate::resource::{Kind, Registry};
-use crate::rest::{authenticate, error_body, request::correlation_id};
+use crate::rest::request::{correlation_id, keep_correlation_id};
+use crate::rest::{authenticate, error_body};
 use crate::serve::{self, FaceView, Pointer};
 use crate::storage::Storage;
+use crate::trace;
 use host::Host;
 use pages::{Key, Pages};
 use route::{Routes, Way};
@@ -108,11 +110,13 @@ pub fn routes(config: &mut ServiceConfig, app: &Shared) {
 }
 
 async fn handle(app: Shared, at: usize, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let (watch, mut seen, routed) = (Watch::begin(app.config.access_log), Seen::default(), &app.native.faces[at]);
-    let answered = respond(&app, routed, &request, payload, &mut seen).await;
+    // Made only for those who look at it: pages are asked for often.
+    let cid = (app.config.access_log || trace::is_on()).then(|| keep_correlation_id(&request));
+    let (watch, mut seen, routed) =
+        (Watch::begin(app.config.access_log, &request, cid.as_deref()), Seen::default(), &app.native.faces[at]);
+    let answered = watch.over(respond(&app, routed, &request, payload, &mut seen)).await;
     let response = answered.unwrap_or_else(|error| failed(&error, &request));
     let (operation, requests) = routed.requests.find(seen.operation);
-    let cid = response.headers().get("Correlation-ID").and_then(|cid| cid.to_str().ok()).map(str::to_owned);
     let (face, user) = (routed.face.prefix(), seen.user.as_deref());
     watch.end(&request, response, &Told { face, operation, requests, user, cid: cid.as_deref() })
 }

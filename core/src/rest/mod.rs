@@ -43,9 +43,9 @@ pub fn description(config: &Config, plugins: &Plugins) -> String {
 pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let app: &Shared = app.get_ref();
     let cid = request::correlation_id(&request);
-    let (watch, mut seen) = (Watch::begin(app.config.access_log), Seen::default());
+    let (watch, mut seen) = (Watch::begin(app.config.access_log, &request, Some(&cid)), Seen::default());
     let head = request.method() == Method::HEAD;
-    let result = dispatch(app, &request, payload, &cid, &mut seen).await;
+    let result = watch.over(dispatch(app, &request, payload, &cid, &mut seen)).await;
     let answer = result.unwrap_or_else(|error| error_body::answer(&error, &cid));
     if let Some(outbox) = request.conn_data::<Outbox>() {
         outbox.spell();

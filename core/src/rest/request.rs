@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::CORRELATION_ID;
 use super::body::Staging;
@@ -12,6 +12,7 @@ use crate::auth::policy::Actor;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::{Resource, Scope};
+use crate::trace;
 
 pub struct Request {
     pub app: Shared,
@@ -132,12 +133,25 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// What the client sent, if it is a UUID, in whichever spelling; else a new one.
+/// What the client sent, if it is a UUID, in whichever spelling; else the trace that the client is in; else a new one.
 pub fn correlation_id(request: &HttpRequest) -> String {
-    let sent = request.headers().get(CORRELATION_ID).and_then(|value| value.to_str().ok());
-    let valid = sent.filter(|cid| uuid::Uuid::parse_str(cid).is_ok());
-    valid.map_or_else(|| uuid::Uuid::new_v4().simple().to_string(), str::to_owned)
+    if let Some(Kept(cid)) = request.extensions().get::<Kept>() {
+        return cid.clone();
+    }
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let valid = header(CORRELATION_ID).filter(|cid| uuid::Uuid::parse_str(cid).is_ok()).map(str::to_owned);
+    let valid = valid.or_else(|| header(trace::PARENT).and_then(trace::trace_id));
+    valid.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string())
 }
+
+/// The same, which from now on is that of the request although its client sent none.
+pub fn keep_correlation_id(request: &HttpRequest) -> String {
+    let cid = correlation_id(request);
+    request.extensions_mut().insert(Kept(cid.clone()));
+    cid
+}
+
+struct Kept(String);
 
 /// Whether the client takes JSON, or a page, in place of which it gets JSON too.
 pub fn accepts_json(request: &HttpRequest) -> bool {

@@ -32,9 +32,10 @@ const NOT_POINTING: &str = "Distribution is not pointing to a publication, repos
 
 /// Answers any request below the content face's prefix.
 pub async fn answer(delivery: Delivery, request: HttpRequest) -> HttpResponse {
-    let watch = Watch::begin(delivery.0.settings.access_log);
-    let response = respond(&delivery.0, &request).await.unwrap_or_else(|error| failed(&error, request.path()));
     let cid = request.headers().get("Correlation-ID").and_then(|cid| cid.to_str().ok());
+    let watch = Watch::begin(delivery.0.settings.access_log, &request, cid);
+    let answered = watch.over(respond(&delivery.0, &request)).await;
+    let response = answered.unwrap_or_else(|error| failed(&error, request.path()));
     let told = Told { face: FACE, operation: OPERATION, requests: &delivery.0.requests, user: None, cid };
     watch.end(&request, response, &told)
 }

@@ -22,6 +22,7 @@ use crate::download::{Downloader, Streamed};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::storage::{Staged, StagingWriter};
+use crate::trace;
 
 /// A file of up to this size is verified before any of it is sent.
 pub const SMALL: u64 = 1 << 20;
@@ -131,7 +132,7 @@ pub fn join(inner: &Arc<Inner>, order: Order) -> watch::Receiver<Progress> {
     let (sender, receiver) = watch::channel(Progress { end: landed, ..Progress::default() });
     if !has_landed {
         running.insert(order.key.clone(), receiver.clone());
-        tokio::spawn(fly(inner.clone(), order, sender));
+        tokio::spawn(trace::inherit(fly(inner.clone(), order, sender)));
     }
     receiver
 }

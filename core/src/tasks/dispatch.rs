@@ -16,6 +16,7 @@ use crate::db::queue::{self, NewRow, Reservations};
 use crate::db::tasks::State;
 use crate::error::{Error, FieldErrors, Result};
 use crate::id::{Id, now};
+use crate::trace::{Span, SpanKind};
 
 /// Adds a task and returns its id. A short one that nothing blocks has finished then, in whatever state.
 ///
@@ -81,6 +82,11 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
 async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(Id, Option<FieldErrors>)> {
     let row = app.queue.row(&task);
     let (id, begun) = (row.id, Instant::now());
+    let mut span = Span::child("task", SpanKind::Internal);
+    if span.is_recorded() {
+        span.rename(row.name.clone());
+        span.set("pith.task.id", id.to_string());
+    }
     let changes_what_is_served = !task.exclusive.is_empty();
     let record = row.clone();
     let cid = task.cid.clone();

@@ -15,6 +15,7 @@ use crate::db::queue::{self, Claimed};
 use crate::db::tasks::State;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::trace;
 
 /// How often progress is written, and read whether another process asked the task to stop.
 const TICK: Duration = Duration::from_secs(1);
@@ -30,7 +31,7 @@ pub(super) async fn run_claimed(
     let stop = CancellationToken::new();
     app.queue.running().insert(claimed.id, stop.clone());
     let context = TaskContext::new(app, worker, &claimed, stop.clone());
-    let body = tokio::spawn(run(app.clone(), args, context.clone()));
+    let body = tokio::spawn(trace::inherit(run(app.clone(), args, context.clone())));
     let work = attend(app, body, &context, claimed.seq, &stop);
     let result = match &mut profile {
         Some(profile) => profile.during(work).await,

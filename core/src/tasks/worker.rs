@@ -19,6 +19,7 @@ use crate::db::listen::listen;
 use crate::db::queue::{self, CHANNEL, Claimed};
 use crate::error::Result;
 use crate::id::{Id, now};
+use crate::trace::{Span, SpanKind};
 
 /// How long an announcement that got lost can delay a task.
 const POLL: Duration = Duration::from_secs(2);
@@ -77,7 +78,18 @@ async fn turn(app: Shared, worker: Id, slot: OwnedSemaphorePermit, tell: oneshot
     app.queue.wake.notify_one();
 }
 
+/// In the trace of the request that asked for it.
 async fn run(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
+    let mut span = Span::root("task", SpanKind::Consumer, &claimed.cid, None);
+    if span.is_recorded() {
+        span.rename(claimed.name.clone());
+        span.set("pith.task.id", claimed.id.to_string());
+        span.set("pith.correlation_id", claimed.cid.clone());
+    }
+    span.around(run_traced(app, worker, claimed)).await
+}
+
+async fn run_traced(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
     let done = match short::open_payload(app, &claimed.payload) {
         Ok(Payload { kind, args, measures_memory }) => {
             let profile = measures_memory.then(MemoryProfile::begin);
