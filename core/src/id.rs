@@ -28,6 +28,8 @@ pub struct Id(pub Uuid);
 impl Id {
     /// No object has it, and it sorts before all that objects have.
     pub const LEAST: Self = Self(Uuid::nil());
+    /// No object has it, and it sorts behind all that objects have.
+    pub const GREATEST: Self = Self(Uuid::max());
 
     #[expect(clippy::new_without_default, reason = "each call gives another value")]
     pub fn new() -> Self {

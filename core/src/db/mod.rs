@@ -16,6 +16,7 @@ pub mod dump;
 pub mod holds;
 pub mod installation;
 pub mod lazy;
+pub mod line;
 pub mod listen;
 pub mod listing;
 pub mod load;

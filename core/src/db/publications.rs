@@ -59,26 +59,38 @@ pub fn insert(
     Ok(())
 }
 
-/// What is remembered of the latest publication of a repository that remembers anything under a key, and that
-/// publication.
-pub fn remembered(conn: &mut Conn, repository: Id, key: &str) -> Result<Option<(Id, String)>> {
-    let row = conn.query_opt(
-        "SELECT p.id, m.value FROM repository_version v JOIN publication p ON p.repository_version_id = v.id
-         JOIN publication_memory m ON m.publication_id = p.id
-         WHERE v.repository_id = $1 AND m.key = $2 ORDER BY p.created DESC LIMIT 1",
-        params![repository, key],
-    )?;
-    row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+/// What is remembered under a key of the latest publication of a repository that remembers anything under it.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    pub publication: Id,
+    /// The number of the version it is of.
+    pub version: i64,
+    pub value: String,
 }
 
-/// Remembers of a publication, instead of what was remembered of others of its repository.
+pub fn remembered(conn: &mut Conn, repository: Id, key: &str) -> Result<Option<Memory>> {
+    // From the newest version on, where it nearly always is.
+    let row = conn.query_opt(
+        "SELECT p.id, v.number, m.value
+         FROM repository_version v CROSS JOIN publication p CROSS JOIN publication_memory m
+         WHERE v.repository_id = $1 AND p.repository_version_id = v.id AND m.publication_id = p.id AND m.key = $2
+         ORDER BY v.number DESC, p.created DESC LIMIT 1",
+        params![repository, key],
+    )?;
+    row.map(|row| Ok(Memory { publication: row.get(0)?, version: row.get(1)?, value: row.get(2)? })).transpose()
+}
+
+/// Remembers of a publication, instead of what was remembered of another of its repository.
 pub fn remember(conn: &mut Conn, repository: Id, publication: Id, memory: Vec<(String, String)>) -> Result<()> {
     if memory.is_empty() {
         return Ok(());
     }
     conn.execute(
-        "DELETE FROM publication_memory WHERE publication_id IN (SELECT p.id FROM repository_version v
-             JOIN publication p ON p.repository_version_id = v.id WHERE v.repository_id = $1)",
+        "DELETE FROM publication_memory WHERE publication_id = (
+             SELECT p.id FROM repository_version v CROSS JOIN publication p
+             WHERE v.repository_id = $1 AND p.repository_version_id = v.id
+                 AND EXISTS (SELECT 1 FROM publication_memory m WHERE m.publication_id = p.id)
+             ORDER BY v.number DESC, p.created DESC LIMIT 1)",
         params![repository],
     )?;
     let rows: Vec<Vec<Value>> =

@@ -37,6 +37,14 @@ impl Reservations {
         Self { exclusive: fresh(exclusive), shared: fresh(shared) }
     }
 
+    pub fn exclusive(&self) -> &[String] {
+        &self.exclusive
+    }
+
+    pub fn shared(&self) -> &[String] {
+        &self.shared
+    }
+
     fn is_empty(&self) -> bool {
         self.exclusive.is_empty() && self.shared.is_empty()
     }

@@ -98,19 +98,19 @@ pub fn page(
     after: Option<Id>,
     limit: i64,
 ) -> Result<Vec<Row>> {
-    page_with(ADDED, conn, version, table, columns, after, limit)
+    page_with(ADDED, conn, version, table, columns, (after, None), limit)
 }
 
-/// The same without when units joined the repository.
+/// The same of units after the first of `range` and up to the second, without when they joined the repository.
 pub fn list(
     conn: &mut Conn,
     version: Version,
     table: &str,
     columns: &[&str],
-    after: Option<Id>,
+    range: (Option<Id>, Option<Id>),
     limit: i64,
 ) -> Result<Vec<Row>> {
-    page_with("NULL", conn, version, table, columns, after, limit)
+    page_with("NULL", conn, version, table, columns, range, limit)
 }
 
 fn page_with(
@@ -119,17 +119,34 @@ fn page_with(
     version: Version,
     table: &str,
     columns: &[&str],
-    after: Option<Id>,
+    (after, up_to): (Option<Id>, Option<Id>),
     limit: i64,
 ) -> Result<Vec<Row>> {
     let sql = format!(
         "SELECT u.content_id, t.created, {added}{} FROM repository_content rc CROSS JOIN {table} u CROSS JOIN content t
-         WHERE {PRESENT} AND rc.content_id > $3 AND u.content_id = rc.content_id AND t.id = u.content_id
-         ORDER BY rc.content_id LIMIT $4",
+         WHERE {PRESENT} AND rc.content_id > $3 AND rc.content_id <= $4 AND u.content_id = rc.content_id
+             AND t.id = u.content_id
+         ORDER BY rc.content_id LIMIT $5",
         selected(columns)
     );
-    let after = after.unwrap_or(Id(uuid::Uuid::nil()));
-    conn.query(&sql, params![version.repository, version.number, after, limit])
+    let (after, up_to) = (after.unwrap_or(Id::LEAST), up_to.unwrap_or(Id::GREATEST));
+    conn.query(&sql, params![version.repository, version.number, after, up_to, limit])
+}
+
+/// The units of a table that came or went between the version and the one of this number, in the order of their ids:
+/// whatever one of the two has and the other has not is among them. Costs what changed.
+pub fn changed_since(conn: &mut Conn, version: Version, table: &str, number: i64) -> Result<Vec<Id>> {
+    // The last condition always holds: without a column beyond the primary key SQLite walks along that.
+    let changed = |column: &str| {
+        format!(
+            "SELECT rc.content_id FROM repository_content rc CROSS JOIN {table} u
+             WHERE rc.repository_id = $1 AND rc.{column} > $2 AND rc.{column} <= $3 AND u.content_id = rc.content_id
+                 AND (rc.version_removed IS NULL OR rc.version_removed > $2)"
+        )
+    };
+    let sql = format!("{} UNION {} ORDER BY 1", changed("version_added"), changed("version_removed"));
+    let (low, high) = (number.min(version.number), number.max(version.number));
+    conn.query(&sql, params![version.repository, low, high])?.iter().map(|row| row.get(0)).collect()
 }
 
 /// The digests of the files of units that are here, by their ids.

@@ -19,7 +19,7 @@ pub use counts::{Change, changes, counts, put_counts};
 pub use draft::{add, add_version, clear, remove, remove_all, remove_types, set_base, touch_removed};
 pub use fold::delete;
 pub use protection::{protected, retain_checkpoints};
-pub use units::{crowded, fresh_units, present_units, removed_units, rivals};
+pub use units::{crowded, fresh_units, has_all, present_units, removed_units, rivals, unpublished};
 
 use super::{Conn, Row};
 use crate::error::{Error, Result};

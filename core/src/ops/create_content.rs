@@ -8,9 +8,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::content::{self, StoredUnit};
 use super::inspect::{self, NewUnit};
-use super::{change_version, publish_task, sign_upload};
+use super::{change_version, create_together, publish_task, sign_upload};
 use crate::app::{App, Shared};
-use crate::db::{Announced, Conn, artifacts, repositories, uploads};
+use crate::db::{Announced, Conn, artifacts, repositories, uploads, versions as rows};
 use crate::download::{Downloader, RemoteSettings, Wanted};
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -19,16 +19,19 @@ use crate::resource::Kind;
 use crate::storage::Staged;
 use crate::tasks::{ShortTask, TaskContext};
 
+/// The key of the task for repositories that publish by themselves, and for requests that had to wait.
+pub const KIND_PUBLISHING: &str = "content_create_and_publish";
+
 /// What the tasks below are told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Job {
+pub(super) struct Job {
     /// `file.file`
-    r#type: String,
-    repository: Option<Id>,
-    overwrite: bool,
-    labels: Option<Json>,
+    pub r#type: String,
+    pub repository: Option<Id>,
+    pub overwrite: bool,
+    pub labels: Option<Json>,
     /// The unit, when the request has made it already.
-    file: Option<NewUnit>,
+    pub file: Option<NewUnit>,
     upload: Option<Id>,
     url: Option<String>,
     /// Timeouts and credentials for `url`.
@@ -90,37 +93,52 @@ pub fn repository_prn(app: &App, conn: &mut Conn, repository: Id) -> Result<Stri
 }
 
 /// What became of a job.
-struct Made {
-    created: Vec<change_version::Created>,
-    version: Option<Id>,
-    rejected: Vec<Rejected>,
+pub(super) struct Made {
+    pub created: Vec<change_version::Created>,
+    /// The version that has the unit, if it is to be published now.
+    pub version: Option<Id>,
+    pub rejected: Vec<Rejected>,
     /// The unit as clients see it.
-    shown: Json,
+    pub shown: Json,
 }
 
 /// Stores the unit and makes a version with it if a repository is named. The version comes first among
 /// what was created.
-fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> {
+pub(super) fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> {
     let stored = store(app, conn, &job.r#type, new, job.labels.as_ref())?;
-    let mut created = Vec::new();
     let (mut version, mut rejected) = (None, vec![]);
     if let Some(repository) = job.repository {
         let wanted = change_version::adding(repository, stored.ids(), job.overwrite);
         let finished = change_version::change(app, conn, &wanted)?;
         rejected = finished.rejected;
-        if let Some(new) = finished.version {
-            created.push(change_version::describe(app, conn, new.id)?.0);
-            version = Some(new.id);
-        }
+        version = finished.version.map(|new| new.id);
     }
     let is_known = !stored.unit.created && version.is_none() && rejected.is_empty();
     if is_known && content_type(app, &job.r#type)?.refuses_known() {
         return Err(known(&job.r#type));
     }
+    let named = version.map(|id| change_version::describe(app, conn, id)).transpose()?;
+    let (created, shown) = describe(app, conn, job, &stored, named.map(|(created, _)| created))?;
+    if is_known && let Some(repository) = job.repository {
+        // A process that ended between a version and its publication has left the latter to us.
+        version = rows::unpublished(conn, repository, stored.unit.id)?;
+    }
+    Ok(Made { created, version, rejected, shown })
+}
+
+/// What came of a job, the version first, and the unit as clients see it.
+pub(super) fn describe(
+    app: &App,
+    conn: &mut Conn,
+    job: &Job,
+    stored: &Stored,
+    version: Option<change_version::Created>,
+) -> Result<(Vec<change_version::Created>, Json)> {
     let resource = |name: &str| {
         let resource = app.registry.typed(Kind::Content, name);
         resource.ok_or_else(|| Error::internal("a content type without a resource"))
     };
+    let mut created: Vec<_> = version.into_iter().collect();
     let own = (job.r#type.clone(), stored.unit.id);
     for (name, id) in std::iter::once(&own).chain(&stored.companions) {
         let resource = resource(name)?;
@@ -128,7 +146,7 @@ fn create(app: &App, conn: &mut Conn, job: &Job, new: &NewUnit) -> Result<Made> 
     }
     let content = app.content_base(None);
     let shown = resource(&own.0)?.load(&app.scope(&content), conn, own.1)?.unwrap_or_default();
-    Ok(Made { created, version, rejected, shown })
+    Ok((created, shown))
 }
 
 /// Clients look for what a database would say.
@@ -150,15 +168,17 @@ pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Res
 /// The task for files that are elsewhere, and for repositories that publish by themselves.
 pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
-        let mut job: Job = serde_json::from_value(args).map_err(Error::internal)?;
-        let (new, _announced) = match (job.file.take(), job.upload, &job.url) {
-            (Some(file), ..) => inspect::waited(&app, file).await?,
-            (None, Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?, &context).await?,
-            (None, None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?, &context).await?,
-            (None, None, None) => return Err(Error::internal("a task without a file")),
+        let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
+        if job.file.is_some() {
+            return create_together::run(&app, job, &context).await;
+        }
+        let (new, _announced) = match (job.upload, &job.url) {
+            (Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?, &context).await?,
+            (None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?, &context).await?,
+            (None, None) => return Err(Error::internal("a task without a file")),
         };
         let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
-        let Made { created, version, rejected, shown } = app
+        let made = app
             .db
             .write(move |conn| {
                 fence.fence(conn)?;
@@ -168,16 +188,28 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
                 create(&shared, conn, &job, &new)
             })
             .await?;
-        context.rejected(&rejected);
-        created.into_iter().for_each(|(prn, path)| context.created(prn, path));
         if let Some(upload) = upload {
             app.storage.drop_upload(upload).await?;
         }
-        if let Some(version) = version {
-            publish_task::after_new_version(&app, &context, version).await?;
-        }
-        Ok(shown)
+        finish(&app, &context, made).await.map(|(_, shown)| shown)
     })
+}
+
+/// Names what a task has made, and publishes the version where its repository asks for that: the publication, and the
+/// unit as clients see it.
+pub(super) async fn finish(
+    app: &Shared,
+    context: &TaskContext,
+    made: Made,
+) -> Result<(Option<change_version::Created>, Json)> {
+    let Made { created, version, rejected, shown } = made;
+    context.rejected(&rejected);
+    created.into_iter().for_each(|(prn, path)| context.created(prn, path));
+    let publication = match version {
+        Some(version) => publish_task::after_new_version(app, context, version).await?,
+        None => None,
+    };
+    Ok((publication, shown))
 }
 
 async fn assemble(app: &Shared, upload: Id) -> Result<Staged> {

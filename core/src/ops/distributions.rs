@@ -95,8 +95,10 @@ fn check_source(
 
 /// The newest publication that a distribution serves: its own, its version's or its repository's.
 const SERVED: &str = "SELECT coalesce(d.publication_id,
-    (SELECT p.id FROM publication p JOIN repository_version v ON v.id = p.repository_version_id
-     WHERE v.id = d.repository_version_id OR v.repository_id = d.repository_id
+    (SELECT p.id FROM publication p WHERE p.repository_version_id = d.repository_version_id
+     ORDER BY p.created DESC LIMIT 1),
+    (SELECT p.id FROM repository_version v CROSS JOIN publication p
+     WHERE v.repository_id = d.repository_id AND p.repository_version_id = v.id
      ORDER BY v.number DESC, p.created DESC LIMIT 1)) FROM distribution d WHERE d.id = $1";
 
 /// Records which publication a distribution serves from now on. The one before is still answered for the

@@ -101,21 +101,35 @@ pub async fn keep(
     Ok((NewUnit { unit, artifacts, companions }, announced))
 }
 
-/// Announces the files of a unit that was kept by a request whose task had to wait: nothing held its bytes
-/// meanwhile.
+/// Announces the files of units that were kept by requests whose tasks had to wait: nothing held their bytes
+/// meanwhile. Returns how many of the units, from the first on, still have theirs.
 ///
 /// # Errors
-/// `Conflict` when a file has gone.
-pub async fn waited(app: &App, new: NewUnit) -> Result<(NewUnit, Announced)> {
-    let digests: Vec<Sha256> = new.artifacts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+/// `Conflict` when a file of the first has gone.
+pub async fn waited(app: &App, units: &[&NewUnit]) -> Result<(usize, Announced)> {
+    let files = units.iter().flat_map(|new| &new.artifacts);
+    let digests: Vec<Sha256> = files.map(|(_, digests)| digests.sha256.clone()).collect();
     let announced = app.db.announce(&digests).await?;
-    for (size, digests) in &new.artifacts {
-        if app.storage.size(&digests.sha256).await? != Some(*size) {
-            let sha256 = &digests.sha256;
-            return Err(Error::Conflict(format!("the file {sha256} was cleaned up while the task waited")));
+    for (at, new) in units.iter().enumerate() {
+        match missing(app, new).await? {
+            None => {}
+            Some(_) if at > 0 => return Ok((at, announced)),
+            Some(sha256) => {
+                return Err(Error::Conflict(format!("the file {sha256} was cleaned up while the task waited")));
+            }
         }
     }
-    Ok((new, announced))
+    Ok((units.len(), announced))
+}
+
+/// A file of a unit that is not in the store.
+async fn missing<'a>(app: &App, new: &'a NewUnit) -> Result<Option<&'a Sha256>> {
+    for (size, digests) in &new.artifacts {
+        if app.storage.size(&digests.sha256).await? != Some(*size) {
+            return Ok(Some(&digests.sha256));
+        }
+    }
+    Ok(None)
 }
 
 /// An artifact's size and digests.

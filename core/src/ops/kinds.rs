@@ -18,7 +18,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("modify_and_publish", change_version::run_modify_and_publish),
         short("delete_version", change_version::run_delete),
         short("content_create", create_content::run),
-        long("content_create_and_publish", create_content::run_long),
+        long(create_content::KIND_PUBLISHING, create_content::run_long),
         long("content_from_upload", create_content::run_long),
         long("content_from_url", create_content::run_long),
         short(take_in::KIND, take_in::run),

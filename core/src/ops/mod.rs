@@ -9,6 +9,7 @@ pub mod configured;
 pub mod content;
 pub mod content_guards;
 pub mod create_content;
+mod create_together;
 pub mod distributions;
 #[cfg(test)]
 pub(crate) mod fixture;

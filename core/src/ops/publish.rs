@@ -1,5 +1,6 @@
 //! Publications: a format fills one, core makes it visible in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -8,7 +9,7 @@ use super::Stores;
 use crate::db::publications::{self, NewPublication, VersionRow};
 use crate::db::{Conn, artifacts, units};
 use crate::error::{Error, Result};
-use crate::id::Id;
+use crate::id::{Id, Sha256};
 use crate::plugin::{Files, Plugin, PublicationWriter, Task, VersionReader, VersionUnits};
 
 /// What to publish and how.
@@ -21,17 +22,18 @@ pub struct PublishRequest {
     pub checkpoint: bool,
 }
 
-/// Publishes a version: the publication appears complete or not at all.
+/// Publishes a version: the publication appears complete or not at all, and with it what `then` does.
 ///
 /// # Errors
 /// `NotFound` when the version is gone; `Conflict` when the format cannot publish it, for instance because
 /// a unit lies where metadata must.
-pub async fn publish(
+pub async fn publish<T: Send + 'static>(
     stores: &Stores,
     task: &Arc<dyn Task>,
     plugin: &dyn Plugin,
     request: PublishRequest,
-) -> Result<Id> {
+    then: impl FnOnce(&mut Conn, Id) -> Result<T> + Send + 'static,
+) -> Result<T> {
     let id = request.repository_version;
     let found = stores.db.read(move |conn| Ok(publications::version(conn, id)?.zip(units::version(conn, id)?)));
     let (version, read) = found.await?.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
@@ -39,45 +41,54 @@ pub async fn publish(
     let units = VersionUnits::new(db.clone(), read, plugin.content_types());
     let files = Files::new(db.clone(), storage.clone(), version.clone());
     let mut reader = VersionReader::new(units, version.details.clone(), files);
-    let owner = (domain, version.repository);
     let signing = signing.under(task.correlation_id());
-    let mut writer = PublicationWriter::new(request.details.clone(), (db, storage), owner, digests, signing);
+    let details = request.details.clone();
+    let mut writer = PublicationWriter::new(details, (db, storage), version.repository, digests, signing);
     plugin.publish(&mut reader, &mut writer).await?;
     task.check()?;
+    // Held until the rows are there.
+    let (_announced, kept) = writer.keep().await?;
     let task = task.clone();
-    stores.db.write(move |conn| complete(conn, domain, task.as_ref(), &version, request, writer)).await
+    let complete = move |conn: &mut Conn| {
+        task.fence(conn)?;
+        let known = artifacts::insert_all(conn, domain, &kept)?;
+        let publication = complete(conn, domain, known, &version, request, writer)?;
+        then(conn, publication)
+    };
+    stores.db.write(complete).await
 }
 
 /// Publishes a new version by itself where its repository asks for that; see [`Plugin::autopublication`].
-pub async fn autopublish(
+pub async fn autopublish<T: Send + 'static>(
     stores: &Stores,
     task: &Arc<dyn Task>,
     plugin: &dyn Plugin,
     repository_version: Id,
-) -> Result<Option<Id>> {
+    then: impl FnOnce(&mut Conn, Id) -> Result<T> + Send + 'static,
+) -> Result<Option<T>> {
     let version = stores.db.read(move |conn| publications::version(conn, repository_version)).await?;
     // A version that retention took away at once needs no publication.
     let Some(version) = version else { return Ok(None) };
     let Some(details) = plugin.autopublication(&version.details) else { return Ok(None) };
     let request = PublishRequest { repository_version, pulp_type: version.pulp_type, details, checkpoint: false };
-    publish(stores, task, plugin, request).await.map(Some)
+    publish(stores, task, plugin, request, then).await.map(Some)
 }
 
 fn complete(
     conn: &mut Conn,
     domain: Id,
-    task: &dyn Task,
+    mut known: HashMap<Sha256, Id>,
     version: &VersionRow,
     request: PublishRequest,
     writer: PublicationWriter,
 ) -> Result<Id> {
-    task.fence(conn)?;
-    let sha256: Vec<_> = writer.metadata.iter().map(|(_, sha256)| sha256.clone()).collect();
-    let known = artifacts::by_sha256(conn, domain, &sha256)?;
-    let artifact = |sha256| known.get(sha256).map(|known| known.id);
+    // What was kept before.
+    let others = writer.metadata.iter().map(|(_, sha256)| sha256).filter(|sha256| !known.contains_key(*sha256));
+    let others: Vec<_> = others.cloned().collect();
+    known.extend(artifacts::by_sha256(conn, domain, &others)?.into_iter().map(|(sha256, known)| (sha256, known.id)));
     let metadata = writer.metadata.iter().map(|(path, sha256)| {
-        let id =
-            artifact(sha256).ok_or_else(|| Error::Conflict("published metadata was cleaned up meanwhile".into()))?;
+        let id = known.get(sha256).copied();
+        let id = id.ok_or_else(|| Error::Conflict("published metadata was cleaned up meanwhile".into()))?;
         Ok((path.as_str().to_owned(), id))
     });
     let metadata = metadata.collect::<Result<Vec<_>>>()?;

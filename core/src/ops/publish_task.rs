@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::change_version::Created;
 use super::publish::{PublishRequest, autopublish, publish};
 use super::{Stores, distributions, versions};
 use crate::app::{App, Shared};
@@ -66,37 +67,49 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             checkpoint: job.checkpoint,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let publication = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request).await?;
-        announce(&app, &context, publication).await
+        let shared = app.clone();
+        let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication);
+        let described = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request, then).await?;
+        Ok(told(&app, &context, described))
     })
 }
 
-/// Publishes a new version where its repository asks for that.
-pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id) -> Result<()> {
+/// Publishes a new version where its repository asks for that; how the task names the publication.
+pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id) -> Result<Option<Created>> {
     let (_, pulp_type, _) = match app.db.read(move |conn| repositories::owner(conn, version)).await {
         // Retention took it away at once.
-        Err(Error::NotFound(_)) => return Ok(()),
+        Err(Error::NotFound(_)) => return Ok(None),
         found => found?,
     };
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-    let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version).await?;
-    if let Some(publication) = made {
-        announce(app, context, publication).await?;
-    }
+    let shared = app.clone();
+    let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication);
+    let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version, then).await?;
+    Ok(made.map(|(prn, path, shown)| {
+        told(app, context, (prn.clone(), path.clone(), shown));
+        (prn, path)
+    }))
+}
+
+/// Names a new publication to the task and notes what distributions serve from now on.
+pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> Result<()> {
+    let shared = app.clone();
+    let described = app.db.write(move |conn| describe(&shared, conn, publication)).await?;
+    told(app, context, described);
     Ok(())
 }
 
-/// Names a new publication to the task and notes what distributions serve from now on. Returns the
-/// publication as clients see it.
-pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> Result<Json> {
-    let shared = app.clone();
-    let (prn, path, shown) = app.db.write(move |conn| describe(&shared, conn, publication)).await?;
+/// How a task names a publication, and the publication as clients see it.
+type Described = (String, String, Json);
+
+fn told(app: &Shared, context: &TaskContext, (prn, path, shown): Described) -> Json {
     context.created(prn, path);
     app.served_content_changed();
-    Ok(shown)
+    shown
 }
 
-fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<(String, String, Json)> {
+/// Notes what distributions serve with a new publication.
+fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<Described> {
     let (pulp_type, repository) = repositories::published(conn, publication)?;
     let resource = app.registry.typed(Kind::Publication, &pulp_type);
     let resource = resource.ok_or_else(|| Error::internal("a publication of an unknown type"))?;

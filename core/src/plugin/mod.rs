@@ -61,7 +61,7 @@ use crate::error::{Error, Result};
 pub use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
 use crate::resource::Resource;
 pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
-pub use crate::storage::{Algorithm, Digests, StagingWriter};
+pub use crate::storage::{Algorithm, ByteStream, Digests, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
 /// A distribution that serves a publication, for files that are made of what both say.

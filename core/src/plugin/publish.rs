@@ -1,15 +1,16 @@
 //! What a format sees of a publication: the files of the version to read, and where to put what it makes of
 //! them. Nothing of it is visible before core completes it.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde_json::Value as Json;
 
-use crate::db::{Db, artifacts, publications};
+use crate::db::publications::{self, Memory};
+use crate::db::{Announced, Db};
 use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
 use crate::signing::{Signature, Signing};
-use crate::storage::{DigestSet, Staged, StagingWriter, Storage};
+use crate::storage::{Algorithm, ByteStream, DigestSet, Digests, Staged, StagingWriter, Storage};
 
 use super::MetadataFile;
 use super::units::VersionUnits;
@@ -44,10 +45,11 @@ pub struct PublicationWriter {
     pub details: Json,
     db: Db,
     storage: Storage,
-    domain: Id,
     repository: Id,
     digests: DigestSet,
     signing: Signing,
+    /// Metadata that is not in the store yet.
+    staged: Vec<Staged>,
     pub(crate) pass_through: bool,
     pub(crate) placement: Option<Placement>,
     pub(crate) metadata: Vec<(RelativePath, Sha256)>,
@@ -58,25 +60,19 @@ pub struct PublicationWriter {
 /// What a format remembered of the last publication of the same repository.
 pub struct Previous {
     pub value: String,
+    /// The number of the version that it is of, as [`VersionUnits::changed_since`] takes it.
+    pub version: i64,
     publication: Id,
     db: Db,
     storage: Storage,
 }
 
 impl Previous {
-    /// The metadata at a path of that publication; none when it is gone.
-    pub async fn metadata(&self, path: &str) -> Result<Option<Bytes>> {
+    /// The metadata at a path of that publication, block by block; none when it is gone.
+    pub async fn metadata(&self, path: &str) -> Result<Option<ByteStream>> {
         let Some(sha256) = self.artifact(path).await? else { return Ok(None) };
-        let mut bytes = BytesMut::new();
-        let mut stream = match self.storage.stream(&sha256, None).await {
-            Ok(stream) => stream,
-            // Lost bytes are found by a repair; here they only cost time.
-            Err(_) => return Ok(None),
-        };
-        while let Some(block) = stream.try_next().await? {
-            bytes.extend_from_slice(&block);
-        }
-        Ok(Some(bytes.freeze()))
+        // Lost bytes are found by a repair; here they only cost time.
+        Ok(self.storage.stream(&sha256, None).await.ok())
     }
 
     /// The digest of the metadata at a path of that publication; none when there is none.
@@ -90,24 +86,23 @@ impl PublicationWriter {
     pub(crate) fn new(
         details: Json,
         (db, storage): (Db, Storage),
-        (domain, repository): (Id, Id),
+        repository: Id,
         digests: DigestSet,
         signing: Signing,
     ) -> Self {
-        let (metadata, artifacts, memory) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             details,
             db,
             storage,
-            domain,
             repository,
             digests,
             signing,
+            staged: Vec::new(),
             pass_through: false,
             placement: None,
-            metadata,
-            artifacts,
-            memory,
+            metadata: Vec::new(),
+            artifacts: Vec::new(),
+            memory: Vec::new(),
         }
     }
 
@@ -121,9 +116,9 @@ impl PublicationWriter {
     pub async fn previous(&self, key: &str) -> Result<Option<Previous>> {
         let (repository, key) = (self.repository, key.to_owned());
         let found = self.db.read(move |conn| publications::remembered(conn, repository, &key)).await?;
-        Ok(found.map(|(publication, value)| {
+        Ok(found.map(|Memory { publication, version, value }| {
             let (db, storage) = (self.db.clone(), self.storage.clone());
-            Previous { value, publication, db, storage }
+            Previous { value, version, publication, db, storage }
         }))
     }
 
@@ -169,27 +164,41 @@ impl PublicationWriter {
         self.storage.stage(self.digests)
     }
 
+    /// The same of a file of which nobody asks for other digests than its SHA-256 and this one: of large files they
+    /// take most of the time.
+    pub fn stage_hashing(&self, algorithm: Algorithm) -> Result<StagingWriter> {
+        self.storage.stage(DigestSet::sha256().with(algorithm))
+    }
+
     /// Adds a small file of metadata.
     ///
     /// # Errors
     /// `Conflict` when the path is taken by other metadata.
     pub async fn add_metadata(&mut self, path: RelativePath, bytes: impl Into<Bytes>) -> Result<()> {
         let staged = self.storage.stage_bytes(bytes.into(), self.digests).await?;
-        self.add_staged(path, staged).await
+        self.add_staged(path, staged)
     }
 
     /// Adds a file of metadata.
     ///
     /// # Errors
     /// `Conflict` when the path is taken by other metadata.
-    pub async fn add_staged(&mut self, path: RelativePath, staged: Staged) -> Result<()> {
+    pub fn add_staged(&mut self, path: RelativePath, staged: Staged) -> Result<()> {
         self.check_free(&path)?;
-        let (size, digests, domain) = (staged.size, staged.digests.clone(), self.domain);
-        let _announced = self.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-        self.storage.keep(staged).await?;
-        self.metadata.push((path, digests.sha256.clone()));
-        self.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
+        self.metadata.push((path, staged.digests.sha256.clone()));
+        self.staged.push(staged);
         Ok(())
+    }
+
+    /// Brings the metadata into the store, all of it at the same time. Returns what its rows say; who makes them holds
+    /// the announcement until they are there.
+    pub(crate) async fn keep(&mut self) -> Result<(Announced, Vec<(u64, Digests)>)> {
+        let staged = std::mem::take(&mut self.staged);
+        let facts: Vec<_> = staged.iter().map(|staged| (staged.size, staged.digests.clone())).collect();
+        let digests: Vec<Sha256> = facts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
+        let announced = self.db.announce(&digests).await?;
+        self.storage.keep_all(staged).await?;
+        Ok((announced, facts))
     }
 
     /// Signs bytes, those of a file of metadata for instance, with a signing service.

@@ -185,9 +185,27 @@ impl VersionUnits {
         after: Option<Id>,
         limit: i64,
     ) -> Result<Vec<UnitRow>> {
+        self.list_between(content_type, columns, (after, None), limit).await
+    }
+
+    /// As [`VersionUnits::list`] of units after the first id and up to the second.
+    pub async fn list_between(
+        &self,
+        content_type: &str,
+        columns: &'static [&'static str],
+        range: (Option<Id>, Option<Id>),
+        limit: i64,
+    ) -> Result<Vec<UnitRow>> {
         let (version, table) = (self.version, self.table(content_type)?);
-        let rows = self.db.read(move |conn| units::list(conn, version, table, columns, after, limit));
+        let rows = self.db.read(move |conn| units::list(conn, version, table, columns, range, limit));
         rows.await?.into_iter().map(UnitRow::new).collect()
+    }
+
+    /// The units of a type that came or went between this version and the one of this number, of the same repository,
+    /// in the order of their ids. What both have can be among them; what one of them lacks is. Costs what changed.
+    pub async fn changed_since(&self, content_type: &str, number: i64) -> Result<Vec<Id>> {
+        let (version, table) = (self.version, self.table(content_type)?);
+        self.db.read(move |conn| units::changed_since(conn, version, table, number)).await
     }
 
     /// The digests of the files of units, as far as they are here and have one of this algorithm.

@@ -8,7 +8,7 @@ use super::request::Request;
 use super::routes::Run;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::configured;
+use crate::ops::{configured, create_content};
 use crate::resource::{Draft, Errors, Kind, Mode, Resource};
 use crate::tasks::{self, NewTask};
 
@@ -77,7 +77,7 @@ impl Request {
         NewTask {
             name: name.to_owned(),
             kind,
-            kind_if_blocked: (kind == "content_create").then_some("content_create_and_publish"),
+            kind_if_blocked: (kind == "content_create").then_some(create_content::KIND_PUBLISHING),
             args,
             exclusive: holds.exclusive,
             shared: holds.shared,

@@ -42,6 +42,18 @@ impl TaskContext {
         self.0.claimed.id
     }
 
+    pub(super) fn app(&self) -> &Shared {
+        &self.0.app
+    }
+
+    pub(super) fn seq(&self) -> i64 {
+        self.0.claimed.seq
+    }
+
+    pub(super) fn worker(&self) -> Id {
+        self.0.worker
+    }
+
     /// The correlation id of the request that asked for the task.
     pub fn cid(&self) -> &str {
         &self.0.claimed.cid

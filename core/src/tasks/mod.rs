@@ -5,6 +5,7 @@
 //! *long* one. Tasks get what they reserve strictly in the order of their creation: a waiting task holds back
 //! all younger ones that want the same. The SQL is in `db/queue.rs` and `db/tasks.rs`.
 
+mod behind;
 mod cancel;
 mod context;
 mod dispatch;
@@ -36,6 +37,7 @@ use crate::db::{Address, Conn, Db};
 use crate::error::Result;
 use crate::id::Id;
 
+pub use behind::Behind;
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
 pub use dispatch::{dispatch, dispatch_failed, dispatch_telling};

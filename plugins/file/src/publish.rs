@@ -23,7 +23,7 @@ pub(crate) async fn publish(version: &mut VersionReader, publication: &mut Publi
         writer.write(lines.into()).await?;
     }
     let staged = writer.finish().await?;
-    publication.add_staged(name, staged).await
+    publication.add_staged(name, staged)
 }
 
 fn write_line(lines: &mut String, file: &VersionFile) -> Result<()> {

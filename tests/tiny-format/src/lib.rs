@@ -166,6 +166,6 @@ impl Plugin for NotePlugin {
             index.write(lines.into()).await?;
         }
         let index = index.finish().await?;
-        publication.add_staged("index".parse().map_err(Error::internal)?, index).await
+        publication.add_staged("index".parse().map_err(Error::internal)?, index)
     }
 }

@@ -4,7 +4,7 @@ use super::Draft;
 use super::checks::fresh;
 use crate::db::units::selected;
 use crate::db::{Conn, Row, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
 
@@ -104,4 +104,31 @@ pub fn rivals(conn: &mut Conn, draft: &Draft, content_type: &str) -> Result<Vec<
     );
     let rows = conn.query(&sql, params![draft.repository, draft.base.0, draft.base.1, content_type])?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Whether the repository has all of these units now.
+pub fn has_all(conn: &mut Conn, repository: Id, mut units: Vec<Id>) -> Result<bool> {
+    units.sort_unstable();
+    units.dedup();
+    let wanted = i64::try_from(units.len()).map_err(Error::internal)?;
+    let row = conn.query_one(
+        "SELECT count(*) FROM repository_content
+         WHERE repository_id = $1 AND content_id = ANY($2) AND version_removed IS NULL",
+        params![repository, units],
+    )?;
+    Ok(row.get::<i64>(0)? == wanted)
+}
+
+/// The newest version of the repository, if it brought this unit and nothing is published of it.
+pub fn unpublished(conn: &mut Conn, repository: Id, unit: Id) -> Result<Option<Id>> {
+    let row = conn.query_opt(
+        "SELECT v.id FROM repository_version v
+         WHERE v.repository_id = $1
+             AND v.number = (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = $1)
+             AND EXISTS (SELECT 1 FROM repository_content c WHERE c.repository_id = $1 AND c.content_id = $2
+                 AND c.version_added = v.number)
+             AND NOT EXISTS (SELECT 1 FROM publication p WHERE p.repository_version_id = v.id)",
+        params![repository, unit],
+    )?;
+    row.map(|row| row.get(0)).transpose()
 }

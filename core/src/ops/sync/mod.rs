@@ -223,5 +223,5 @@ async fn publish(
     let Some(details) = details else { return Ok(None) };
     let pulp_type = target.pulp_type.clone();
     let request = PublishRequest { repository_version, pulp_type, details, checkpoint: false };
-    publish::publish(stores, task, plugin, request).await.map(Some)
+    publish::publish(stores, task, plugin, request, |_, publication| Ok(publication)).await.map(Some)
 }

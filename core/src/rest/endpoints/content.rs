@@ -215,7 +215,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             };
             args["file"] = json!(unit);
             _announced = held;
-            if wanted.autopublish { "content_create_and_publish" } else { "content_create" }
+            if wanted.autopublish { create_content::KIND_PUBLISHING } else { "content_create" }
         }
     };
     request.dispatch(CREATE, kind, args, holds).await

@@ -1,49 +1,55 @@
 //! Where to cut a document into blocks so that most of them outlive a change.
 //!
-//! The places depend on the packages alone, not on their number or position: a package that comes
-//! or goes changes the run it is in, and no other. (Content-defined chunking, with packages for
+//! Where a run ends depends on the packages in it alone, not on their number or position before it: a package that
+//! comes or goes changes the run it is in, and seldom the next ones. (Content-defined chunking, with packages for
 //! bytes.)
 
-use std::ops::Range;
+/// Runs have so many packages on average: a power of two. Shorter ones pack worse (64: 2 % more than 256), longer ones
+/// cost more to be packed anew.
+const AVERAGE: u64 = 64;
 
-use sha2::{Digest, Sha256};
+/// No run has more packages.
+const MOST: usize = 4 * AVERAGE as usize;
 
-/// Runs have so many packages on average: a power of two.
-const AVERAGE: u64 = 128;
+/// A run ends with the package that brings it to this weight.
+const HEAVIEST: usize = 512 << 10;
 
-/// No run has more.
-const MOST: usize = 8 * AVERAGE as usize;
+/// Changes whenever packages are cut otherwise than before.
+pub const VERSION: u32 = 1;
 
-/// A run of neighbouring packages that are packed together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// The positions of its packages in the document.
-    pub packages: Range<usize>,
-    /// The SHA-256 over the keys of its packages: the same keys in the same order, the same id.
-    pub id: [u8; 32],
+/// Cuts packages into runs as they come.
+#[derive(Debug)]
+pub struct Cutter<T> {
+    run: Vec<T>,
+    weight: usize,
 }
 
-/// Cuts a document, given the key of each of its packages, in order.
-///
-/// A key stands for the bytes of the package's element: another element, another key.
-pub fn cut<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Vec<Run> {
-    let mut runs = Vec::new();
-    let mut start = 0;
-    let mut at = 0;
-    let mut id = Sha256::new();
-    for key in keys {
-        id.update((key.len() as u64).to_be_bytes());
-        id.update(key);
-        at += 1;
-        if hash(key).is_multiple_of(AVERAGE) || at - start == MOST {
-            runs.push(Run { packages: start..at, id: std::mem::take(&mut id).finalize().into() });
-            start = at;
-        }
+impl<T> Default for Cutter<T> {
+    fn default() -> Self {
+        Self { run: Vec::new(), weight: 0 }
     }
-    if at > start {
-        runs.push(Run { packages: start..at, id: id.finalize().into() });
+}
+
+impl<T> Cutter<T> {
+    /// Adds a package by a key that stands for it, and the bytes it is kept in. Returns the run that ends with it, if
+    /// one does.
+    pub fn push(&mut self, key: &[u8], weight: usize, package: T) -> Option<Vec<T>> {
+        self.run.push(package);
+        self.weight = self.weight.saturating_add(weight);
+        let ends = hash(key).is_multiple_of(AVERAGE) || self.run.len() == MOST || self.weight >= HEAVIEST;
+        ends.then(|| self.rest())
     }
-    runs
+
+    /// Nothing came since the last run ended.
+    pub fn is_empty(&self) -> bool {
+        self.run.is_empty()
+    }
+
+    /// What came since the last run ended.
+    pub fn rest(&mut self) -> Vec<T> {
+        self.weight = 0;
+        std::mem::take(&mut self.run)
+    }
 }
 
 /// FNV-1a with a final mix; what matters is only that it never changes.
@@ -57,56 +63,55 @@ fn hash(key: &[u8]) -> u64 {
 mod tests {
     use std::collections::HashSet;
 
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn keys(count: usize) -> Vec<String> {
         (0..count).map(|n| hex::encode(Sha256::digest(n.to_string()))).collect()
     }
 
-    fn runs(keys: &[String]) -> Vec<Run> {
-        cut(keys.iter().map(String::as_bytes))
+    fn runs(keys: &[String], weight: usize) -> Vec<Vec<String>> {
+        let mut cutter = Cutter::default();
+        let mut runs: Vec<_> = keys.iter().filter_map(|key| cutter.push(key.as_bytes(), weight, key.clone())).collect();
+        runs.extend(Some(cutter.rest()).filter(|rest| !rest.is_empty()));
+        runs
     }
 
     #[test]
     fn runs_cover_all_packages_once() {
-        let runs = runs(&keys(10_000));
-        let mut next = 0;
-        for run in &runs {
-            assert_eq!(run.packages.start, next);
-            assert!(!run.packages.is_empty() && run.packages.len() <= MOST);
-            next = run.packages.end;
-        }
-        assert_eq!(next, 10_000);
-        assert!((40..160).contains(&runs.len()), "{}", runs.len());
-        assert_eq!(cut([]), []);
+        let keys = keys(10_000);
+        let runs = runs(&keys, 1);
+        assert!(runs.iter().all(|run| !run.is_empty() && run.len() <= MOST));
+        assert!((80..320).contains(&runs.len()), "{}", runs.len());
+        assert_eq!(runs.concat(), keys);
+        assert!(super::Cutter::<u8>::default().is_empty());
     }
 
     #[test]
     fn one_change_changes_one_run() {
         let keys = keys(10_000);
-        let before: HashSet<_> = runs(&keys).into_iter().map(|run| run.id).collect();
+        let before: HashSet<_> = runs(&keys, 1).into_iter().collect();
+        let new = |keys: &[String]| runs(keys, 1).into_iter().filter(|run| !before.contains(run)).count();
         for at in [0, 1, 5_000, 9_999] {
             let mut changed = keys.clone();
             changed.remove(at);
-            let new = runs(&changed).into_iter().filter(|run| !before.contains(&run.id)).count();
-            assert!(new <= 1, "{new} new runs after a removal at {at}");
+            assert!(new(&changed) <= 1, "{} new runs after a removal at {at}", new(&changed));
             let mut changed = keys.clone();
             changed.insert(at, "another".to_owned());
-            let new = runs(&changed).into_iter().filter(|run| !before.contains(&run.id)).count();
-            assert!(new <= 2, "{new} new runs after an addition at {at}");
+            assert!(new(&changed) <= 2, "{} new runs after an addition at {at}", new(&changed));
         }
     }
 
     #[test]
-    fn keys_do_not_run_together() {
-        let one = cut([&b"ab"[..], b"c"]);
-        let other = cut([&b"a"[..], b"bc"]);
-        assert_ne!(one[0].id, other[0].id);
+    fn large_packages_make_short_runs() {
+        assert!(runs(&keys(100), HEAVIEST).iter().all(|run| run.len() == 1));
+        assert!(runs(&keys(100), HEAVIEST / 3 + 1).iter().all(|run| run.len() <= 3));
     }
 
     #[test]
     fn equal_keys_are_cut_in_the_end() {
         let same = vec!["same".to_owned(); 5000];
-        assert!(runs(&same).iter().all(|run| run.packages.len() <= MOST));
+        assert!(runs(&same, 1).iter().all(|run| run.len() <= MOST));
     }
 }

@@ -4,12 +4,11 @@
 //! A document is its header, the elements of its packages as they were rendered once, and its
 //! footer, one after the other; nothing has to be parsed or held to make it.
 
-mod assemble;
+mod block;
 
 use std::io::BufRead;
 
-pub(crate) use assemble::Sum;
-pub use assemble::{Assembled, Assembler, Block};
+pub use block::Block;
 
 use crate::checksum::Checksum;
 use crate::evr::Evr;

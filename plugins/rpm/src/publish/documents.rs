@@ -1,239 +1,252 @@
 //! The three documents of packages, run by run.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::pin::pin;
+use std::thread::available_parallelism;
 
-use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use flate2::Crc;
+use futures_util::future::try_join_all;
+use futures_util::stream::{self, TryStreamExt};
 use pith_core::error::{Error, Result};
-use pith_core::id::Id;
 use pith_core::plugin::{PublicationWriter, StagingWriter, VersionUnits};
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::packages::{Listed, Packages};
+use super::kept::KeptRuns;
+use super::packages::Listed;
 use super::path;
+use super::plan::{Piece, Plan};
+use super::remembered::{Part, Remembered, Run};
 use super::settings::Settings;
 use crate::checksum::Checksum;
-use crate::compression::runs::{self, Run};
-use crate::compression::{Compression, Effort};
+use crate::compression::Compression;
 use crate::content::package::PACKAGE;
-use crate::content::packed::unpack;
-use crate::document::{Assembled, Assembler, Block, Kind, identified};
-use crate::primary::relocated;
+use crate::document::{Block, Kind};
 use crate::repomd::Record;
 
-/// Runs that are packed at the same time.
-const AT_ONCE: usize = 2;
-
-const COLUMNS: &[&str] = &["primary_xml", "filelists_xml", "other_xml"];
-
-/// What the next publication is told of a document.
-#[derive(Serialize, Deserialize)]
-struct Remembered {
-    path: String,
-    /// The first byte of the first run.
-    start: usize,
-    /// Ids of runs in hexadecimal, the bytes they take, and those they are of, in the order of the document.
-    runs: Vec<(String, usize, u64)>,
-}
+/// No more runs are packed at the same time, however many processors there are.
+const AT_ONCE: usize = 8;
 
 /// Writes the documents; what `repomd.xml` says of them.
 pub(super) async fn write(
     units: &VersionUnits,
     publication: &mut PublicationWriter,
     settings: &Settings,
-    packages: Packages,
     time: i64,
 ) -> Result<Vec<Record>> {
-    let listed = Arc::new(packages.listed);
-    let keys: Vec<Vec<u8>> = listed.iter().map(key).collect();
-    let runs = runs::cut(keys.iter().map(Vec::as_slice));
-    let mut documents = Vec::new();
-    for kind in Kind::ALL {
-        documents.push(Document::begin(publication, kind, settings, listed.len() as u64).await?);
-    }
-    let known = Arc::new(documents.iter().map(|document| document.known.clone()).collect::<Vec<_>>());
-    let compression = settings.compression;
-    let packed = stream::iter(runs.into_iter().map(|run| {
-        let (units, listed, known) = (units.clone(), listed.clone(), known.clone());
-        async move { pack(&units, &listed, &known, compression, run).await }
-    }));
-    let mut packed = packed.buffered(AT_ONCE);
-    while let Some((id, blocks)) = packed.try_next().await? {
-        documents = push(documents, id, blocks).await?;
-    }
-    drop(packed);
-    let mut records = Vec::new();
-    for document in documents {
-        records.push(document.finish(publication, time).await?);
-    }
-    Ok(records)
+    let documents = match after_last(units, publication, settings).await? {
+        Some(documents) => documents,
+        None => {
+            let plan = Plan::new(units.clone(), *settings, &[], vec![]);
+            let documents = Documents::begin(units, publication, settings).await?;
+            let made = documents.put_together(plan, Last::default()).await?;
+            made.ok_or_else(|| Error::internal("a version has not as many packages as it says"))?
+        }
+    };
+    documents.finish(publication, time).await
 }
 
-/// Stands for the bytes of a package's elements: units do not change, and no two of a place have one id.
-fn key(package: &Listed) -> Vec<u8> {
-    let checksum = package.checksum.as_ref().map_or("", Checksum::value);
-    [package.id.0.as_bytes(), package.location.as_bytes(), checksum.as_bytes()].concat()
+/// The last publication's runs, and its documents to take them from.
+#[derive(Default)]
+struct Last {
+    runs: Vec<Run>,
+    documents: Vec<KeptRuns>,
 }
 
-/// Where a run is in the last publication.
-#[derive(Clone)]
-struct Known {
-    packed: Bytes,
-    open_size: u64,
+/// The documents with what the last publication has of them; none when there was none that this can follow.
+async fn after_last(
+    units: &VersionUnits,
+    publication: &PublicationWriter,
+    settings: &Settings,
+) -> Result<Option<Documents>> {
+    let Some((remembered, previous)) = Remembered::read(publication, settings).await? else { return Ok(None) };
+    let mut last = Last { runs: remembered.runs, documents: vec![] };
+    for (at, (path, start)) in remembered.documents.iter().enumerate() {
+        let Some(bytes) = previous.metadata(path).await? else { return Ok(None) };
+        last.documents.push(KeptRuns::new(bytes, *start, last.runs.iter().map(|run| run.parts[at]).collect()));
+    }
+    let changed = units.changed_since(PACKAGE, previous.version).await?;
+    let plan = Plan::new(units.clone(), *settings, &last.runs, changed);
+    let made = Documents::begin(units, publication, settings).await?.put_together(plan, last).await?;
+    if made.is_none() {
+        tracing::warn!("metadata of the last publication is damaged; that of packages is made anew");
+    }
+    Ok(made)
 }
 
-type KnownRuns = Arc<HashMap<[u8; 32], Known>>;
+/// A run that was packed.
+struct Packed {
+    run: Run,
+    blocks: Vec<Block>,
+}
 
-/// A document as it grows.
-struct Document {
-    kind: Kind,
+async fn pack(packages: Vec<Listed>, compression: Compression) -> Result<Option<Packed>> {
+    let pack = move || {
+        let Some(last) = packages.last() else { return Ok(None) };
+        let is_provisional = packages.iter().any(Listed::is_provisional);
+        let mut run = Run { last: last.id, packages: packages.len() as u64, is_provisional, parts: Default::default() };
+        let mut blocks = vec![];
+        for (kind, part) in Kind::ALL.into_iter().zip(&mut run.parts) {
+            let mut elements = String::new();
+            packages.iter().try_for_each(|package| package.push(kind, &mut elements))?;
+            let block = Block::pack(compression, &elements).map_err(Error::internal)?;
+            *part = self::part(&block);
+            blocks.push(block);
+        }
+        Ok(Some(Packed { run, blocks }))
+    };
+    spawn_blocking(pack).await.map_err(Error::internal)?
+}
+
+fn part(block: &Block) -> Part {
+    let mut crc = Crc::new();
+    crc.update(&block.packed);
+    Part { size: block.packed.len() as u64, open_size: block.open_size, crc: crc.sum() }
+}
+
+/// A piece that is ready to be written.
+enum Ready {
+    Kept(usize),
+    Packed(Option<Packed>),
+}
+
+async fn ready(piece: Piece, compression: Compression) -> Result<Ready> {
+    match piece {
+        Piece::Kept(run) => Ok(Ready::Kept(run)),
+        Piece::New(packages) => pack(packages, compression).await.map(Ready::Packed),
+    }
+}
+
+/// The three documents as they grow.
+struct Documents {
     settings: Settings,
-    assembler: Assembler<Vec<u8>>,
-    writer: StagingWriter,
-    known: KnownRuns,
+    /// As many packages as the version has.
+    packages: u64,
+    documents: Vec<Document>,
     remembered: Remembered,
 }
 
-impl Document {
-    async fn begin(publication: &PublicationWriter, kind: Kind, settings: &Settings, packages: u64) -> Result<Self> {
-        let known = known_runs(publication, &memory_key(kind, settings)).await?;
-        let (compression, checksum) = (settings.compression, settings.checksum);
-        let mut assembler =
-            Assembler::new(Vec::new(), kind, compression, checksum, packages).map_err(Error::internal)?;
-        let mut writer = publication.stage()?;
-        let header = assembler.drain();
-        let start = header.len();
-        writer.write(header.into()).await?;
-        let remembered = Remembered { path: String::new(), start, runs: vec![] };
-        Ok(Self { kind, settings: *settings, assembler, writer, known, remembered })
+struct Document {
+    kind: Kind,
+    writer: StagingWriter,
+    open_size: u64,
+}
+
+impl Documents {
+    async fn begin(units: &VersionUnits, publication: &PublicationWriter, settings: &Settings) -> Result<Self> {
+        let packages = u64::try_from(units.count(PACKAGE).await?).map_err(Error::internal)?;
+        let mut remembered = Remembered::new(settings);
+        let mut documents = vec![];
+        for (kind, (_, start)) in Kind::ALL.into_iter().zip(&mut remembered.documents) {
+            let writer = publication.stage_hashing(settings.algorithm()?)?;
+            let mut document = Document { kind, writer, open_size: 0 };
+            document.push_text(&kind.header(packages), settings.compression).await?;
+            *start = document.writer.size();
+            documents.push(document);
+        }
+        Ok(Self { settings: *settings, packages, documents, remembered })
     }
 
-    async fn finish(mut self, publication: &mut PublicationWriter, time: i64) -> Result<Record> {
-        let (rest, assembled) = self.assembler.finish().map_err(Error::internal)?;
-        self.writer.write(rest.into()).await?;
-        let Assembled { checksum, size, open_size, .. } = assembled;
-        let location = location(&checksum, self.kind.as_str(), ".xml", self.settings.compression);
-        publication.add_staged(path(&location)?, self.writer.finish().await?).await?;
-        self.remembered.path.clone_from(&location);
-        let value = serde_json::to_string(&self.remembered).map_err(Error::internal)?;
-        publication.remember(memory_key(self.kind, &self.settings), value);
-        Ok(Record {
-            data_type: self.kind.as_str().to_owned(),
-            checksum,
-            // Optional, and it would cost unpacking all that did not change.
-            open_checksum: None,
-            header_checksum: None,
-            location_href: location,
-            location_base: String::new(),
-            timestamp: time,
-            size: Some(size),
-            open_size: Some(open_size),
-            header_size: None,
-            database_version: None,
-        })
+    /// Writes all pieces. None when what was to be kept is damaged, or does not come to the packages of the version.
+    async fn put_together(mut self, plan: Plan, mut last: Last) -> Result<Option<Self>> {
+        let pieces = stream::try_unfold(plan, async |mut plan: Plan| {
+            let piece = plan.next().await?;
+            Ok::<_, Error>(piece.map(|piece| (piece, plan)))
+        });
+        let compression = self.settings.compression;
+        let at_once = available_parallelism().map_or(1, usize::from).clamp(1, AT_ONCE);
+        let mut pieces = pin!(pieces.map_ok(move |piece| ready(piece, compression)).try_buffered(at_once));
+        let mut packages = 0;
+        while let Some(piece) = pieces.try_next().await? {
+            let run = match piece {
+                Ready::Packed(None) => continue,
+                Ready::Packed(Some(packed)) => self.push(packed).await?,
+                Ready::Kept(run) => {
+                    if !self.keep(run, &mut last.documents).await? {
+                        return Ok(None);
+                    }
+                    last.runs[run].clone()
+                }
+            };
+            packages += run.packages;
+            self.remembered.runs.push(run);
+        }
+        Ok((packages == self.packages).then_some(self))
+    }
+
+    async fn push(&mut self, packed: Packed) -> Result<Run> {
+        for (document, block) in self.documents.iter_mut().zip(packed.blocks) {
+            document.push(block).await?;
+        }
+        Ok(packed.run)
+    }
+
+    async fn keep(&mut self, run: usize, last: &mut [KeptRuns]) -> Result<bool> {
+        let copies = self.documents.iter_mut().zip(last).map(async |(document, last)| {
+            document.open_size += last.open_size(run);
+            last.copy(run, &mut document.writer).await
+        });
+        Ok(try_join_all(copies).await?.into_iter().all(|is_intact| is_intact))
+    }
+
+    async fn finish(mut self, publication: &mut PublicationWriter, time: i64) -> Result<Vec<Record>> {
+        let settings = self.settings;
+        let mut records = vec![];
+        for (mut document, (path, _)) in self.documents.into_iter().zip(&mut self.remembered.documents) {
+            document.push_text(document.kind.footer(), settings.compression).await?;
+            let record = document.finish(publication, &settings, time).await?;
+            path.clone_from(&record.location_href);
+            records.push(record);
+        }
+        self.remembered.write(publication)?;
+        Ok(records)
+    }
+}
+
+impl Document {
+    async fn push_text(&mut self, text: &str, compression: Compression) -> Result<()> {
+        self.push(Block::pack(compression, text).map_err(Error::internal)?).await
+    }
+
+    async fn push(&mut self, block: Block) -> Result<()> {
+        self.open_size += block.open_size;
+        self.writer.write(block.packed).await
+    }
+
+    async fn finish(self, publication: &mut PublicationWriter, settings: &Settings, time: i64) -> Result<Record> {
+        let staged = self.writer.finish().await?;
+        let checksum = settings.checksum_of(&staged.digests)?;
+        let name = self.kind.as_str();
+        let location = location(&checksum, name, ".xml", settings.compression);
+        let sizes = (Some(staged.size), Some(self.open_size));
+        publication.add_staged(path(&location)?, staged)?;
+        Ok(record(name, checksum, &location, sizes, time))
+    }
+}
+
+/// What `repomd.xml` says of a file.
+pub(super) fn record(
+    data_type: &str,
+    checksum: Checksum,
+    location: &str,
+    (size, open_size): (Option<u64>, Option<u64>),
+    timestamp: i64,
+) -> Record {
+    Record {
+        data_type: data_type.to_owned(),
+        checksum,
+        // Optional, and it would cost unpacking all that did not change.
+        open_checksum: None,
+        header_checksum: None,
+        location_href: location.to_owned(),
+        location_base: String::new(),
+        timestamp,
+        size,
+        open_size,
+        header_size: None,
+        database_version: None,
     }
 }
 
 /// The path of a metadata file: `repodata/<checksum>-primary.xml.gz`.
 pub(super) fn location(checksum: &Checksum, name: &str, extension: &str, compression: Compression) -> String {
     format!("repodata/{}-{name}{extension}{}", checksum.value(), compression.extension())
-}
-
-fn memory_key(kind: Kind, settings: &Settings) -> String {
-    let compression = settings.compression.extension();
-    // Only `primary` says where packages lie; the others may be taken from any layout.
-    let layout = if kind == Kind::Primary { settings.layout.name() } else { "" };
-    format!("{}{compression}/{layout}", kind.as_str())
-}
-
-/// The runs of the last publication's document.
-async fn known_runs(publication: &PublicationWriter, key: &str) -> Result<KnownRuns> {
-    let mut known = HashMap::new();
-    let Some(previous) = publication.previous(key).await? else { return Ok(Arc::new(known)) };
-    let Ok(remembered) = serde_json::from_str::<Remembered>(&previous.value) else { return Ok(Arc::new(known)) };
-    let Some(bytes) = previous.metadata(&remembered.path).await? else { return Ok(Arc::new(known)) };
-    let mut start = remembered.start;
-    for (id, length, open_size) in remembered.runs {
-        let end = start.saturating_add(length);
-        let mut run = [0; 32];
-        if end > bytes.len() || hex::decode_to_slice(&id, &mut run).is_err() {
-            break;
-        }
-        known.insert(run, Known { packed: bytes.slice(start..end), open_size });
-        start = end;
-    }
-    Ok(Arc::new(known))
-}
-
-/// The blocks of a run, one for each document; those that are known are taken as they are.
-async fn pack(
-    units: &VersionUnits,
-    listed: &Arc<Vec<Listed>>,
-    known: &[KnownRuns],
-    compression: Compression,
-    run: Run,
-) -> Result<([u8; 32], Vec<Block>)> {
-    let found: Vec<Option<Block>> = known.iter().map(|known| known.get(&run.id).map(known_block)).collect();
-    if found.iter().all(Option::is_some) {
-        return Ok((run.id, found.into_iter().flatten().collect()));
-    }
-    let ids: Vec<Id> = listed[run.packages.clone()].iter().map(|package| package.id).collect();
-    let mut rows = HashMap::new();
-    for row in units.of_ids(PACKAGE, COLUMNS, ids).await? {
-        rows.insert(row.id, row);
-    }
-    let listed = listed.clone();
-    let pack = move || {
-        let mut blocks = Vec::new();
-        for (at, (kind, found)) in Kind::ALL.into_iter().zip(found).enumerate() {
-            if let Some(found) = found {
-                blocks.push(found);
-                continue;
-            }
-            let mut elements = String::new();
-            for package in &listed[run.packages.clone()] {
-                let row = rows.get(&package.id).ok_or_else(|| Error::Conflict("a package went away".into()))?;
-                let element = unpack(&row.get::<Vec<u8>>(at)?)?;
-                let element = match &package.checksum {
-                    None => element,
-                    Some(checksum) => {
-                        let mut other = String::with_capacity(element.len() + checksum.value().len());
-                        identified(&mut other, kind, &element, checksum);
-                        other
-                    }
-                };
-                match kind {
-                    Kind::Primary => relocated(&mut elements, &element, &package.location),
-                    Kind::Filelists | Kind::Other => elements.push_str(&element),
-                }
-            }
-            blocks.push(Block::pack(compression, Effort::Usual, &elements).map_err(Error::internal)?);
-        }
-        Ok((run.id, blocks))
-    };
-    spawn_blocking(pack).await.map_err(Error::internal)?
-}
-
-fn known_block(known: &Known) -> Block {
-    Block { packed: known.packed.clone(), open_size: known.open_size }
-}
-
-/// Adds a run to all documents.
-async fn push(mut documents: Vec<Document>, id: [u8; 32], blocks: Vec<Block>) -> Result<Vec<Document>> {
-    // Hashing takes its time where much is taken as it is.
-    let push = move || {
-        for (document, block) in documents.iter_mut().zip(blocks) {
-            document.remembered.runs.push((hex::encode(id), block.packed.len(), block.open_size));
-            document.assembler.push(&block, None).map_err(Error::internal)?;
-        }
-        Ok::<_, Error>(documents)
-    };
-    let mut documents = spawn_blocking(push).await.map_err(Error::internal)??;
-    for document in &mut documents {
-        let written = document.assembler.drain();
-        document.writer.write(written.into()).await?;
-    }
-    Ok(documents)
 }

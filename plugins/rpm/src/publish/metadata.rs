@@ -1,15 +1,14 @@
 //! The documents of advisories, groups and modules, and what is carried along. Each is made of the texts that are
-//! kept of units; a document whose units are those of the last publication is taken from it.
+//! kept of units; a document whose units are those of the last publication is taken from it, unread.
 
 use bytes::Bytes;
 use pith_core::error::{Error, Result};
 use pith_core::id::Id;
-use pith_core::plugin::{PublicationWriter, StagingWriter, VersionUnits};
+use pith_core::plugin::{Previous, PublicationWriter, StagingWriter, UnitRow, VersionUnits};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 
-use super::documents::location;
+use super::documents::{location, record};
 use super::path;
 use super::settings::Settings;
 use crate::checksum::Checksum;
@@ -17,13 +16,12 @@ use crate::compression::{Compression, Effort, compress};
 use crate::content::{
     advisory, category, defaults, environment, group, langpacks, metadata_file, modulemd, obsolete, tree,
 };
-use crate::document::Sum;
 use crate::repomd::Record;
 use crate::{comps, updateinfo};
 
 /// Units whose texts are read and packed together.
 const PAGE: i64 = 200;
-/// Ids read at once.
+/// More of the files that are carried along, or of trees, no repository has.
 const IDS: i64 = 10_000;
 
 /// One document.
@@ -77,8 +75,6 @@ const DOCUMENTS: [Document; 3] = [
 /// What the next publication is told of a document.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// Over the ids of its units.
-    units: String,
     location: String,
     checksum: String,
     size: u64,
@@ -94,16 +90,23 @@ pub(super) async fn write(
 ) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for document in &DOCUMENTS {
-        let Some(id) = id_of_units(units, document).await? else { continue };
+        let mut types = vec![];
+        for content_type in document.types {
+            if units.count(content_type).await? > 0 {
+                types.push(*content_type);
+            }
+        }
+        if types.is_empty() {
+            continue;
+        }
         let settings = Settings {
             compression: if document.is_plain { Compression::None } else { settings.compression },
             ..*settings
         };
         let key = format!("{}{}/{}", document.name, settings.compression.extension(), settings.checksum);
-        let known = known(publication, &key, &id).await?;
-        let remembered = match known {
+        let remembered = match known(units, publication, document, &key).await? {
             Some(known) => known,
-            None => write_document(units, publication, document, &settings, id).await?,
+            None => write_document(units, publication, document, &types, &settings).await?,
         };
         let checksum = Checksum::new(settings.checksum, &remembered.checksum).map_err(Error::internal)?;
         let sizes = (Some(remembered.size), Some(remembered.open_size));
@@ -113,51 +116,26 @@ pub(super) async fn write(
     Ok(records)
 }
 
-/// What `repomd.xml` says of a file.
-fn record(
-    data_type: &str,
-    checksum: Checksum,
-    location: &str,
-    (size, open_size): (Option<u64>, Option<u64>),
-    timestamp: i64,
-) -> Record {
-    Record {
-        data_type: data_type.to_owned(),
-        checksum,
-        open_checksum: None,
-        header_checksum: None,
-        location_href: location.to_owned(),
-        location_base: String::new(),
-        timestamp,
-        size,
-        open_size,
-        header_size: None,
-        database_version: None,
-    }
-}
-
-/// Stands for the units of a document; none when there are none.
-async fn id_of_units(units: &VersionUnits, document: &Document) -> Result<Option<String>> {
-    let (mut sum, mut any) = (Sha256::new(), false);
-    for content_type in document.types {
-        let mut after: Option<Id> = None;
-        loop {
-            let rows = units.list(content_type, &[], after, IDS).await?;
-            let Some(last) = rows.last() else { break };
-            after = Some(last.id);
-            any = true;
-            rows.iter().for_each(|row| sum.update(row.id.0.as_bytes()));
+/// Whether units of a type came or went since the publication that is remembered.
+async fn changed(units: &VersionUnits, previous: &Previous, types: &[&str]) -> Result<bool> {
+    for content_type in types {
+        if !units.changed_since(content_type, previous.version).await?.is_empty() {
+            return Ok(true);
         }
-        sum.update([0]);
     }
-    Ok(any.then(|| hex::encode(sum.finalize())))
+    Ok(false)
 }
 
 /// The document of the last publication, if it is of the same units.
-async fn known(publication: &mut PublicationWriter, key: &str, id: &str) -> Result<Option<Remembered>> {
+async fn known(
+    units: &VersionUnits,
+    publication: &mut PublicationWriter,
+    document: &Document,
+    key: &str,
+) -> Result<Option<Remembered>> {
     let Some(previous) = publication.previous(key).await? else { return Ok(None) };
     let Ok(remembered) = serde_json::from_str::<Remembered>(&previous.value) else { return Ok(None) };
-    if remembered.units != id {
+    if changed(units, &previous, document.types).await? {
         return Ok(None);
     }
     let Some(sha256) = previous.artifact(&remembered.location).await? else { return Ok(None) };
@@ -169,12 +147,13 @@ async fn write_document(
     units: &VersionUnits,
     publication: &mut PublicationWriter,
     document: &Document,
+    types: &[&str],
     settings: &Settings,
-    id: String,
 ) -> Result<Remembered> {
-    let mut out = Output::new(publication.stage()?, settings)?;
+    let writer = publication.stage_hashing(settings.algorithm()?)?;
+    let mut out = Output { writer, compression: settings.compression, open_size: 0 };
     out.write(document.header.to_owned()).await?;
-    for content_type in document.types {
+    for content_type in types {
         let mut after: Option<Id> = None;
         loop {
             let rows = units.list(content_type, &["snippet"], after, PAGE).await?;
@@ -191,28 +170,22 @@ async fn write_document(
         }
     }
     out.write(document.footer.to_owned()).await?;
-    let Output { writer, sum, open_size, .. } = out;
-    let size = sum.size();
-    let checksum = sum.finish().map_err(Error::internal)?;
+    let Output { writer, open_size, .. } = out;
+    let staged = writer.finish().await?;
+    let (size, checksum) = (staged.size, settings.checksum_of(&staged.digests)?);
     let location = location(&checksum, document.name, document.extension, settings.compression);
-    publication.add_staged(path(&location)?, writer.finish().await?).await?;
-    Ok(Remembered { units: id, location, checksum: checksum.value().to_owned(), size, open_size })
+    publication.add_staged(path(&location)?, staged)?;
+    Ok(Remembered { location, checksum: checksum.value().to_owned(), size, open_size })
 }
 
 /// A document on its way to the store, packed piece by piece.
 struct Output {
     writer: StagingWriter,
     compression: Compression,
-    sum: Sum,
     open_size: u64,
 }
 
 impl Output {
-    fn new(writer: StagingWriter, settings: &Settings) -> Result<Self> {
-        let sum = Sum::new(settings.checksum).ok_or_else(|| Error::internal("only SHA-2 is written"))?;
-        Ok(Self { writer, compression: settings.compression, sum, open_size: 0 })
-    }
-
     async fn write(&mut self, text: String) -> Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -221,17 +194,47 @@ impl Output {
         let compression = self.compression;
         let pack = move || compress(compression, Effort::Usual, text.as_bytes());
         let packed: Bytes = spawn_blocking(pack).await.map_err(Error::internal)?.map_err(Error::internal)?.into();
-        self.sum.update(&packed);
         self.writer.write(packed).await
     }
 }
 
+/// The units of a type of which a repository has few. As looking for them costs the size of the repository, their ids
+/// are remembered.
+async fn few(
+    units: &VersionUnits,
+    publication: &mut PublicationWriter,
+    content_type: &'static str,
+    columns: &'static [&'static str],
+) -> Result<Vec<UnitRow>> {
+    if units.count(content_type).await? == 0 {
+        return Ok(vec![]);
+    }
+    let key = format!("units/{content_type}");
+    let rows = match remembered_ids(units, publication, content_type, &key).await? {
+        Some(ids) => units.of_ids(content_type, columns, ids).await?,
+        None => units.list(content_type, columns, None, IDS).await?,
+    };
+    let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+    publication.remember(key, serde_json::to_string(&ids).map_err(Error::internal)?);
+    Ok(rows)
+}
+
+async fn remembered_ids(
+    units: &VersionUnits,
+    publication: &PublicationWriter,
+    content_type: &str,
+    key: &str,
+) -> Result<Option<Vec<Id>>> {
+    let Some(previous) = publication.previous(key).await? else { return Ok(None) };
+    let is_changed = changed(units, &previous, &[content_type]).await?;
+    Ok(serde_json::from_str(&previous.value).ok().filter(|_| !is_changed))
+}
+
 /// Serves the files that are carried along as metadata; what `repomd.xml` says of them.
 pub(super) async fn carry(units: &VersionUnits, publication: &mut PublicationWriter, time: i64) -> Result<Vec<Record>> {
+    const COLUMNS: &[&str] = &["data_type", "checksum_type", "checksum"];
     let mut records = Vec::new();
-    for row in
-        units.list(metadata_file::REPO_METADATA_FILE, &["data_type", "checksum_type", "checksum"], None, IDS).await?
-    {
+    for row in few(units, publication, metadata_file::REPO_METADATA_FILE, COLUMNS).await? {
         let checksum = Checksum::parse(&row.get::<String>(1)?, &row.get::<String>(2)?).map_err(Error::internal)?;
         for file in units.files(vec![row.id]).await? {
             publication.add_artifact(path(&file.relative_path)?, file.id);
@@ -244,7 +247,7 @@ pub(super) async fn carry(units: &VersionUnits, publication: &mut PublicationWri
 
 /// Serves the files of installable trees at their places.
 pub(super) async fn plant(units: &VersionUnits, publication: &mut PublicationWriter) -> Result<()> {
-    for row in units.list(tree::DISTRIBUTION_TREE, &[], None, IDS).await? {
+    for row in few(units, publication, tree::DISTRIBUTION_TREE, &[]).await? {
         for file in units.files(vec![row.id]).await? {
             publication.add_artifact(path(&file.relative_path)?, file.id);
         }

@@ -1,12 +1,15 @@
 //! Making a publication: `repodata/` and where the packages lie.
 //!
-//! What is kept of each package is put together, in compressed runs; a run that the last publication had is
-//! taken from it as it is.
+//! What is kept of each package is put together, in compressed runs. Runs in which nothing came or went since the last
+//! publication are taken from it as they are; what is in them is not looked at.
 
 mod documents;
+mod kept;
 mod metadata;
 mod mirrored;
 mod packages;
+mod plan;
+mod remembered;
 mod settings;
 
 use bytes::Bytes;
@@ -15,7 +18,6 @@ use pith_core::id::{Id, RelativePath};
 use pith_core::plugin::{PublicationWriter, Signature, VersionReader};
 use serde_json::{Value as Json, json};
 
-use self::packages::Packages;
 use self::settings::Settings;
 use crate::config_repo;
 use crate::repomd::{self, Repomd};
@@ -26,11 +28,10 @@ pub(crate) async fn publish(version: &mut VersionReader, publication: &mut Publi
         return mirrored::publish(&version.units, publication, &mirrored).await;
     }
     let settings = Settings::resolve(&mut publication.details, &version.repository)?;
-    let packages = Packages::read(&version.units, &settings).await?;
-    packages.place(&version.units, publication, settings.layout).await?;
+    packages::place(&version.units, publication, &settings).await?;
     let made = version.units.version();
     let time = made.created.timestamp();
-    let mut records = documents::write(&version.units, publication, &settings, packages, time).await?;
+    let mut records = documents::write(&version.units, publication, &settings, time).await?;
     records.extend(metadata::write(&version.units, publication, &settings, time).await?);
     records.extend(metadata::carry(&version.units, publication, time).await?);
     metadata::plant(&version.units, publication).await?;

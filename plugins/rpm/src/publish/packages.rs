@@ -1,55 +1,57 @@
-//! The packages of a version in the order in which they are published, and where each of them lies.
+//! The packages of a version as they are published: in the order of their units' ids, which is the order in which
+//! this server first had them, so that what is new comes last; and where each of them lies.
 
 use std::collections::HashMap;
 
-use pith_core::error::Result;
+use bytes::Bytes;
+use pith_core::error::{Error, Result};
 use pith_core::id::Id;
 use pith_core::plugin::{Algorithm, PublicationWriter, UnitRow, VersionUnits};
 
 use super::path;
-use super::settings::{Layout, Settings};
+use super::settings::Settings;
 use crate::checksum::{Checksum, ChecksumType};
 use crate::content::package::PACKAGE;
+use crate::content::packed::unpack;
+use crate::document::{Kind, identified};
+use crate::primary::relocated;
 
-/// Rows read at once.
-const PAGE: i64 = 10_000;
+/// Rows read at once for their places alone.
+const PAGE: i64 = 5_000;
 
-const COLUMNS: &[&str] = &["name", "evr", "arch", "pkgid", "version", "release", "checksum_type"];
+const NAMES: &[&str] = &["name", "arch", "version", "release", "pkgid", "checksum_type"];
+const ELEMENTS: &[&str] =
+    &["name", "arch", "version", "release", "pkgid", "checksum_type", "primary_xml", "filelists_xml", "other_xml"];
 
-/// A package as far as ordering and placing it goes.
-#[derive(Clone, Debug)]
-pub(super) struct Listed {
-    pub id: Id,
+/// Where a package lies, and as what.
+struct Place {
     /// Below the root.
-    pub location: String,
+    location: String,
     /// By which it goes in this publication, where that is another than the one it came with.
-    pub checksum: Option<Checksum>,
-    name: String,
-    evr: String,
-    arch: String,
-    pkgid: String,
+    checksum: Option<Checksum>,
+    /// The file is not here yet by whose checksum it would go.
+    is_provisional: bool,
 }
 
-impl Listed {
-    fn new(row: &UnitRow, layout: Layout, checksum: Option<Checksum>) -> Result<Self> {
+/// Of units whose columns begin with [`NAMES`].
+async fn places(units: &VersionUnits, rows: &[UnitRow], settings: &Settings) -> Result<Vec<Place>> {
+    let mut others = other_checksums(units, rows, settings.checksum).await?;
+    let place = |row: &UnitRow| {
         let text = |at| row.get::<String>(at);
-        let (name, arch) = (text(0)?, text(2)?);
-        let pkgid = checksum.as_ref().map_or_else(|| text(3), |checksum| Ok(checksum.value().to_owned()))?;
-        let filename = format!("{name}-{}-{}.{arch}.rpm", text(4)?, text(5)?);
-        let location = layout.path(&filename, &pkgid);
-        Ok(Self { id: row.id, location, checksum, name, evr: text(1)?, arch, pkgid })
-    }
-
-    fn order(&self) -> (&str, &str, &str, &str, Id) {
-        (&self.name, &self.evr, &self.arch, &self.pkgid, self.id)
-    }
+        let checksum = others.remove(&row.id);
+        let pkgid = checksum.as_ref().map_or_else(|| text(4), |checksum| Ok(checksum.value().to_owned()))?;
+        let filename = format!("{}-{}-{}.{}.rpm", text(0)?, text(2)?, text(3)?, text(1)?);
+        let is_provisional = checksum.is_none() && text(5)? != settings.checksum.as_str();
+        Ok(Place { location: settings.layout.path(&filename, &pkgid), checksum, is_provisional })
+    };
+    rows.iter().map(place).collect()
 }
 
 /// The checksums of this type of packages that came with another, as far as their files are here.
 async fn other_checksums(units: &VersionUnits, rows: &[UnitRow], kind: ChecksumType) -> Result<HashMap<Id, Checksum>> {
     let mut others = vec![];
     for row in rows {
-        if row.get::<String>(6)? != kind.as_str() {
+        if row.get::<String>(5)? != kind.as_str() {
             others.push(row.id);
         }
     }
@@ -62,50 +64,90 @@ async fn other_checksums(units: &VersionUnits, rows: &[UnitRow], kind: ChecksumT
     Ok(digests.into_iter().filter_map(checksum).collect())
 }
 
-/// The packages of a version, by name, version and architecture. No two of them lie at one place: of those the version
-/// has one.
-pub(super) struct Packages {
-    pub listed: Vec<Listed>,
+/// A package as it goes into the documents.
+pub(super) struct Listed {
+    pub id: Id,
+    place: Place,
+    /// As they are kept, in the order of [`Kind::ALL`].
+    elements: [Bytes; 3],
 }
 
-impl Packages {
-    /// Costs a short row of each package.
-    pub async fn read(units: &VersionUnits, settings: &Settings) -> Result<Self> {
-        let (mut listed, mut after) = (Vec::new(), None);
-        loop {
-            let rows = units.list(PACKAGE, COLUMNS, after, PAGE).await?;
-            let Some(last) = rows.last() else { break };
-            after = Some(last.id);
-            let mut checksums = other_checksums(units, &rows, settings.checksum).await?;
-            for row in &rows {
-                listed.push(Listed::new(row, settings.layout, checksums.remove(&row.id))?);
-            }
-        }
-        listed.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
-        Ok(Self { listed })
+impl Listed {
+    /// At most `limit` packages after the first id and up to the second.
+    pub async fn read(
+        units: &VersionUnits,
+        settings: &Settings,
+        range: (Option<Id>, Option<Id>),
+        limit: i64,
+    ) -> Result<Vec<Self>> {
+        let rows = units.list_between(PACKAGE, ELEMENTS, range, limit).await?;
+        let places = places(units, &rows, settings).await?;
+        let listed = |(row, place): (&UnitRow, Place)| {
+            let element = |at| Ok::<_, Error>(Bytes::from(row.get::<Vec<u8>>(at)?));
+            Ok(Self { id: row.id, place, elements: [element(6)?, element(7)?, element(8)?] })
+        };
+        rows.iter().zip(places).map(listed).collect()
     }
 
-    /// Serves the packages at their places.
-    pub async fn place(&self, units: &VersionUnits, publication: &mut PublicationWriter, layout: Layout) -> Result<()> {
-        match layout.placement() {
-            Some(placement) => {
-                publication.place(placement);
-                Ok(())
-            }
-            None => self.add(units, publication).await,
-        }
+    /// Another publication of the same version might say something else of it.
+    pub fn is_provisional(&self) -> bool {
+        self.place.is_provisional
     }
 
-    /// Serves each package at a path of its own.
-    async fn add(&self, units: &VersionUnits, publication: &mut PublicationWriter) -> Result<()> {
-        let locations: HashMap<Id, &str> = self.listed.iter().map(|one| (one.id, one.location.as_str())).collect();
-        for part in self.listed.chunks(PAGE as usize) {
-            for file in units.files(part.iter().map(|one| one.id).collect()).await? {
-                if let Some(location) = locations.get(&file.unit) {
-                    publication.add_artifact(path(location)?, file.id);
-                }
-            }
+    /// The bytes it is kept in.
+    pub fn weight(&self) -> usize {
+        self.elements.iter().map(Bytes::len).sum()
+    }
+
+    /// Appends its element of a document.
+    pub fn push(&self, kind: Kind, out: &mut String) -> Result<()> {
+        let [primary, filelists, other] = &self.elements;
+        let mut element = unpack(match kind {
+            Kind::Primary => primary,
+            Kind::Filelists => filelists,
+            Kind::Other => other,
+        })?;
+        if let Some(checksum) = &self.place.checksum {
+            let mut own = String::with_capacity(element.len() + checksum.value().len());
+            identified(&mut own, kind, &element, checksum);
+            element = own;
+        }
+        match kind {
+            Kind::Primary => relocated(out, &element, &self.place.location),
+            Kind::Filelists | Kind::Other => out.push_str(&element),
         }
         Ok(())
+    }
+}
+
+/// Serves the packages at their places: by a rule, or each at a path of its own. No two of them lie at one place: of
+/// those the version has one.
+pub(super) async fn place(
+    units: &VersionUnits,
+    publication: &mut PublicationWriter,
+    settings: &Settings,
+) -> Result<()> {
+    match settings.layout.placement() {
+        Some(placement) => {
+            publication.place(placement);
+            Ok(())
+        }
+        None => add(units, publication, settings).await,
+    }
+}
+
+async fn add(units: &VersionUnits, publication: &mut PublicationWriter, settings: &Settings) -> Result<()> {
+    let mut after = None;
+    loop {
+        let rows = units.list(PACKAGE, NAMES, after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = Some(last.id);
+        let places = places(units, &rows, settings).await?;
+        let places: HashMap<Id, Place> = rows.iter().map(|row| row.id).zip(places).collect();
+        for file in units.files(places.keys().copied().collect()).await? {
+            if let Some(place) = places.get(&file.unit) {
+                publication.add_artifact(path(&place.location)?, file.id);
+            }
+        }
     }
 }

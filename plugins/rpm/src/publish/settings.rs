@@ -1,10 +1,10 @@
 //! How a publication is made: what it was told, else what its repository was told, else as usual.
 
 use pith_core::error::{Error, Result};
-use pith_core::plugin::Placement;
+use pith_core::plugin::{Algorithm, Digests, Placement};
 use serde_json::{Value as Json, json};
 
-use crate::checksum::ChecksumType;
+use crate::checksum::{Checksum, ChecksumType};
 use crate::compression::Compression;
 
 /// The folder that packages lie in.
@@ -54,6 +54,17 @@ impl Settings {
             details.insert("repo_config".to_owned(), config.unwrap_or_else(|| json!({})));
         }
         Ok(settings)
+    }
+
+    /// The digest by which `repomd.xml` names files.
+    pub fn algorithm(&self) -> Result<Algorithm> {
+        self.checksum.as_str().parse()
+    }
+
+    /// That digest of a file for which it was computed.
+    pub fn checksum_of(&self, digests: &Digests) -> Result<Checksum> {
+        let value = digests.get(self.algorithm()?).ok_or_else(|| Error::internal("a digest was not computed"))?;
+        Checksum::new(self.checksum, value).map_err(Error::internal)
     }
 }
 

@@ -395,10 +395,13 @@ fn metadata_does_not_hide_a_unit() {
         details: json!({"index": index}),
         checkpoint: false,
     };
-    let error = world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("index"))).unwrap_err();
+    let error = world
+        .runtime
+        .block_on(publish::publish(&world.stores, &task, &Toy, request("index"), |_, id| Ok(id)))
+        .unwrap_err();
     assert!(matches!(&error, Error::Conflict(text) if text.contains("`index`")), "{error}");
     assert_eq!(world.count("SELECT count(*) FROM publication"), 0);
-    world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("other"))).unwrap();
+    world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("other"), |_, id| Ok(id))).unwrap();
     assert_eq!(world.count("SELECT count(*) FROM publication"), 1);
 }
 

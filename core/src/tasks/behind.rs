@@ -1,0 +1,74 @@
+//! A task that does the work of those that wait right behind it along with its own.
+//!
+//! They stay waiting until they are ended, all in one transaction: whatever happens to the task before that, they take
+//! their turns as if nothing had been done for them.
+
+use serde_json::Value as Json;
+
+use super::TaskContext;
+use super::ending::{self, Outcome, Record};
+use super::short::{self, Payload};
+use crate::db::Conn;
+use crate::db::line;
+use crate::db::queue::{self, EndsFrom};
+use crate::db::tasks::{CreatedResource, State};
+use crate::error::Result;
+use crate::id::{Instant, now};
+
+/// So many are looked at, and so many bytes of what they are told.
+const MOST: i64 = 64;
+const BYTES: i64 = 8 << 20;
+
+/// A task that waits for nothing but the end of another.
+pub struct Behind {
+    seq: i64,
+    cid: String,
+    since: Instant,
+    /// What it is told.
+    pub args: Json,
+}
+
+impl TaskContext {
+    /// The tasks of a kind that wait right behind this one, in their order. No other begins before they have ended.
+    pub async fn behind(&self, kind: &'static str) -> Result<Vec<Behind>> {
+        let (seq, app) = (self.seq(), self.app().clone());
+        let found = app.db.read(move |conn| line::behind(conn, seq, MOST, BYTES)).await?;
+        let mut behind = vec![];
+        for one in found {
+            let Payload { kind: found, args, measures_memory } = short::open_payload(&app, &one.payload)?;
+            if found.key() != kind || measures_memory {
+                break;
+            }
+            behind.push(Behind { seq: one.seq, cid: one.cid, since: now(), args });
+        }
+        Ok(behind)
+    }
+
+    /// Ends tasks whose work this one has done, with what each created and its result. One that a client has canceled
+    /// meanwhile stays so. Does nothing when this task is not its worker's any more.
+    pub async fn end_behind(&self, done: Vec<(Behind, Vec<(String, String)>, Json)>) -> Result<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let (seq, worker) = (self.seq(), self.worker());
+        let end = move |conn: &mut Conn| {
+            queue::lock_line(conn, seq)?;
+            if !queue::is_owned(conn, seq, worker)? {
+                return Ok(());
+            }
+            for (behind, created, result) in done {
+                if !line::begin(conn, behind.seq, worker, behind.since)? {
+                    continue;
+                }
+                let created = created.into_iter().map(|(prn, path)| CreatedResource { prn, path }).collect();
+                let record = Record { created, progress: vec![] };
+                let ending = ending::ending(Outcome::Returned(Ok(result)), record, &behind.cid);
+                let from = EndsFrom { states: &[State::Running], worker: Some(worker) };
+                let held = queue::reservations(conn, behind.seq)?;
+                queue::finish(conn, behind.seq, from, &ending, &held, now())?;
+            }
+            Ok(())
+        };
+        self.app().db.write(end).await
+    }
+}
