@@ -16,6 +16,7 @@ mod signing_services;
 mod status;
 mod tasks;
 mod uploads;
+mod uploads_together;
 mod users;
 mod versions;
 mod workers;

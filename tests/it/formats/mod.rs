@@ -9,6 +9,7 @@ mod python_vulnerabilities;
 mod rpm;
 mod rpm_content;
 mod rpm_copy;
+mod rpm_publish;
 mod rpm_sync;
 mod tiny;
 

@@ -74,7 +74,7 @@ fn what_is_uploaded_is_published_and_served() {
     let task = upload(&server, &repository, &Rpm::new("Ape", "2.0"));
     let created = task["created_resources"].as_array().unwrap();
     assert!(created.iter().any(|href| href.as_str().unwrap().contains("/publications/rpm/rpm/")), "{task:#}");
-    assert_eq!(locations(&server, &base), ["Packages/a/Ape-2.0-1.noarch.rpm", "Packages/b/bear-1.0-1.noarch.rpm"]);
+    assert_eq!(locations(&server, &base), ["Packages/b/bear-1.0-1.noarch.rpm", "Packages/a/Ape-2.0-1.noarch.rpm"]);
     for path in locations(&server, &base) {
         let served = server.download(&format!("{base}{path}")).expect(200).body;
         assert!(served.starts_with(&[0xed, 0xab, 0xee, 0xdb]));
