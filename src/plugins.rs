@@ -14,6 +14,7 @@ pub fn plugins(config: &Config) -> Plugins {
     let rpm = RpmPlugin {
         changelog_limit: config.keep_changelog_limit,
         resolves_advisories: config.allow_automatic_unsafe_advisory_conflict_resolution,
+        uln_server: config.default_uln_server_base_url.clone(),
     };
     vec![Arc::new(CertguardPlugin), Arc::new(FilePlugin), Arc::new(python), Arc::new(rpm)]
 }

@@ -325,6 +325,14 @@ pub static KEYS: &[Key] = &[
                 least one of them must be wrong. Otherwise a repository that has one refuses the other.",
     },
     Key {
+        name: "default_uln_server_base_url",
+        group: Group::Content,
+        kind: Kind::Text(http_address),
+        default: Default::Text("https://linux-update.oracle.com/"),
+        about: "The server of the Unbreakable Linux Network that has the channels of remotes without a server of their \
+                own (`uln_server_base_url` of a remote).",
+    },
+    Key {
         name: "orphan_protection_time",
         group: Group::Content,
         kind: MINUTES,

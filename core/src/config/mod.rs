@@ -76,6 +76,7 @@ pub struct Config {
     pub osv_dump: Option<PathBuf>,
     pub sigstore_trusted_roots: Vec<PathBuf>,
     pub keep_changelog_limit: usize,
+    pub default_uln_server_base_url: String,
     pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,

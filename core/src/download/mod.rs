@@ -15,6 +15,7 @@ mod pace;
 mod page;
 mod retry;
 mod server_certificate;
+mod session;
 mod stream;
 mod tls;
 mod upstream;
@@ -29,6 +30,7 @@ pub use address::{is_below, join_reference, redacted, resolve};
 pub use fetch::{Fetched, Wanted};
 pub use file_url::{allowed_path, check_url};
 pub use page::{PageAnswer, PageHead, PageRequest};
+pub use session::{Denied, Login};
 pub use stream::{ByteRange, Streamed};
 pub use tls::{clean_certificates, install_tls_provider};
 
@@ -59,6 +61,8 @@ pub struct RemoteSettings {
     pub headers: Vec<(String, String)>,
     /// Appended to the query of each request to the remote's own server: where an upstream wants its token.
     pub query: Option<String>,
+    /// How to get the token that requests to the remote's own server carry, where it wants that.
+    pub login: Option<Login>,
     /// Requests at the same time; 10.
     pub download_concurrency: Option<u32>,
     /// Further attempts after the first; 3.

@@ -16,6 +16,7 @@ use super::failure::{Failure, may_pass};
 use super::file_url::readable_path;
 use super::pace::Pace;
 use super::retry::{Schedule, retry_after};
+use super::session::Session;
 use super::stream::ByteRange;
 use super::{RemoteSettings, client};
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ pub(super) struct Upstream {
     home: Option<Url>,
     secret_headers: HeaderMap,
     secret_query: Option<String>,
+    session: Option<Session>,
     slots: Semaphore,
     pace: Option<Pace>,
     allowed_import_paths: Vec<PathBuf>,
@@ -68,6 +70,7 @@ impl Upstream {
             home: Url::parse(&settings.url).ok(),
             secret_headers: client::secret_headers(settings)?,
             secret_query: settings.query.clone().filter(|query| !query.is_empty()),
+            session: settings.login.clone().map(Session::new).transpose()?,
             slots: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
             pace: settings.rate_limit.and_then(Pace::new),
             allowed_import_paths: allowed_import_paths.to_vec(),
@@ -114,7 +117,27 @@ impl Upstream {
 
     async fn send(&self, url: &Url, question: Question<'_>) -> Result<Response, Failure> {
         let is_own = self.home.as_ref().is_some_and(|home| may_know_secrets(home, url));
-        let mut headers = if is_own { self.secret_headers.clone() } else { HeaderMap::new() };
+        if !is_own {
+            return self.send_with(HeaderMap::new(), false, url, question).await;
+        }
+        let mut headers = self.secret_headers.clone();
+        let Some(session) = &self.session else { return self.send_with(headers, true, url, question).await };
+        let token = session.enter(&self.client, &mut headers).await?;
+        let response = self.send_with(headers.clone(), true, url, question).await?;
+        if !session.is_over(response.status(), &token).await {
+            return Ok(response);
+        }
+        session.enter(&self.client, &mut headers).await?;
+        self.send_with(headers, true, url, question).await
+    }
+
+    async fn send_with(
+        &self,
+        mut headers: HeaderMap,
+        is_own: bool,
+        url: &Url,
+        question: Question<'_>,
+    ) -> Result<Response, Failure> {
         let mut target = url.clone();
         if let Some(query) = self.secret_query.as_deref().filter(|_| is_own) {
             let before = url.query().filter(|before| !before.is_empty());

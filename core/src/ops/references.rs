@@ -37,7 +37,7 @@ pub fn refuse_if_named(registry: &Registry, conn: &mut Conn, kind: Kind, id: Id)
 
 fn points_to(field: &Field, kind: Kind) -> bool {
     let target = match field.wire {
-        Wire::Href(Target::Kind(target) | Target::Typed(target, _)) => target,
+        Wire::Href(Target::Kind(target) | Target::Typed(target, _) | Target::OneOf(target, _)) => target,
         _ => return false,
     };
     target == kind && matches!(field.source, Source::Detail)

@@ -7,16 +7,43 @@ use crate::auth::Secrets;
 use crate::db::remotes::RemoteRow;
 use crate::download::{Downloader, RemoteSettings};
 use crate::error::Result;
+use crate::plugin::{AccessRequest, RemoteAccess};
 
 /// A downloader with the settings of the remote.
 ///
 /// # Errors
 /// `Invalid` naming the field that cannot work.
 pub fn downloader(app: &App, remote: &RemoteRow) -> Result<Downloader> {
-    let plugin = app.registry.plugin(&remote.pulp_type);
-    let query = plugin.and_then(|plugin| plugin.remote_query(&remote.details));
-    let settings = RemoteSettings { query, ..settings(remote, &app.secrets)? };
+    let mut settings = settings(remote, &app.secrets)?;
+    let access = access(app, remote, &settings)?;
+    settings.query = access.query;
+    if access.login.is_some() {
+        // They are for the login alone.
+        (settings.username, settings.password) = (None, None);
+    }
+    settings.login = access.login;
+    settings.url = access.url.unwrap_or(settings.url);
     Downloader::new(&settings, &app.config.allowed_import_paths)
+}
+
+/// The remote with the address under which its server is really asked, where its own is none of the network.
+///
+/// # Errors
+/// As [`downloader`].
+pub fn reached(app: &App, remote: RemoteRow) -> Result<RemoteRow> {
+    let access = access(app, &remote, &settings(&remote, &app.secrets)?)?;
+    Ok(RemoteRow { url: access.url.unwrap_or(remote.url), ..remote })
+}
+
+fn access(app: &App, remote: &RemoteRow, settings: &RemoteSettings) -> Result<RemoteAccess> {
+    let Some(plugin) = app.registry.plugin(&remote.pulp_type) else { return Ok(RemoteAccess::default()) };
+    plugin.remote_access(&AccessRequest {
+        pulp_type: &remote.pulp_type,
+        url: &remote.url,
+        details: &remote.details,
+        username: settings.username.as_deref().unwrap_or_default(),
+        password: settings.password.as_deref().unwrap_or_default(),
+    })
 }
 
 fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
@@ -37,6 +64,7 @@ fn settings(remote: &RemoteRow, secrets: &Secrets) -> Result<RemoteSettings> {
         password: secret("password"),
         headers: headers(remote.headers.as_ref()),
         query: None,
+        login: None,
         download_concurrency: count(remote.download_concurrency),
         max_retries: count(remote.max_retries),
         rate_limit: count(remote.rate_limit),

@@ -40,7 +40,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let request = SyncRequest {
             repository,
             downloader: remote::downloader(&app, &remote)?,
-            remote,
+            remote: remote::reached(&app, remote)?,
             options: plugin.sync_options(&job.options, &settings.details)?,
             publishes: app.registry.publishes(&pulp_type),
         };

@@ -1,6 +1,7 @@
 //! The promise to formats. A plugin knows one format: how to read an upstream, what a unit of content is,
 //! what a publication holds. It never sees a request, an SQL pool or a key of the object store.
 
+mod access;
 mod content;
 mod draft;
 mod face;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value as Json};
 
+pub use access::{AccessRequest, Denied, HeaderName, Login, RemoteAccess};
 pub use content::{
     ContentType, DetailTable, Inspected, Inspection, Pullable, PulledUnit, Unit, UnitFile, UpstreamFile,
 };
@@ -152,10 +154,12 @@ pub trait Plugin: Send + Sync + 'static {
         vec![]
     }
 
-    /// What is asked for with every request to the server of a remote with these details, beside the query of the
-    /// address: where an upstream wants its token there.
-    fn remote_query(&self, _remote: &Json) -> Option<String> {
-        None
+    /// What it takes to read from the server of a remote, beside its address and what all remotes say.
+    ///
+    /// # Errors
+    /// `Invalid` naming the field of the remote that cannot work.
+    fn remote_access(&self, _remote: &AccessRequest<'_>) -> Result<RemoteAccess> {
+        Ok(RemoteAccess::default())
     }
 
     /// What a client asks of a synchronization into a repository with these details. Called when the client asks and

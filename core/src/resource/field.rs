@@ -45,6 +45,8 @@ pub enum Target {
     Kind(Kind),
     /// An object of the kind and of this `pulp_type`; a signing service that makes signatures of this class.
     Typed(Kind, &'static str),
+    /// An object of the kind and of one of these types.
+    OneOf(Kind, &'static [&'static str]),
     /// A kind of object that this server has none of yet: only null is accepted.
     Nothing,
 }

@@ -44,7 +44,8 @@ impl Scope<'_> {
             Target::Typed(Kind::SigningService, _) => self.registry.untyped(Kind::SigningService),
             Target::Typed(kind, pulp_type) => self.registry.typed(kind, pulp_type),
             Target::Kind(kind) => self.registry.untyped(kind),
-            Target::Nothing => None,
+            // Such are kept in columns, with their type.
+            Target::OneOf(..) | Target::Nothing => None,
         };
         resource.map(|resource| self.href(resource, id))
     }

@@ -199,12 +199,16 @@ impl Registry {
             (Reference::Version { .. } | Reference::VersionId(_), Target::Kind(kind)) => {
                 kind == Kind::RepositoryVersion
             }
-            (Reference::Version { .. } | Reference::VersionId(_), Target::Typed(..)) => false,
+            (Reference::Version { .. } | Reference::VersionId(_), Target::Typed(..) | Target::OneOf(..)) => false,
             (Reference::Object(at, _), Target::Kind(kind) | Target::Typed(kind @ Kind::SigningService, _)) => {
                 self.resources[*at].kind == kind
             }
             (Reference::Object(at, _), Target::Typed(kind, name)) => {
                 self.resources[*at].kind == kind && self.resources[*at].pulp_type == Some(name)
+            }
+            (Reference::Object(at, _), Target::OneOf(kind, names)) => {
+                let resource = &self.resources[*at];
+                resource.kind == kind && resource.pulp_type.is_some_and(|own| names.contains(&own))
             }
         }
     }

@@ -7,10 +7,11 @@ use super::answer::Answer;
 use super::request::Request;
 use super::routes::{Content, Run};
 use super::write::{Holds, exists};
-use crate::db::repositories;
+use crate::db::{Conn, remotes, repositories};
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::ops::{configured, publish_task};
-use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Target, check_label};
+use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Registry, Target, Wire, check_label};
 
 pub fn runner(run: ActionRun) -> Run {
     match run {
@@ -57,20 +58,17 @@ async fn sync(mut request: Request) -> Result<Answer> {
     let (at, id) = (request.resource_at()?, request.id()?);
     let mut errors = Errors::default();
     let draft = request.draft(ActionRun::Sync, &mut errors).await?;
+    let target = remote_target(&request.action_fields(ActionRun::Sync)?)?;
     let (app, viewpoint, asked) = (request.app.clone(), request.viewpoint(), draft.clone());
     let plugin = publish_task::format(&app, request.resource()?.pulp_type.unwrap_or_default())?.clone();
-    let remote = request
+    let (remote, remote_prn) = request
         .app
         .db
         .read(move |conn| {
-            let resource = &app.registry.resources[at];
-            exists(conn, resource, id)?;
+            exists(conn, &app.registry.resources[at], id)?;
             let settings = repositories::settings(conn, id)?;
             let remote = match asked.get("remote").and_then(Json::as_str) {
-                Some(text) => {
-                    let target = Target::Typed(Kind::Remote, resource.pulp_type.unwrap_or_default());
-                    configured::resolve(&viewpoint.scope(&app), conn, target, "remote", text, &mut errors)?
-                }
+                Some(text) => configured::resolve(&viewpoint.scope(&app), conn, target, "remote", text, &mut errors)?,
                 None => {
                     if settings.remote.is_none() {
                         errors.add("remote", "This field is required since a remote is not set on the repository.");
@@ -80,19 +78,32 @@ async fn sync(mut request: Request) -> Result<Answer> {
             };
             errors.into_result()?;
             plugin.sync_options(&asked, &settings.details)?;
-            remote.ok_or_else(|| Error::internal("a sync without a remote"))
+            let remote = remote.ok_or_else(|| Error::internal("a sync without a remote"))?;
+            Ok((remote, remote_prn(&app.registry, conn, remote)?))
         })
         .await?;
     let resource = request.resource()?;
-    let pulp_type = resource.pulp_type.unwrap_or_default();
-    let remote_resource = request.app.registry.typed(Kind::Remote, pulp_type);
-    let remote_prn = remote_resource.map(|resource| resource.prn(remote)).unwrap_or_default();
     let holds = Holds::exclusive(resource.prn(id)).and_shared(remote_prn);
     let mut options = draft;
     options.remove("remote");
     let args = json!({"repository": id, "remote": remote, "options": options});
     let name = format!("pulp_{}.app.tasks.synchronizing.synchronize", resource.app);
     request.dispatch(&name, "sync", args, holds).await
+}
+
+/// Which remotes a synchronization can be told to read from.
+fn remote_target(fields: &[Field]) -> Result<Target> {
+    let remote = fields.iter().find(|field| field.name == "remote").map(|field| &field.wire);
+    match remote {
+        Some(Wire::Href(target)) => Ok(*target),
+        _ => Err(Error::internal("the action has no field for a remote")),
+    }
+}
+
+fn remote_prn(registry: &Registry, conn: &mut Conn, remote: Id) -> Result<String> {
+    let row = remotes::by_id(conn, remote)?.ok_or_else(|| Error::not_found("Remote"))?;
+    let resource = registry.typed(Kind::Remote, &row.pulp_type);
+    resource.map(|resource| resource.prn(remote)).ok_or_else(|| Error::internal("a remote of an unknown type"))
 }
 
 async fn modify(mut request: Request) -> Result<Answer> {

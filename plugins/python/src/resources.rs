@@ -260,7 +260,7 @@ fn distribution() -> Resource {
         ..NAMES
     };
     let mut distribution = Resource::distribution(names, Owned::new("python", "pythondistribution").labelled())
-        .pulling_through(PULP_TYPE)
+        .pulling_through(&[PULP_TYPE])
         .with_fields([Field::boolean(
             "allow_uploads",
             "Whether packages can be uploaded to the index and releases of it yanked.",

@@ -8,7 +8,7 @@
 //!   `merge` reads the three side by side;
 //! - `repomd`: the index of all; `compression`: how its files are packed;
 //! - `updateinfo`, `comps`, `modulemd`, `treeinfo`: advisories, groups, modules, installable trees;
-//! - `mirrorlist`: lists of mirrors and metalinks.
+//! - `mirrorlist`: lists of mirrors and metalinks; `uln`: how channels of Oracle's network are entered.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
 //! table), `publish`, `sync`, `rules` (what a version may hold), `copy`, `prune` and `comps_upload` (operations of its
@@ -32,6 +32,7 @@ pub mod primary;
 pub mod repomd;
 pub mod resign;
 pub mod treeinfo;
+pub mod uln;
 pub mod updateinfo;
 
 mod comps_upload;

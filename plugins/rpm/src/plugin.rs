@@ -5,24 +5,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
-    PublicationWriter, Pullable, PulledUnit, ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
+    AccessRequest, ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
+    PublicationWriter, Pullable, PulledUnit, RemoteAccess, ServedDistribution, SyncJob, SyncOptions, UpstreamReader,
+    VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
 use crate::signer::PackageSigner;
+use crate::uln::{self, Channel};
 use crate::updateinfo::Policy;
 use crate::{comps_upload, config_repo, content, copy, prune, publish, resources, rules, sync};
 
 /// The format.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RpmPlugin {
     /// So many entries of a package's changelog are kept, the newest.
     pub changelog_limit: usize,
     /// Of two advisories that contradict each other the newer is taken; else a version with both is refused.
     pub resolves_advisories: bool,
+    /// The address of the server that has the channels of remotes that name none.
+    pub uln_server: String,
 }
 
 #[async_trait]
@@ -59,8 +63,15 @@ impl Plugin for RpmPlugin {
         types
     }
 
-    fn remote_query(&self, remote: &Json) -> Option<String> {
-        remote.get("sles_auth_token").and_then(Json::as_str).map(str::to_owned)
+    fn remote_access(&self, remote: &AccessRequest<'_>) -> Result<RemoteAccess> {
+        let detail = |name: &str| remote.details.get(name).and_then(Json::as_str);
+        if remote.pulp_type != resources::uln::PULP_TYPE {
+            let query = detail("sles_auth_token").map(str::to_owned);
+            return Ok(RemoteAccess { query, ..RemoteAccess::default() });
+        }
+        let channel = Channel::parse(remote.url).map_err(|problem| Error::field("url", problem))?;
+        let server = detail(resources::uln::SERVER).unwrap_or(&self.uln_server);
+        Ok(uln::access(server, &channel, remote.username, remote.password))
     }
 
     fn sync_options(&self, given: &Map<String, Json>, repository: &Json) -> Result<SyncOptions> {

@@ -13,6 +13,7 @@ pub(crate) mod obsolete;
 pub(crate) mod osv;
 pub(crate) mod package;
 pub(crate) mod tree;
+pub(crate) mod uln;
 
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
@@ -22,9 +23,14 @@ use serde_json::{Value as Json, json};
 /// The name of repositories, remotes, publications and distributions.
 pub(crate) const PULP_TYPE: &str = "rpm.rpm";
 
+/// The types of remotes.
+pub(crate) const REMOTE_TYPES: [&str; 2] = [PULP_TYPE, uln::PULP_TYPE];
+/// When files are downloaded.
+const DOWNLOAD_POLICIES: &[&str] = &["immediate", "on_demand", "streamed"];
+
 /// Repositories, remotes, publications and distributions.
 pub(crate) fn all() -> Vec<Resource> {
-    vec![repository(), remote(), publication(), distribution()]
+    vec![repository(), remote(), uln::remote(), publication(), distribution()]
 }
 
 pub(crate) const NAMES: Names = Names {
@@ -73,7 +79,7 @@ fn repository() -> Resource {
     };
     let last_sync = json!({"url": "http://localhost/rpm/", "most_recent_version": 1});
     let service = "/pulp/api/v3/signing-services/01a1fe65-f11d-7279-bc62-9ba6227b67be/";
-    let mut repository = Resource::repository(names, policy).action(sync()).with_fields([
+    let mut repository = Resource::repository(names, policy).reading_from(&REMOTE_TYPES).action(sync()).with_fields([
         Field::boolean("autopublish", "Whether each new version is published by itself.", false)
             .default(json!(false))
             .detail(),
@@ -188,7 +194,7 @@ fn sync() -> Action {
         fields: vec![
             Field::href(
                 "remote",
-                Target::Typed(Kind::Remote, PULP_TYPE),
+                Target::OneOf(Kind::Remote, &REMOTE_TYPES),
                 "The remote to read from; the repository's own unless given.",
                 remote,
             )
@@ -225,9 +231,8 @@ fn remote() -> Resource {
         ..NAMES
     };
     let token = "An authentication token that SUSE's servers want in the query of each address.";
-    let mut remote =
-        Resource::remote(names, &["immediate", "on_demand", "streamed"], Owned::new("rpm", "rpmremote").labelled())
-            .with_fields([Field::text("sles_auth_token", token, "token").nullable().detail()]);
+    let mut remote = Resource::remote(names, DOWNLOAD_POLICIES, Owned::new("rpm", "rpmremote").labelled())
+        .with_fields([Field::text("sles_auth_token", token, "token").nullable().detail()]);
     remote.check = Some(|draft, errors| {
         let url = draft.get("url").and_then(Json::as_str);
         if let Some(url) = url.filter(|url| !SCHEMES.iter().any(|scheme| url.starts_with(scheme))) {
@@ -273,7 +278,7 @@ fn distribution() -> Resource {
         ..NAMES
     };
     let distribution = Resource::distribution(names, Owned::new("rpm", "rpmdistribution").labelled());
-    distribution.pulling_through(PULP_TYPE).with_fields([Field::boolean(
+    distribution.pulling_through(&REMOTE_TYPES).with_fields([Field::boolean(
         "generate_repo_config",
         "Whether a `config.repo` for dnf is served beside the packages.",
         false,

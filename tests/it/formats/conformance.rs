@@ -12,9 +12,11 @@ use serde_json::{Map, Value, json};
 type Format = (Arc<dyn Plugin>, Vec<(&'static str, Value)>);
 
 fn formats() -> Vec<Format> {
+    let rpm =
+        pith_rpm::RpmPlugin { changelog_limit: 10, resolves_advisories: false, uln_server: "http://h/".to_owned() };
     vec![
         (Arc::new(pith_python::PythonPlugin::default()), vec![]),
-        (Arc::new(pith_rpm::RpmPlugin { changelog_limit: 10, resolves_advisories: false }), vec![]),
+        (Arc::new(rpm), vec![]),
         (Arc::new(pith_file::FilePlugin), vec![("file.file", json!({"relative_path": "a/b"}))]),
         (Arc::new(pith_tiny::NotePlugin), vec![("note.note", json!({"title": "a"}))]),
     ]

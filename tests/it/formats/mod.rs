@@ -11,6 +11,7 @@ mod rpm_content;
 mod rpm_copy;
 mod rpm_publish;
 mod rpm_sync;
+mod rpm_uln;
 mod tiny;
 
 pub use python_uploads::Index;

@@ -83,10 +83,11 @@ impl Resource {
     }
 
     /// Lets distributions fetch what they lack through a remote.
-    pub fn pulling_through(self, remote_type: &'static str) -> Self {
+    /// `remote_types` are the types that it may have.
+    pub fn pulling_through(self, remote_types: &'static [&'static str]) -> Self {
         self.with_fields([reference(
             "remote",
-            Target::Typed(Kind::Remote, remote_type),
+            Target::OneOf(Kind::Remote, remote_types),
             "The remote that files are fetched from which the distribution lacks.",
             &["remote_id", REMOTE_TYPE],
             |scope, _, record| show_reference(scope, record, Kind::Remote, "t.remote_id", REMOTE_TYPE),

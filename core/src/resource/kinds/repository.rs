@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Action, ActionRun, Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target,
+    Action, ActionRun, Field, Filter, FilterContext, Input, Kind, Operation, Record, Resource, Scope, Target, Wire,
 };
 use super::{
     base_fields, foreign_key, identity_filters, label_filter, ordering, show_href, show_reference, type_filters,
@@ -40,6 +40,14 @@ impl Resource {
         }
         .action(modify())
         .labelled()
+    }
+
+    /// Lets repositories read from remotes of any of these types.
+    pub fn reading_from(mut self, remote_types: &'static [&'static str]) -> Self {
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == "remote") {
+            field.wire = Wire::Href(Target::OneOf(Kind::Remote, remote_types));
+        }
+        self
     }
 
     /// All repositories, whatever their type.

@@ -170,6 +170,11 @@ impl<R: BufRead> XmlReader<R> {
         }
     }
 
+    /// The text before the tag that was just read, given away.
+    pub fn taken_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// After a start: passes over the element and all in it.
     pub fn skip(&mut self) -> Result<(), XmlError> {
         let outer = self.depth - 1;
