@@ -30,21 +30,23 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
     Box::pin(async move {
         let Job { version } = serde_json::from_value(args).map_err(Error::internal)?;
         let found = app.db.read(move |conn| {
-            let (_, pulp_type, _) = repositories::owner(conn, version)?;
-            Ok((pulp_type, units::version(conn, version)?))
+            let (repository, pulp_type, _) = repositories::owner(conn, version)?;
+            let details = repositories::settings(conn, repository)?.details;
+            Ok((pulp_type, details, units::version(conn, version)?))
         });
-        let (pulp_type, version) = found.await?;
+        let (pulp_type, details, version) = found.await?;
         let version = version.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
         let plugin = format(&app, &pulp_type)?;
         let scanner = plugin.scanner().ok_or_else(|| Error::internal(format!("`{pulp_type}` cannot be scanned")))?;
-        let source = source(&app.config, scanner.ecosystem())?;
+        let ecosystems = scanner.ecosystems(&details)?;
+        let source = source(&app.config, ecosystems.clone())?;
         let units = VersionUnits::new(app.db.clone(), version, plugin.content_types());
         let task: Arc<dyn Task> = Arc::new(context.clone());
         let mut resources = app.registry.resources.iter();
         let reports = resources.find(|resource| resource.kind == Kind::VulnerabilityReport);
         let reports = reports.ok_or_else(|| Error::internal("there is no resource of reports"))?;
         let announce = |report: Id| context.created(reports.prn(report), format!("{}{report}/", reports.path));
-        scan(&stores(&app)?, &task, ScanRequest { scanner, units: &units, source }, &announce).await?;
+        scan(&stores(&app)?, &task, ScanRequest { scanner, ecosystems, units: &units, source }, &announce).await?;
         Ok(Json::Null)
     })
 }
@@ -80,12 +82,12 @@ pub async fn after_sync(app: &App, context: &TaskContext, version: Id, remote: &
 }
 
 /// Where the configuration says to look packages up.
-fn source(config: &Config, ecosystem: &'static str) -> Result<Source> {
+fn source(config: &Config, ecosystems: Vec<String>) -> Result<Source> {
     Ok(match &config.osv_dump {
         Some(path) => {
             let allowed_import_paths = config.allowed_import_paths.clone();
             Source::Dump(Dump { path: path.clone(), allowed_import_paths })
         }
-        None => Source::Service(Service::new(&config.osv_url, ecosystem)?),
+        None => Source::Service(Service::new(&config.osv_url, ecosystems)?),
     })
 }

@@ -46,7 +46,7 @@ pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
-pub use scan::{Advisory, Packages, Scanner};
+pub use scan::{Advisory, Packages, Release, Scanner};
 pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
 pub use task::{Progress, Task};

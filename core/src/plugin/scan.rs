@@ -5,32 +5,48 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-/// The units that are packages, and where their names and versions stand.
+use super::UnitRow;
+use crate::error::Result;
+
+/// The units that are packages, and where it stands which they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Packages {
     pub content_type: &'static str,
-    /// The columns of its table with the name, as records spell it, and the version. Both are text, never null; that
-    /// of the name has an index.
-    pub columns: &'static [&'static str; 2],
+    /// The columns of its table that [`Scanner::releases`] reads. The first is the name: text, never null, with an
+    /// index.
+    pub columns: &'static [&'static str],
+}
+
+/// A version of a package, as records spell both.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Release {
+    pub package: String,
+    pub version: String,
 }
 
 /// A format whose versions can be scanned.
 pub trait Scanner: Send + Sync + 'static {
-    /// The format's name among the ecosystems of the OSV schema.
-    fn ecosystem(&self) -> &'static str;
+    /// The ecosystems of the OSV schema in which packages of a repository with these details are looked up.
+    ///
+    /// # Errors
+    /// `Invalid` naming the setting that the repository lacks.
+    fn ecosystems(&self, repository: &Json) -> Result<Vec<String>>;
 
     fn packages(&self) -> Packages;
+
+    /// What a unit, with the columns of [`Packages`], is looked up as. Records about any of these are about the unit.
+    fn releases(&self, unit: &UnitRow) -> Result<Vec<Release>>;
 
     /// Whether the versions that synchronizations make are scanned, given the details of the remote.
     fn follows_sync(&self, _remote: &Json) -> bool {
         false
     }
 
-    /// Understands a record of the OSV schema, of whichever ecosystem.
+    /// Understands what a record of the OSV schema, of whichever ecosystem, says about packages of these.
     ///
     /// # Errors
     /// What is wrong with the record.
-    fn read(&self, record: Json) -> Result<Arc<dyn Advisory>, String>;
+    fn read(&self, record: Json, ecosystems: &[String]) -> Result<Arc<dyn Advisory>, String>;
 }
 
 /// A record of a vulnerability that has been understood.
@@ -38,7 +54,7 @@ pub trait Advisory: Send + Sync {
     /// The record as it came.
     fn record(&self) -> &Json;
 
-    /// The packages of the ecosystem that have the fault in some version, by the names that [`Packages::columns`] hold;
+    /// The packages of the ecosystem that have the fault in some version, by the names that [`Release`] has;
     /// none when the record was taken back.
     fn packages(&self) -> Vec<String>;
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use pith_core::plugin::{Advisory, Packages, Scanner};
+use pith_core::error::Result;
+use pith_core::plugin::{Advisory, Packages, Release, Scanner, UnitRow};
 use serde_json::Value as Json;
 
 use crate::content::PACKAGE;
@@ -14,8 +15,8 @@ use crate::osv::{ECOSYSTEM, Vulnerability};
 pub struct PackageScanner;
 
 impl Scanner for PackageScanner {
-    fn ecosystem(&self) -> &'static str {
-        ECOSYSTEM
+    fn ecosystems(&self, _: &Json) -> Result<Vec<String>> {
+        Ok(vec![ECOSYSTEM.to_owned()])
     }
 
     /// Records spell names as the index does.
@@ -23,11 +24,15 @@ impl Scanner for PackageScanner {
         Packages { content_type: PACKAGE, columns: &["name_normalized", "version"] }
     }
 
+    fn releases(&self, unit: &UnitRow) -> Result<Vec<Release>> {
+        Ok(vec![Release { package: unit.get(0)?, version: unit.get(1)? }])
+    }
+
     fn follows_sync(&self, remote: &Json) -> bool {
         remote.get("vulnerabilities").and_then(Json::as_bool).unwrap_or(false)
     }
 
-    fn read(&self, record: Json) -> Result<Arc<dyn Advisory>, String> {
+    fn read(&self, record: Json, _: &[String]) -> Result<Arc<dyn Advisory>, String> {
         let vulnerability = Vulnerability::from_record(record).map_err(|problem| problem.to_string())?;
         Ok(Arc::new(vulnerability))
     }

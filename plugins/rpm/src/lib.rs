@@ -8,11 +8,13 @@
 //!   `merge` reads the three side by side;
 //! - `repomd`: the index of all; `compression`: how its files are packed;
 //! - `updateinfo`, `comps`, `modulemd`, `treeinfo`: advisories, groups, modules, installable trees;
-//! - `mirrorlist`: lists of mirrors and metalinks; `uln`: how channels of Oracle's network are entered.
+//! - `mirrorlist`: lists of mirrors and metalinks; `uln`: how channels of Oracle's network are entered;
+//! - `osv`: which packages records of known vulnerabilities are about.
 //!
 //! With core: `plugin` (what core is told), `resources` (the REST collections), `content` (what units are, each a
 //! table), `publish`, `sync`, `rules` (what a version may hold), `copy`, `prune` and `comps_upload` (operations of its
-//! own), `signer` (what signs packages). `solve` says which packages have to be copied along; it is pure.
+//! own), `signer` (what signs packages),
+//! `scan` (which packages are looked up among known vulnerabilities). `solve` says which packages have to be copied along; it is pure.
 
 pub mod capability;
 pub mod checksum;
@@ -26,6 +28,7 @@ pub mod location;
 pub mod merge;
 pub mod mirrorlist;
 pub mod modulemd;
+pub mod osv;
 pub mod other;
 pub mod package;
 pub mod primary;
@@ -44,6 +47,7 @@ mod prune;
 mod publish;
 mod resources;
 mod rules;
+mod scan;
 mod signer;
 mod solve;
 mod sync;

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
     AccessRequest, ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
-    PublicationWriter, Pullable, PulledUnit, RemoteAccess, ServedDistribution, SyncJob, SyncOptions, UpstreamReader,
-    VersionReader,
+    PublicationWriter, Pullable, PulledUnit, RemoteAccess, Scanner, ServedDistribution, SyncJob, SyncOptions,
+    UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
 
 use crate::content::package::PackageContent;
+use crate::scan::PackageScanner;
 use crate::signer::PackageSigner;
 use crate::uln::{self, Channel};
 use crate::updateinfo::Policy;
@@ -92,6 +93,10 @@ impl Plugin for RpmPlugin {
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
         rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
+    }
+
+    fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        Some(Arc::new(PackageScanner))
     }
 
     fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {

@@ -12,6 +12,7 @@ mod rpm_copy;
 mod rpm_publish;
 mod rpm_sync;
 mod rpm_uln;
+mod rpm_vulnerabilities;
 mod tiny;
 
 pub use python_uploads::Index;

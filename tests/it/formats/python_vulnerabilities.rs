@@ -123,6 +123,7 @@ fn each_vulnerable_unit_gets_the_records_about_it() {
     assert_eq!(progress(&task, "scan.vulnerable")["done"], 2, "{task:#}");
     // A release is asked for once, whatever number of files it has; three records are two pages.
     assert_eq!(service.asked(), ["alpha 1.0", "alpha 1.0", "alpha 2.0", "beta 1.0"]);
+    assert_eq!(service.state().ecosystems, ["PyPI"; 4]);
 
     let version = scanned.version();
     let reports = scanned.reports(&version);

@@ -12,6 +12,8 @@ use super::upstream::{Asked, Reply, Upstream};
 pub struct State {
     /// Records by package and version.
     pub known: HashMap<(String, String), Vec<Value>>,
+    /// The ecosystems asked about, in the order of the questions.
+    pub ecosystems: Vec<String>,
     /// Answers everything.
     pub answer: Option<Reply>,
 }
@@ -28,7 +30,7 @@ impl VulnerabilityService {
     pub fn new() -> Self {
         let state: Arc<Mutex<State>> = Arc::default();
         let shared = state.clone();
-        let upstream = Upstream::answering(move |asked, _| answer(&shared.lock().unwrap(), asked));
+        let upstream = Upstream::answering(move |asked, _| answer(&mut shared.lock().unwrap(), asked));
         Self { upstream, state }
     }
 
@@ -63,13 +65,13 @@ fn release(question: &Value) -> String {
     format!("{} {}", question["package"]["name"].as_str().unwrap(), question["version"].as_str().unwrap())
 }
 
-fn answer(state: &State, asked: &Asked) -> Reply {
+fn answer(state: &mut State, asked: &Asked) -> Reply {
     if let Some(reply) = &state.answer {
         return reply.clone();
     }
     let question = question(asked);
-    assert_eq!(question["package"]["ecosystem"], "PyPI");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    state.ecosystems.push(text(&question["package"]["ecosystem"]));
     let release = (text(&question["package"]["name"]), text(&question["version"]));
     let records = state.known.get(&release).map(Vec::as_slice).unwrap_or_default();
     let from: usize = question["page_token"].as_str().map_or(0, |token| token.parse().unwrap());

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::id_of;
 use crate::download::allowed_path;
 use crate::error::{Error, Result};
-use crate::plugin::{Advisory, Progress, Scanner, Task};
+use crate::plugin::{Advisory, Progress, Release, Scanner, Task};
 use crate::zip::{Zip, ZipError, ZipPrefix};
 
 /// No record comes near, in bytes.
@@ -35,9 +35,10 @@ pub struct Known(HashMap<String, BTreeMap<String, Arc<dyn Advisory>>>);
 
 impl Known {
     /// The records about one version of a package, in the order of their ids.
-    pub fn about(&self, package: &str, version: &str) -> Vec<Json> {
-        let records = self.0.get(package).into_iter().flat_map(BTreeMap::values);
-        records.filter(|record| record.affects(package, version)).map(|record| record.record().clone()).collect()
+    pub fn about(&self, release: &Release) -> Vec<Json> {
+        let records = self.0.get(&release.package).into_iter().flat_map(BTreeMap::values);
+        let about = records.filter(|record| record.affects(&release.package, &release.version));
+        about.map(|record| record.record().clone()).collect()
     }
 }
 
@@ -45,12 +46,18 @@ impl Known {
 ///
 /// # Errors
 /// `Upstream`, naming the dump, when it cannot be read or holds what is no record.
-pub async fn read(task: &Arc<dyn Task>, scanner: Arc<dyn Scanner>, dump: Dump, names: &[String]) -> Result<Known> {
+pub async fn read(
+    task: &Arc<dyn Task>,
+    (scanner, ecosystems): (Arc<dyn Scanner>, Vec<String>),
+    dump: Dump,
+    names: HashSet<String>,
+) -> Result<Known> {
     let mut reading = Reading {
         task: task.clone(),
         progress: task.progress("Records Read", "scan.records", None),
         scanner,
-        names: names.iter().cloned().collect(),
+        ecosystems,
+        names,
         known: Known::default(),
         kept: 0,
         read: 0,
@@ -103,7 +110,8 @@ struct Reading {
     task: Arc<dyn Task>,
     progress: Arc<dyn Progress>,
     scanner: Arc<dyn Scanner>,
-    /// The packages of the version.
+    ecosystems: Vec<String>,
+    /// The packages of the version, as they are looked up.
     names: HashSet<String>,
     known: Known,
     kept: usize,
@@ -173,7 +181,7 @@ impl Reading {
         let record: Json =
             serde_json::from_slice(bytes).map_err(|problem| unusable(&format!("is not JSON: {problem}")))?;
         let id = id_of(&record).map_err(unusable)?.to_owned();
-        match self.scanner.read(record) {
+        match self.scanner.read(record, &self.ecosystems) {
             Ok(advisory) => self.keep(&id, &advisory, bytes.len()).map_err(unusable),
             Err(problem) => {
                 self.refused.push(problem);

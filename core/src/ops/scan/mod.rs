@@ -7,7 +7,7 @@
 mod dump;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -18,7 +18,7 @@ use super::Stores;
 use crate::db::vulnerability_reports;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::plugin::{GroupBy, Packages, Scanner, Task, VersionUnits};
+use crate::plugin::{GroupBy, Packages, Release, Scanner, Task, VersionUnits};
 
 pub use dump::Dump;
 use dump::Known;
@@ -34,6 +34,8 @@ const QUESTIONS: usize = 5;
 /// What to scan, and for what.
 pub struct ScanRequest<'a> {
     pub scanner: Arc<dyn Scanner>,
+    /// Whose records a dump is read for; a service knows itself.
+    pub ecosystems: Vec<String>,
     pub units: &'a VersionUnits,
     pub source: Source,
 }
@@ -50,10 +52,9 @@ enum Records {
     Known(Arc<Known>),
 }
 
-/// A version of a package, and the units that it consists of.
-struct Release {
-    name: String,
-    version: String,
+/// What units are looked up as, and which units.
+struct Lookup {
+    releases: Vec<Release>,
     units: Vec<Id>,
 }
 
@@ -68,24 +69,27 @@ pub async fn scan(
     request: ScanRequest<'_>,
     announce: &(dyn Fn(Id) + Send + Sync),
 ) -> Result<()> {
-    let ScanRequest { scanner, units, source } = request;
+    let ScanRequest { scanner, ecosystems, units, source } = request;
     let packages = scanner.packages();
     let names = names(units, packages).await?;
     let records = match source {
         Source::Service(service) => Records::Service(service),
-        Source::Dump(dump) => Records::Known(Arc::new(dump::read(task, scanner, dump, &names).await?)),
+        Source::Dump(dump) => {
+            let asked = packages_asked(units, &*scanner, &names).await?;
+            Records::Known(Arc::new(dump::read(task, (scanner.clone(), ecosystems), dump, asked).await?))
+        }
     };
     let total = units.count(packages.content_type).await?;
     let looked_up = task.progress("Packages Looked Up", "scan.packages", Some(total));
     let vulnerable = task.progress("Vulnerable Packages", "scan.vulnerable", None);
     for names in names.chunks(NAMES) {
-        let mut releases = releases(units, packages, names).await?;
-        while !releases.is_empty() {
+        let mut lookups = lookups(units, &*scanner, names).await?;
+        while !lookups.is_empty() {
             task.check()?;
-            let rest = releases.split_off(releases.len().min(RELEASES));
-            let found = records.about(std::mem::replace(&mut releases, rest)).await?;
-            for (release, vulns) in &found {
-                let count = i64::try_from(release.units.len()).unwrap_or(i64::MAX);
+            let rest = lookups.split_off(lookups.len().min(RELEASES));
+            let found = records.about(std::mem::replace(&mut lookups, rest)).await?;
+            for (lookup, vulns) in &found {
+                let count = i64::try_from(lookup.units.len()).unwrap_or(i64::MAX);
                 looked_up.add(count);
                 vulnerable.add(if vulns.is_empty() { 0 } else { count });
             }
@@ -97,7 +101,7 @@ pub async fn scan(
 
 /// The packages of the version, by name.
 async fn names(units: &VersionUnits, packages: Packages) -> Result<Vec<String>> {
-    let [name, _] = *packages.columns;
+    let name = name_column(packages)?;
     let by = GroupBy { content_type: packages.content_type, column: name, label: name, also: &[] };
     let (mut groups, mut names) = (units.groups(by).await?, vec![]);
     while let Some(page) = groups.next_page().await? {
@@ -106,58 +110,78 @@ async fn names(units: &VersionUnits, packages: Packages) -> Result<Vec<String>> 
     Ok(names)
 }
 
-async fn releases(units: &VersionUnits, packages: Packages, names: &[String]) -> Result<Vec<Release>> {
-    let [name, _] = *packages.columns;
-    let rows = units.matching(packages.content_type, packages.columns, vec![(name, names.to_vec())]).await?;
-    let mut units: BTreeMap<(String, String), Vec<Id>> = BTreeMap::new();
-    for row in rows {
-        units.entry((row.get(0)?, row.get(1)?)).or_default().push(row.id);
+fn name_column(packages: Packages) -> Result<&'static str> {
+    packages.columns.first().copied().ok_or_else(|| Error::internal("packages to scan have no name"))
+}
+
+/// What the packages of these names are looked up as.
+async fn lookups(units: &VersionUnits, scanner: &dyn Scanner, names: &[String]) -> Result<Vec<Lookup>> {
+    let packages = scanner.packages();
+    let named = vec![(name_column(packages)?, names.to_vec())];
+    let mut units_of: BTreeMap<Vec<Release>, Vec<Id>> = BTreeMap::new();
+    for row in units.matching(packages.content_type, packages.columns, named).await? {
+        units_of.entry(scanner.releases(&row)?).or_default().push(row.id);
     }
-    Ok(units.into_iter().map(|((name, version), units)| Release { name, version, units }).collect())
+    Ok(units_of.into_iter().map(|(releases, units)| Lookup { releases, units }).collect())
+}
+
+/// The names under which anything of the version is looked up.
+async fn packages_asked(units: &VersionUnits, scanner: &dyn Scanner, names: &[String]) -> Result<HashSet<String>> {
+    let mut asked = HashSet::new();
+    for names in names.chunks(NAMES) {
+        let lookups = lookups(units, scanner, names).await?;
+        asked.extend(lookups.into_iter().flat_map(|lookup| lookup.releases).map(|release| release.package));
+    }
+    Ok(asked)
 }
 
 impl Records {
-    /// Each of the releases with the records that are about it.
-    async fn about(&self, releases: Vec<Release>) -> Result<Vec<(Release, Vec<Json>)>> {
+    /// Each of the lookups with the records that are about it.
+    async fn about(&self, lookups: Vec<Lookup>) -> Result<Vec<(Lookup, Vec<Json>)>> {
         match self {
             Self::Service(service) => {
-                let ask = |release: Release| async move {
-                    let vulns = service.query(&release.name, &release.version).await?;
-                    Ok((release, vulns))
+                let ask = |lookup: Lookup| async move {
+                    let mut vulns = vec![];
+                    for release in &lookup.releases {
+                        vulns.extend(service.query(release).await?);
+                    }
+                    Ok((lookup, distinct(vulns)))
                 };
-                stream::iter(releases).map(ask).buffered(QUESTIONS).try_collect().await
+                stream::iter(lookups).map(ask).buffered(QUESTIONS).try_collect().await
             }
             Self::Known(known) => {
                 let known = known.clone();
-                let look_up = move |release: Release| {
-                    let vulns = known.about(&release.name, &release.version);
-                    (release, vulns)
+                let look_up = move |lookup: Lookup| {
+                    let vulns = lookup.releases.iter().flat_map(|release| known.about(release)).collect();
+                    (lookup, distinct(vulns))
                 };
-                let all = spawn_blocking(move || releases.into_iter().map(look_up).collect());
+                let all = spawn_blocking(move || lookups.into_iter().map(look_up).collect());
                 all.await.map_err(Error::internal)
             }
         }
     }
 }
 
+/// Each record once, where it came first.
+fn distinct(mut vulns: Vec<Json>) -> Vec<Json> {
+    let mut ids = HashSet::new();
+    vulns.retain(|record| ids.insert(record.get("id").cloned()));
+    vulns
+}
+
 /// Replaces the reports of units in which a scan of the version found this; the reports that are new.
-async fn write(
-    stores: &Stores,
-    task: &Arc<dyn Task>,
-    version: Id,
-    found: Vec<(Release, Vec<Json>)>,
-) -> Result<Vec<Id>> {
+async fn write(stores: &Stores, task: &Arc<dyn Task>, version: Id, found: Vec<(Lookup, Vec<Json>)>) -> Result<Vec<Id>> {
     let (task, domain) = (task.clone(), stores.domain);
     let write = stores.db.write(move |conn| {
         task.fence(conn)?;
         let mut made = vec![];
-        for (release, vulns) in found {
+        for (lookup, vulns) in found {
             if vulns.is_empty() {
-                vulnerability_reports::delete_of_units(conn, &release.units)?;
+                vulnerability_reports::delete_of_units(conn, &lookup.units)?;
                 continue;
             }
             let vulns = Json::Array(vulns);
-            for unit in release.units {
+            for unit in lookup.units {
                 made.extend(vulnerability_reports::put(conn, domain, unit, version, &vulns)?);
             }
         }

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use super::id_of;
 use crate::download::{Downloader, RemoteSettings, redacted};
 use crate::error::{Error, Result};
+use crate::plugin::Release;
 
 /// All pages of an answer together, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -21,30 +22,39 @@ const MOST_PAGES: usize = 50;
 /// Seconds for one page.
 const TIMEOUT: f64 = 120.0;
 
-/// Answers about one ecosystem.
+/// Answers about packages of some ecosystems.
 pub struct Service {
     downloader: Downloader,
     url: String,
-    ecosystem: &'static str,
+    ecosystems: Vec<String>,
 }
 
 impl Service {
-    pub fn new(url: &str, ecosystem: &'static str) -> Result<Self> {
+    pub fn new(url: &str, ecosystems: Vec<String>) -> Result<Self> {
         let settings = RemoteSettings {
             url: url.to_owned(),
             tls_validation: true,
             total_timeout: Some(TIMEOUT),
             ..RemoteSettings::default()
         };
-        Ok(Self { downloader: Downloader::new(&settings, &[])?, url: url.to_owned(), ecosystem })
+        Ok(Self { downloader: Downloader::new(&settings, &[])?, url: url.to_owned(), ecosystems })
     }
 
-    /// The records about one version of a package, as they came.
+    /// The records about one version of a package, as they came, ecosystem after ecosystem.
     ///
     /// # Errors
     /// `Upstream` when there is no answer, or one that no such service gives.
-    pub async fn query(&self, name: &str, version: &str) -> Result<Vec<Json>> {
-        let mut question = json!({"package": {"name": name, "ecosystem": self.ecosystem}, "version": version});
+    pub async fn query(&self, release: &Release) -> Result<Vec<Json>> {
+        let mut vulns = vec![];
+        for ecosystem in &self.ecosystems {
+            vulns.extend(self.query_in(ecosystem, release).await?);
+        }
+        Ok(vulns)
+    }
+
+    async fn query_in(&self, ecosystem: &str, release: &Release) -> Result<Vec<Json>> {
+        let Release { package, version } = release;
+        let mut question = json!({"package": {"name": package, "ecosystem": ecosystem}, "version": version});
         let (mut vulns, mut left) = (vec![], LARGEST);
         for _ in 0..MOST_PAGES {
             let answer = self.downloader.ask(&self.url, &question.to_string(), left).await?.bytes;

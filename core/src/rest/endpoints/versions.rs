@@ -12,7 +12,7 @@ use crate::auth::policy::{Policy, Verb};
 use crate::db::repositories;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::{change_version, scan_task, versions};
+use crate::ops::{change_version, publish_task, scan_task, versions};
 use crate::resource::{Clause, Errors, Field, Kind, Mode, Registry, Resource};
 
 /// The operations on versions that a type of repositories has.
@@ -202,6 +202,11 @@ async fn repair(mut request: Request) -> Result<Answer> {
 
 async fn scan(request: Request) -> Result<Answer> {
     let id = named(&request).await?;
-    let holds = Holds::shared(request.resource()?.prn(request.id()?));
+    let (repository, pulp_type) = (request.id()?, request.resource()?.pulp_type.unwrap_or_default());
+    if let Some(scanner) = publish_task::format(&request.app, pulp_type)?.scanner() {
+        let settings = request.app.db.read(move |conn| repositories::settings(conn, repository)).await?;
+        scanner.ecosystems(&settings.details)?;
+    }
+    let holds = Holds::shared(request.resource()?.prn(repository));
     request.dispatch(scan_task::NAME, scan_task::KIND, json!({"version": id}), holds).await
 }

@@ -31,6 +31,23 @@ const ECOSYSTEMS: [(&str, Releases); 9] = [
     ("openSUSE", Releases::Words),
 ];
 
+/// The ecosystems, each with a release, as records name them: `Rocky Linux:9`, `Red Hat:enterprise_linux:9`.
+pub(crate) fn ecosystems(config: &Json) -> Vec<String> {
+    let mut ecosystems = vec![];
+    for entry in config.as_array().into_iter().flatten() {
+        let name = entry.get("name").and_then(Json::as_str).unwrap_or_default();
+        let releases = entry.get("releases").and_then(Json::as_array).into_iter().flatten();
+        for release in releases.filter_map(Json::as_str) {
+            // Of a CPE, records leave out the part and the vendor.
+            let release = release.strip_prefix("cpe:/").and_then(|cpe| cpe.splitn(3, ':').nth(2)).unwrap_or(release);
+            ecosystems.push(format!("{name}:{release}"));
+        }
+    }
+    ecosystems.sort();
+    ecosystems.dedup();
+    ecosystems
+}
+
 /// Refuses what names no ecosystem, or no release of one.
 pub(crate) fn check(draft: &Draft, errors: &mut Errors) {
     let Some(config) = draft.get(FIELD).filter(|config| !config.is_null()) else { return };
@@ -105,6 +122,16 @@ mod tests {
         let mut errors = Errors::default();
         check(draft.as_object().expect("an object"), &mut errors);
         (!errors.is_empty()).then(|| Json::Object(errors.0).to_string())
+    }
+
+    #[test]
+    fn ecosystems_are_named_with_their_release() {
+        let config = json!([
+            {"name": "Rocky Linux", "releases": ["9", "8", "9"]},
+            {"name": "Red Hat", "releases": ["cpe:/o:redhat:enterprise_linux:7::workstation"]},
+        ]);
+        assert_eq!(ecosystems(&config), ["Red Hat:enterprise_linux:7::workstation", "Rocky Linux:8", "Rocky Linux:9"]);
+        assert!(ecosystems(&Json::Null).is_empty());
     }
 
     #[test]
