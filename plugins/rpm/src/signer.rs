@@ -11,9 +11,11 @@ use serde_json::Value as Json;
 
 use crate::content::package::PACKAGE;
 use crate::header::{Header, HeaderError};
-use crate::resign::{self, HeaderSignature, LEAD};
+use crate::resign::{self, LEAD, Signatures};
 use crate::resources::PACKAGE_SIGNING;
 
+/// As the end of a part: that of the file, wherever it is.
+const END: u64 = u64::MAX;
 /// Bytes read at once.
 const BLOCK: usize = 64 << 10;
 
@@ -52,22 +54,41 @@ impl FileSigner for PackageSigner {
     fn sign(&self, file: &mut File, key: &SecretKey, name: Option<&str>) -> Result<SignedHead> {
         let (lead, header) = read(file)?;
         let (start, end) = header.range();
-        let signed = key.sign_binary(name, part(file, start, end)?);
-        let (packet, is_rsa) = signed.map_err(|problem| Error::Conflict(problem.to_string()))?;
-        let head = resign::head(&lead, &header, HeaderSignature { packet: &packet, is_rsa }).map_err(refused)?;
+        let mut sign = |end: u64| {
+            let signed = key.sign_binary(name, part(file, start, end)?);
+            signed.map_err(|problem| Error::Conflict(problem.to_string()))
+        };
+        let (packet, is_rsa) = sign(end)?;
+        let whole = match header.vouches_for_payload().map_err(refused)? {
+            true => None,
+            false => Some(sign(END)?.0),
+        };
+        let signatures = Signatures { header: &packet, whole: whole.as_deref(), is_rsa };
+        let head = resign::head(&lead, &header, signatures).map_err(refused)?;
         Ok(SignedHead { head: head.into(), rest: start })
     }
 
     fn is_signed(&self, file: &mut File, key: &PublicKey) -> Result<bool> {
         let (_, header) = read(file)?;
         let (start, end) = header.range();
-        for signature in header.header_signatures().map_err(refused)? {
-            if key.verify(&signature, part(file, start, end)?).is_ok() {
-                return Ok(true);
-            }
+        if !is_valid(file, &header.header_signatures().map_err(refused)?, (start, end), key)? {
+            return Ok(false);
         }
-        Ok(false)
+        match header.vouches_for_payload().map_err(refused)? {
+            true => Ok(true),
+            false => is_valid(file, &header.whole_signatures().map_err(refused)?, (start, END), key),
+        }
     }
+}
+
+/// Whether a key made one of the signatures of a part of a file.
+fn is_valid(file: &mut File, signatures: &[Vec<u8>], (start, end): (u64, u64), key: &PublicKey) -> Result<bool> {
+    for signature in signatures {
+        if key.verify(signature, part(file, start, end)?).is_ok() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A fingerprint or key id without the word in front that says which it is.

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::tags::signature;
+use super::tags::{PAYLOADDIGEST, signature};
 use super::{Header, HeaderError};
 
 /// A package is not signed more often.
@@ -41,6 +41,20 @@ impl Header {
         let listed = self.signature.strings(signature::OPENPGP)?.into_iter().take(MAX_SIGNATURES);
         packets.extend(listed.filter_map(|text| STANDARD.decode(text.trim_ascii()).ok()));
         Ok(packets)
+    }
+
+    /// The OpenPGP signatures of main header and payload together, as packets.
+    pub(crate) fn whole_signatures(&self) -> Result<Vec<Vec<u8>>, HeaderError> {
+        let mut packets = Vec::new();
+        for tag in [signature::PGP, signature::GPG] {
+            packets.extend(self.signature.binary(tag)?.map(<[u8]>::to_vec));
+        }
+        Ok(packets)
+    }
+
+    /// Whether who signs the main header signs the payload with it: since rpm 4.14 the header holds a digest of that.
+    pub fn vouches_for_payload(&self) -> Result<bool, HeaderError> {
+        Ok(self.format()? >= 6 || self.main.string(PAYLOADDIGEST)?.is_some())
     }
 }
 

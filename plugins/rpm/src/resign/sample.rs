@@ -19,10 +19,23 @@ const EMPTY_ARCHIVE: &str = "070701000000000000000000000000000000000000000100000
 
 /// The whole file.
 pub fn sample() -> Result<Vec<u8>, HeaderError> {
+    file(|payload| {
+        // SHA-256, by its number of OpenPGP.
+        Ok(vec![text(5092, STRING_ARRAY, &hex::encode(Sha256::digest(payload)))?, number(5093, 8)?])
+    })
+}
+
+/// As rpm made it before 4.14: the header says nothing of the payload.
+#[cfg(test)]
+pub(super) fn older() -> Result<Vec<u8>, HeaderError> {
+    file(|_| Ok(vec![]))
+}
+
+fn file(digests: impl Fn(&[u8]) -> Result<Vec<Part<'static>>, HeaderError>) -> Result<Vec<u8>, HeaderError> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let packed = encoder.write_all(EMPTY_ARCHIVE.as_bytes()).and_then(|()| encoder.finish());
     let payload = packed.map_err(HeaderError::Io)?;
-    let main = main(&payload)?;
+    let main = main(digests(&payload)?)?;
     let signed = [
         text(273, STRING, &hex::encode(Sha256::digest(&main)))?,
         number(1000, main.len() + payload.len())?,
@@ -37,9 +50,9 @@ pub fn sample() -> Result<Vec<u8>, HeaderError> {
     Ok(file)
 }
 
-fn main(payload: &[u8]) -> Result<Vec<u8>, HeaderError> {
+fn main(digests: Vec<Part<'static>>) -> Result<Vec<u8>, HeaderError> {
     const HEADER_IMMUTABLE: u32 = 63;
-    let parts = [
+    let mut parts = vec![
         text(100, STRING_ARRAY, "C")?,
         text(1000, STRING, "signing-sample")?,
         text(1001, STRING, "1")?,
@@ -58,10 +71,8 @@ fn main(payload: &[u8]) -> Result<Vec<u8>, HeaderError> {
         text(1124, STRING, "cpio")?,
         text(1125, STRING, "gzip")?,
         text(1126, STRING, "9")?,
-        text(5092, STRING_ARRAY, &hex::encode(Sha256::digest(payload)))?,
-        // SHA-256, by its number of OpenPGP.
-        number(5093, 8)?,
     ];
+    parts.extend(digests);
     write::header(HEADER_IMMUTABLE, &parts)
 }
 

@@ -9,7 +9,7 @@ fn read(file: &[u8]) -> (Header, [u8; LEAD]) {
 
 fn signed(file: &[u8], packet: &[u8], is_rsa: bool) -> Vec<u8> {
     let (header, lead) = read(file);
-    let head = head(&lead, &header, HeaderSignature { packet, is_rsa }).expect("a head");
+    let head = head(&lead, &header, Signatures { header: packet, whole: None, is_rsa }).expect("a head");
     let (start, _) = header.range();
     [&head[..], &file[usize::try_from(start).expect("a start")..]].concat()
 }
@@ -29,6 +29,25 @@ fn a_signature_takes_the_reserved_space() {
     let start = usize::try_from(start).expect("a start");
     assert_eq!(after[start..], before[start..]);
     assert_eq!(after[..LEAD], before[..LEAD]);
+}
+
+#[test]
+fn a_package_whose_header_says_nothing_of_its_payload_gets_two() {
+    let before = sample::older().expect("a sample");
+    let (header, lead) = read(&before);
+    assert!(!header.vouches_for_payload().expect("a header"));
+    assert!(read(&sample().expect("a sample")).0.vouches_for_payload().expect("a header"));
+    let (start, _) = header.range();
+    for (is_rsa, tag) in [(true, WHOLE_RSA), (false, WHOLE_OTHER)] {
+        let signatures = Signatures { header: &[7; 300], whole: Some(&[8; 300]), is_rsa };
+        let head = head(&lead, &header, signatures).expect("a head");
+        let after = [&head[..], &before[usize::try_from(start).expect("a start")..]].concat();
+        let (header, _) = read(&after);
+        assert_eq!(header.header_signatures().expect("signatures"), [vec![7; 300]]);
+        assert_eq!(header.whole_signatures().expect("signatures"), [vec![8; 300]]);
+        assert!(header.signature_parts().expect("parts").iter().any(|part| part.tag == tag));
+        assert_eq!(after.len(), before.len());
+    }
 }
 
 #[test]
