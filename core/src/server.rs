@@ -51,6 +51,7 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
         trace::start(url, env!("CARGO_PKG_VERSION"))?;
     }
     tasks::recover(&app).await?;
+    ops::schedules::keep(&app).await?;
     let stop = CancellationToken::new();
     let mut background = tokio::task::JoinSet::new();
     if app.config.has_role(Role::Worker) {

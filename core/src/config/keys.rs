@@ -341,6 +341,14 @@ pub static KEYS: &[Key] = &[
                 use.",
     },
     Key {
+        name: "orphan_cleanup_interval",
+        group: Group::Content,
+        kind: MINUTES,
+        default: Default::Number(24 * 60),
+        about: "How often orphans are cleaned up without being asked, by the usual protection time; 0 is never. The \
+                schedule is shown under `task-schedules/`.",
+    },
+    Key {
         name: "upload_protection_time",
         group: Group::Content,
         kind: MINUTES,

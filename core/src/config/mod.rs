@@ -80,6 +80,9 @@ pub struct Config {
     pub allow_automatic_unsafe_advisory_conflict_resolution: bool,
     #[serde(deserialize_with = "minutes")]
     pub orphan_protection_time: Duration,
+    /// Zero is never.
+    #[serde(deserialize_with = "minutes")]
+    pub orphan_cleanup_interval: Duration,
     /// Zero keeps finished tasks for ever.
     #[serde(deserialize_with = "minutes")]
     pub task_protection_time: Duration,

@@ -37,6 +37,7 @@ mod stats;
 pub mod sync;
 pub mod sync_state;
 pub mod task_profiles;
+pub mod task_schedules;
 pub mod tasks;
 pub mod units;
 pub mod uploads;

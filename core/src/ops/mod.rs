@@ -32,6 +32,7 @@ mod repository_task;
 pub mod reseal;
 pub mod scan;
 pub mod scan_task;
+pub mod schedules;
 pub mod sign_upload;
 pub mod signing;
 mod stores;

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::publish_task::stores;
 use super::reclaim::{Reclaim, reclaim};
 use super::upkeep::{Count, Part};
-use super::{housekeeping, orphans, remote, repair, upload};
+use super::{housekeeping, orphans, remote, repair, schedules, upload};
 use crate::app::Shared;
 use crate::db::remotes;
 use crate::download::Downloader;
@@ -139,6 +139,7 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
         },
         housekeeping::finish_removals(&stores).await,
         upload::take_in_forsaken(app).await,
+        schedules::dispatch(app).await,
     ];
     results.into_iter().collect::<Result<Vec<_>>>().map(drop)
 }

@@ -16,6 +16,7 @@ mod memory;
 mod presence;
 mod progress;
 mod purge;
+mod schedule;
 mod short;
 mod stats;
 mod worker;
@@ -47,6 +48,7 @@ pub use memory::{MEMORY, MEMORY_PROFILE};
 pub use presence::{Presence, recover};
 pub use progress::Progress;
 pub use purge::{PURGE, PurgeOptions};
+pub use schedule::{Schedule, dispatch_due, keep_schedules};
 pub use short::ShortTask;
 pub use worker::run_workers;
 

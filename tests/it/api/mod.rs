@@ -14,6 +14,7 @@ mod repair;
 mod repositories;
 mod signing_services;
 mod status;
+mod task_schedules;
 mod tasks;
 mod uploads;
 mod uploads_together;

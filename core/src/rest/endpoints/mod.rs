@@ -13,6 +13,7 @@ mod status;
 mod task_filters;
 mod task_groups;
 mod task_profiles;
+mod task_schedules;
 pub mod tasks;
 pub mod upkeep;
 pub mod uploads;
@@ -38,6 +39,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         uploads::resource(),
         tasks::resource(),
         task_groups::resource(),
+        task_schedules::resource(),
         workers::resource(),
         users::resource(),
         Resource::vulnerability_reports(),

@@ -3,6 +3,7 @@
 
 mod order;
 mod profile;
+mod schedule;
 mod throughput;
 mod trouble;
 
