@@ -33,6 +33,9 @@ pub(super) struct Job {
     /// The unit, when the request has made it already.
     pub file: Option<NewUnit>,
     upload: Option<Id>,
+    /// The upload was made for this task alone, and is gone after it.
+    #[serde(default)]
+    temporary: bool,
     url: Option<String>,
     /// Timeouts and credentials for `url`.
     settings: Option<Json>,
@@ -172,27 +175,38 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
         if job.file.is_some() {
             return create_together::run(&app, job, &context).await;
         }
-        let (new, _announced) = match (job.upload, &job.url) {
-            (Some(upload), _) => unit_of(&app, &job, assemble(&app, upload).await?, &context).await?,
-            (None, Some(url)) => unit_of(&app, &job, fetch(&app, &job, url).await?, &context).await?,
-            (None, None) => return Err(Error::internal("a task without a file")),
-        };
-        let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
-        let made = app
-            .db
-            .write(move |conn| {
-                fence.fence(conn)?;
-                if let Some(upload) = upload {
-                    uploads::delete(conn, upload)?;
-                }
-                create(&shared, conn, &job, &new)
-            })
-            .await?;
-        if let Some(upload) = upload {
+        let temporary = job.upload.filter(|_| job.temporary);
+        let made = make(&app, job, &context).await;
+        if let (Err(_), Some(upload)) = (&made, temporary) {
+            app.db.write(move |conn| uploads::delete(conn, upload)).await?;
             app.storage.drop_upload(upload).await?;
         }
-        finish(&app, &context, made).await.map(|(_, shown)| shown)
+        made
     })
+}
+
+/// Of a file that was uploaded in chunks, or lies at an address.
+async fn make(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
+    let (new, _announced) = match (job.upload, &job.url) {
+        (Some(upload), _) => unit_of(app, &job, assemble(app, upload).await?, context).await?,
+        (None, Some(url)) => unit_of(app, &job, fetch(app, &job, url).await?, context).await?,
+        (None, None) => return Err(Error::internal("a task without a file")),
+    };
+    let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
+    let made = app
+        .db
+        .write(move |conn| {
+            fence.fence(conn)?;
+            if let Some(upload) = upload {
+                uploads::delete(conn, upload)?;
+            }
+            create(&shared, conn, &job, &new)
+        })
+        .await?;
+    if let Some(upload) = upload {
+        app.storage.drop_upload(upload).await?;
+    }
+    finish(app, context, made).await.map(|(_, shown)| shown)
 }
 
 /// Names what a task has made, and publishes the version where its repository asks for that: the publication, and the

@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::inspect;
 use crate::app::App;
-use crate::db::repositories;
+use crate::db::{repositories, uploads};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::signing::{FileSigner, SignedBy, SignedFile};
-use crate::storage::Staged;
+use crate::storage::{DigestSet, Staged};
 
 /// Bytes copied at once.
 const BLOCK: usize = 256 << 10;
@@ -36,11 +36,36 @@ pub async fn staged(app: &App, into: Into<'_>, mut file: Staged) -> Result<Stage
     Ok(signed(app, into, &signer, &by, &path).await?.unwrap_or(file))
 }
 
-/// The same of an artifact; none when its bytes do.
-pub async fn artifact(app: &App, into: Into<'_>, artifact: Id) -> Result<Option<Staged>> {
-    let Some((signer, by)) = wanted(app, into).await? else { return Ok(None) };
+/// Whether files on their way there are signed.
+pub async fn is_wanted(app: &App, into: Into<'_>) -> Result<bool> {
+    Ok(wanted(app, into).await?.is_some())
+}
+
+/// Puts a file aside for a task that will sign it, as an upload: signing takes the time that a key, a script and a large
+/// file need, and who asks does not wait for that.
+pub async fn put_aside(app: &App, file: &Path) -> Result<Id> {
+    let unreadable = |cause| Error::storage("a file to sign cannot be read", cause);
+    let mut input = tokio::fs::File::open(file).await.map_err(unreadable)?;
+    let size = input.metadata().await.map_err(unreadable)?.len();
+    let (domain, whole) = (app.domain, i64::try_from(size).map_err(Error::internal)?);
+    let upload = app.db.write(move |conn| uploads::insert(conn, domain, whole)).await?;
+    let mut chunk = app.storage.stage_chunk(upload, 0, size, DigestSet::none()).await?;
+    loop {
+        let mut block = bytes::BytesMut::with_capacity(BLOCK);
+        if input.read_buf(&mut block).await.map_err(unreadable)? == 0 {
+            break;
+        }
+        chunk.write(block.freeze()).await?;
+    }
+    app.storage.put_chunk(upload, 0, chunk.finish().await?).await?;
+    app.db.write(move |conn| uploads::put_chunk(conn, upload, 0, size)).await?;
+    Ok(upload)
+}
+
+/// The same of an artifact.
+pub async fn put_artifact_aside(app: &App, artifact: Id) -> Result<Id> {
     let (path, _copy) = inspect::readable(app, artifact).await?;
-    signed(app, into, &signer, &by, &path).await
+    put_aside(app, &path).await
 }
 
 async fn wanted(app: &App, into: Into<'_>) -> Result<Option<(Arc<dyn FileSigner>, SignedBy)>> {

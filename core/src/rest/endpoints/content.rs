@@ -190,8 +190,10 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     }
     // Held until the task has made the rows, or waits.
     let _announced;
-    let kind = match wanted.origin {
+    let (origin, is_ours) = signed_by_task(&request, pulp_type, wanted.repository, wanted.origin).await?;
+    let kind = match origin {
         Origin::Upload(id) => {
+            args["temporary"] = json!(is_ours);
             holds.exclusive.push(crate::id::prn("core", "upload", id));
             args["upload"] = json!(id);
             args["given"] = json!(wanted.draft);
@@ -205,9 +207,9 @@ pub async fn create(mut request: Request) -> Result<Answer> {
         }
         origin => {
             let is_of_file = !matches!(origin, Origin::Fields);
-            let (unit, held) = match unit_of(&request, pulp_type, wanted.repository, origin, &wanted.draft).await {
+            let (unit, held) = match unit_of(&request, pulp_type, origin, &wanted.draft).await {
                 Ok(made) => made,
-                // Pulp does this: what is wrong with a file, or with signing it, is found by the task.
+                // Pulp does this: what is wrong with a file is found by the task.
                 Err(wrong @ (Error::Invalid(_) | Error::Conflict(_))) if is_of_file => {
                     return request.dispatch_failed(CREATE, args, holds, wrong).await;
                 }
@@ -221,27 +223,41 @@ pub async fn create(mut request: Request) -> Result<Answer> {
     request.dispatch(CREATE, kind, args, holds).await
 }
 
-/// Makes a unit of a file that the request brought or named, and keeps it, signed where the repository wants that; or of
-/// fields.
-async fn unit_of(
+/// Where the bytes come from once those that the repository wants signed are put aside for the task, as an upload; and
+/// whether that happened.
+async fn signed_by_task(
     request: &Request,
     pulp_type: &str,
     repository: Option<Id>,
+    origin: Origin,
+) -> Result<(Origin, bool)> {
+    let app = &request.app;
+    if !sign_upload::is_wanted(app, sign_upload::Into { pulp_type, repository, cid: &request.cid }).await? {
+        return Ok((origin, false));
+    }
+    let upload = match origin {
+        Origin::File(mut file) if file.staged.size > 0 => {
+            let path = file.staged.on_disk().await?;
+            sign_upload::put_aside(app, &path).await?
+        }
+        Origin::Artifact(id) => sign_upload::put_artifact_aside(app, id).await?,
+        other => return Ok((other, false)),
+    };
+    Ok((Origin::Upload(upload), true))
+}
+
+/// Makes a unit of a file that the request brought or named, and keeps it; or of fields.
+async fn unit_of(
+    request: &Request,
+    pulp_type: &str,
     origin: Origin,
     given: &Map<String, Json>,
 ) -> Result<(NewUnit, Announced)> {
     let app = &request.app;
     let content_type = create_content::content_type(app, pulp_type)?;
-    let into = sign_upload::Into { pulp_type, repository, cid: &request.cid };
     match origin {
-        Origin::File(file) => {
-            let staged = sign_upload::staged(app, into, file.staged).await?;
-            inspect::staged(app, &**content_type, staged, file.name, given).await
-        }
-        Origin::Artifact(id) => match sign_upload::artifact(app, into, id).await? {
-            Some(staged) => inspect::staged(app, &**content_type, staged, None, given).await,
-            None => inspect::artifact(app, &**content_type, id, given).await,
-        },
+        Origin::File(file) => inspect::staged(app, &**content_type, file.staged, file.name, given).await,
+        Origin::Artifact(id) => inspect::artifact(app, &**content_type, id, given).await,
         Origin::Fields => inspect::composed(app, &**content_type, given).await,
         Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
@@ -258,7 +274,7 @@ async fn upload(mut request: Request) -> Result<Answer> {
         return Err(Error::non_field("a synchronous upload takes a file or an artifact"));
     }
     let at = request.resource_at()?;
-    let (new, _announced) = unit_of(&request, pulp_type, None, wanted.origin, &wanted.draft).await?;
+    let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
     let labels = wanted.draft.get("pulp_labels").cloned();
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let body = request
