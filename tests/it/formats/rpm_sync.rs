@@ -184,6 +184,31 @@ fn a_complete_mirror_serves_the_metadata_as_it_is() {
 }
 
 #[test]
+fn databases_and_chunked_copies_are_passed_over_and_stay_in_a_complete_mirror() {
+    const REPEATED: [&str; 6] =
+        ["primary_db", "filelists_db", "other_db", "primary_zck", "updateinfo_zck", "filelists-ext"];
+    let upstream = RpmRepository::of(&["bear"]);
+    for data_type in REPEATED {
+        upstream.state().add_metadata(data_type, &format!("what {data_type} repeats is not looked at"));
+    }
+    let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+    let task = mirror.synced(json!({}));
+    assert_eq!((mirror.count("rpm.package"), mirror.count("rpm.repo_metadata_file")), (1, 0));
+    assert_eq!(report(&task, "sync.downloading.metadata"), Some(4));
+    assert!(!upstream.asked().iter().any(|path| REPEATED.iter().any(|name| path.contains(name))));
+    let publication = mirror.server.post("publications/rpm/rpm/", json!({"repository": mirror.repository}));
+    mirror.server.created(publication);
+    let base = mirror.distribute();
+    let index = mirror.server.download(&format!("{base}repodata/repomd.xml")).expect(200).text();
+    assert!(!REPEATED.iter().any(|name| index.contains(name)), "{index}");
+
+    mirror.synced(json!({"sync_policy": "mirror_complete"}));
+    for (path, bytes) in &upstream.state().served() {
+        assert_eq!(&mirror.server.download(&format!("{base}{path}")).expect(200).body, bytes, "{path}");
+    }
+}
+
+#[test]
 fn a_list_of_mirrors_leads_to_the_first_that_has_everything() {
     let upstream = RpmRepository::of(&["bear"]);
     let broken = RpmRepository::of(&["other"]);
