@@ -124,6 +124,7 @@ impl App {
             content,
             domain: self.domain,
             worker_ttl: self.config.worker_ttl,
+            guard_variables: &self.config.guard_variables,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::support::{Answer, Client, Server, random};
 
 const GUARDS: &str = "contentguards/";
 const HEADER: &str = "contentguards/core/header/";
+const VARIABLE: &str = "contentguards/core/envvar_header/";
 const COMPOSITE: &str = "contentguards/core/composite/";
 const RBAC: &str = "contentguards/core/rbac/";
 const REDIRECT: &str = "contentguards/core/content_redirect/";
@@ -156,6 +157,43 @@ fn a_header_opens_a_distribution() {
     ask(&server, &file, &[("x-header", &wrong)]).expect(200);
     set_guard(&server, &distribution, Value::Null);
     ask(&server, &file, &[]).expect(200);
+}
+
+#[test]
+fn a_variable_of_the_environment_is_what_a_header_must_hold() {
+    const ALLOWED: &str = "PITH_ENVVAR_HEADER_CONTENT_GUARD_ALLOWED_VARS";
+    let (mut server, distribution, address) =
+        serving(&[(ALLOWED, r#"["READERS_TOKEN", "NOT_SET"]"#), ("READERS_TOKEN", "open sesame")]);
+    for (name, is_allowed) in
+        [("READERS_TOKEN", true), ("NOT_SET", true), ("HOME", false), ("PITH_ADMIN_PASSWORD", false)]
+    {
+        let body = json!({"name": name, "header_name": "x-token", "env_var": name});
+        let made = server.post(VARIABLE, body).expect(if is_allowed { 201 } else { 400 }).json();
+        assert!(is_allowed || made["env_var"].is_array(), "{made}");
+        assert!(!made.to_string().contains("open sesame"));
+    }
+    let named = |name: &str| {
+        text(&server.get(&format!("{VARIABLE}?name={name}")).expect(200).json()["results"][0], "pulp_href")
+    };
+    let (token, empty) = (named("READERS_TOKEN"), named("NOT_SET"));
+    server.patch(&token, json!({"env_var": "HOME"})).expect(400);
+    let right = STANDARD.encode("open sesame");
+    let file = format!("{address}file");
+    set_guard(&server, &distribution, json!(token));
+    assert_eq!(ask(&server, &file, &[("x-token", &right)]).expect(200).text(), "some bytes");
+    for wrong in ["open sesame", "", &STANDARD.encode("open"), &STANDARD.encode("")] {
+        assert_refused(&ask(&server, &file, &[("x-token", wrong)]));
+    }
+    assert_refused(&ask(&server, &file, &[]));
+    set_guard(&server, &distribution, json!(empty));
+    for wrong in ["", &right] {
+        assert_refused(&ask(&server, &file, &[("x-token", wrong)]));
+    }
+    server.restart();
+    set_guard(&server, &distribution, json!(token));
+    ask(&server, &file, &[("x-token", &right)]).expect(200);
+    let told = Server::refusal(&[(ALLOWED, r#"["PITH_ADMIN_PASSWORD"]"#)]);
+    assert!(told.contains("envvar_header_content_guard_allowed_vars"), "{told}");
 }
 
 #[test]

@@ -28,6 +28,14 @@ pub fn roles(names: &[&str]) -> Result<(), String> {
     all_of(names, &["api", "content", "worker"])
 }
 
+/// Keys hold secrets of the server itself, which no guard may try out.
+pub fn variable_names(names: &[&str]) -> Result<(), String> {
+    match names.iter().find(|name| name.is_empty() || name.contains(['=', '\0']) || name.starts_with("PITH_")) {
+        None => Ok(()),
+        Some(name) => Err(format!("`{name}` is not a variable that a guard may name")),
+    }
+}
+
 pub fn checksums(names: &[&str]) -> Result<(), String> {
     all_of(names, &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"])?;
     if names.contains(&"sha256") { Ok(()) } else { Err("must contain `sha256`: files are kept under it".into()) }

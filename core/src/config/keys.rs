@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::checks::{
     absolute_path, absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, origin,
-    roles, slashed_path, storage,
+    roles, slashed_path, storage, variable_names,
 };
 use super::kind::Kind;
 
@@ -245,6 +245,14 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Boolean,
         default: Default::Flag(false),
         about: "Leaves distributions with a content guard out of the list that `content_path_prefix` shows.",
+    },
+    Key {
+        name: "envvar_header_content_guard_allowed_vars",
+        group: Group::Delivery,
+        kind: Kind::TextList(variable_names),
+        default: Default::List(&[]),
+        about: "The variables of the environment that content guards of the type `envvar_header` may name, on each host \
+                with the role `content`. None of them is a key of this configuration.",
     },
     Key {
         name: "distributed_publication_retention_period",

@@ -11,7 +11,7 @@ mod reference;
 mod sources;
 mod start;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,6 +63,10 @@ pub struct Config {
     /// Starts and ends with `/`.
     pub content_path_prefix: String,
     pub hide_guarded_distributions: bool,
+    pub envvar_header_content_guard_allowed_vars: Vec<String>,
+    /// What those hold, nothing for one that is not set. Read from the environment at the start, never from the file.
+    #[serde(skip)]
+    pub guard_variables: BTreeMap<String, Option<Secret>>,
     #[serde(deserialize_with = "seconds")]
     pub distributed_publication_retention_period: Duration,
     #[serde(deserialize_with = "seconds")]
@@ -148,10 +152,14 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self, ConfigError> {
-        let given = sources::Given::gather(command_line, environment, file)?;
+        let environment: Vec<(String, String)> = environment.collect();
+        let given = sources::Given::gather(command_line, environment.iter().cloned(), file)?;
         let mut values: Map<String, Value> = given.values();
         derive_from_data_dir(&mut values)?;
-        let config = serde_json::from_value::<Self>(Value::Object(values)).map_err(ConfigError::table)?;
+        let mut config = serde_json::from_value::<Self>(Value::Object(values)).map_err(ConfigError::table)?;
+        let value = |name: &String| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let names = config.envvar_header_content_guard_allowed_vars.iter();
+        config.guard_variables = names.map(|name| (name.clone(), value(name).map(Secret::from))).collect();
         config.check_together(&given)?;
         Ok(config)
     }

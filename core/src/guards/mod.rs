@@ -7,6 +7,7 @@ mod header;
 mod jq;
 pub mod redirect;
 pub mod resources;
+pub mod variable;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::plugin::{Asked, Gate, GuardType, Refused};
 use crate::resource::{Kind, Registry, Scope};
 use header::HeaderGuard;
 use redirect::RedirectGuard;
+use variable::VARIABLE;
 
 /// For readers who hold a permission.
 pub const RBAC: &str = "core.rbac";
@@ -96,6 +98,9 @@ fn load_within(scope: &Scope<'_>, conn: &mut Conn, id: Id, left: &mut usize) -> 
 }
 
 fn gate(scope: &Scope<'_>, pulp_type: &str, row: &content_guards::GuardRow) -> Result<Check> {
+    if pulp_type == VARIABLE {
+        return variable::gate(&row.details, scope.guard_variables).map(Check::Gate);
+    }
     let secrets = row.secrets.as_deref().map(|sealed| scope.secrets.open(sealed)).transpose()?.unwrap_or_default();
     let known = guard_type(scope.registry, pulp_type);
     Ok(known.map(|one| one.gate(&row.details, &secrets)).transpose()?.map_or(Check::Nobody, Check::Gate))

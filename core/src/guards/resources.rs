@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::header::HEADER;
 use super::redirect::REDIRECT;
+use super::variable::VARIABLE;
 use super::{COMPOSITE, RBAC, header};
 use crate::auth::policy::Owned;
 use crate::db::{Conn, content_guards};
@@ -14,10 +15,10 @@ use crate::resource::{Field, Kind, Record, Resource, Scope};
 
 /// All guards, and core's types. `types` are those of the components.
 pub fn all(types: Vec<&'static str>) -> Vec<Resource> {
-    let mut known = vec![COMPOSITE, REDIRECT, HEADER, RBAC];
+    let mut known = vec![COMPOSITE, REDIRECT, VARIABLE, HEADER, RBAC];
     known.extend(types);
     known.sort_unstable();
-    vec![Resource::content_guards(known), composite(), redirect(), header(), rbac()]
+    vec![Resource::content_guards(known), composite(), redirect(), variable(), header(), rbac()]
 }
 
 fn composite() -> Resource {
@@ -95,6 +96,33 @@ fn header() -> Resource {
         .detail(),
     ];
     let policy = Owned::new("core", "headercontentguard").policy();
+    Resource { check: Some(header::check), ..Resource::content_guard(names, settings, policy) }
+}
+
+fn variable() -> Resource {
+    let names = Names {
+        app: "core",
+        model: "EnvVarHeaderContentGuard",
+        noun: "environment header content guard",
+        pulp_type: VARIABLE,
+        path: "contentguards/core/envvar_header/",
+        operations: "contentguards_core_envvar_header",
+        href_parameter: "env_var_header_content_guard_href",
+        tag: "Contentguards: Envvar_Header",
+        description: "Guards that let through whoever sends a header with the value of a variable of the server's \
+                      environment, in base64.",
+    };
+    let settings = vec![
+        Field::text("header_name", "The name of the header.", "x-organization").required().detail(),
+        Field::text(
+            "env_var",
+            "The name of the variable, one of those that the configuration allows.",
+            "READERS_TOKEN",
+        )
+        .required()
+        .detail(),
+    ];
+    let policy = Owned::new("core", "envvarheadercontentguard").policy();
     Resource { check: Some(header::check), ..Resource::content_guard(names, settings, policy) }
 }
 

@@ -1,15 +1,15 @@
-//! What must hold of guards that ask others.
+//! What must hold of guards that ask others, or name what the configuration has.
 
 use serde_json::Value as Json;
 
 use crate::db::{Conn, Lock, content_guards};
 use crate::error::Result;
-use crate::guards::MOST_ASKED;
+use crate::guards::{MOST_ASKED, variable};
 use crate::id::Id;
 use crate::resource::{Draft, Errors, Kind, Scope, Target};
 
 /// The guards that a composite one shall ask; none when the draft leaves them as they are. None of them may ask the
-/// guard itself, directly or through others.
+/// guard itself, directly or through others. Also finds what is wrong with a variable that it names.
 pub fn check(
     scope: &Scope<'_>,
     conn: &mut Conn,
@@ -17,6 +17,7 @@ pub fn check(
     existing: Option<Id>,
     errors: &mut Errors,
 ) -> Result<Option<Vec<Id>>> {
+    variable::check(draft, scope.guard_variables, errors);
     let Some(given) = draft.get("guards").and_then(Json::as_array) else { return Ok(None) };
     let mut members = Vec::new();
     for href in given.iter().filter_map(Json::as_str) {

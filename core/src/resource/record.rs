@@ -23,6 +23,8 @@ pub struct Scope<'a> {
     pub domain: Id,
     /// How long after it was last heard of a worker counts as online.
     pub worker_ttl: std::time::Duration,
+    /// The variables of the environment that guards may name.
+    pub guard_variables: &'a std::collections::BTreeMap<String, Option<crate::config::Secret>>,
 }
 
 impl Scope<'_> {
