@@ -2,7 +2,7 @@
 //! many packages, one by one, waits for few of them.
 //!
 //! Only where that comes to the same: should one of them be refused or left out, or push another out, each is taken
-//! alone. See `docs/decisions/0015-uploads-that-wait-are-taken-together.md`.
+//! alone. See `docs/decisions/0017-uploads-that-wait-are-taken-together.md`.
 
 use serde_json::Value as Json;
 
