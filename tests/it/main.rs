@@ -12,6 +12,7 @@ mod api;
 mod formats;
 
 mod access_log;
+mod alternates;
 mod backup;
 mod bad_input;
 mod check;

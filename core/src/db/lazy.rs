@@ -1,21 +1,32 @@
 //! Files whose bytes an upstream still has: where to get them, what became of the attempt.
 
-use super::{Conn, artifacts};
+use super::alternates::{self, Alternate};
+use super::{Conn, Row, artifacts};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::params;
-use crate::storage::Digests;
+use crate::storage::{Algorithm, Digests};
 
 /// A place a file can be fetched from, and what it must turn out to be.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// None for a file that no unit of content has asked for yet (pull-through).
-    pub remote_artifact: Option<Id>,
+    pub origin: Origin,
     pub remote: Remote,
     pub url: String,
     pub size: Option<u64>,
     /// Expected digests by algorithm name.
     pub digests: Vec<(String, String)>,
+}
+
+/// Who says that the file is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The remote that the unit came from: the id of its `remote_artifact`.
+    Remote(Id),
+    /// An alternate content source: its listing, and the digest that the file is listed with.
+    Alternate { listing: Id, digest: String },
+    /// The format, of a file that no unit of content has asked for yet (pull-through).
+    Format,
 }
 
 /// A remote, as much of it as lazy delivery needs.
@@ -35,29 +46,57 @@ impl Remote {
     }
 }
 
-/// The sources of a file, leaving out those that failed after `since`. Newest first: the remote of the
-/// last sync knows best.
+/// The sources of a file, leaving out those that failed after `since`: alternate content sources, then remotes. Newest
+/// first: the remote of the last sync knows best.
 pub fn sources(conn: &mut Conn, content_artifact: Id, since: Instant) -> Result<Vec<Source>> {
     let rows = conn.query(
-        "SELECT a.id, a.url, a.size, a.digests, r.id, r.url, r.policy, r.updated
+        "SELECT a.id, a.url, a.size, a.digests, r.id, r.url, r.policy, r.updated, r.domain_id,
+                a.failed_at IS NULL OR a.failed_at < $2
          FROM remote_artifact a JOIN remote r ON r.id = a.remote_id
-         WHERE a.content_artifact_id = $1 AND (a.failed_at IS NULL OR a.failed_at < $2) ORDER BY a.id DESC",
+         WHERE a.content_artifact_id = $1 ORDER BY a.id DESC",
         params![content_artifact, since],
     )?;
-    rows.iter()
-        .map(|row| {
-            let size = row.get::<Option<i64>>(2)?.map(u64::try_from).transpose().map_err(Error::internal)?;
-            let digests = row.get::<serde_json::Value>(3)?;
-            let digests = digests.as_object().into_iter().flatten();
-            Ok(Source {
-                remote_artifact: Some(row.get(0)?),
-                remote: Remote { id: row.get(4)?, url: row.get(5)?, policy: row.get(6)?, updated: row.get(7)? },
-                url: row.get(1)?,
-                size,
-                digests: digests.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
-            })
-        })
-        .collect()
+    let (mut sources, mut remotes): (Vec<Source>, Vec<Source>) = (vec![], vec![]);
+    for row in &rows {
+        let source = source(row)?;
+        for alternate in alternates_of(conn, row.get(8)?, &source, since)? {
+            if sources.iter().all(|known| known.url != alternate.url || known.remote.id != alternate.remote.id) {
+                sources.push(alternate);
+            }
+        }
+        if row.get(9)? {
+            remotes.push(source);
+        }
+    }
+    sources.extend(remotes);
+    Ok(sources)
+}
+
+fn source(row: &Row) -> Result<Source> {
+    let digests = row.get::<serde_json::Value>(3)?;
+    let digests = digests.as_object().into_iter().flatten();
+    Ok(Source {
+        origin: Origin::Remote(row.get(0)?),
+        remote: Remote { id: row.get(4)?, url: row.get(5)?, policy: row.get(6)?, updated: row.get(7)? },
+        url: row.get(1)?,
+        size: row.get::<Option<i64>>(2)?.map(u64::try_from).transpose().map_err(Error::internal)?,
+        digests: digests.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
+    })
+}
+
+/// Where else the file of a source is to be had. It must turn out to be the same, and stays here as the source's own
+/// remote has it.
+fn alternates_of(conn: &mut Conn, domain: Id, source: &Source, since: Instant) -> Result<Vec<Source>> {
+    let known = source.digests.iter().filter(|(name, _)| name.parse::<Algorithm>().is_ok());
+    let digests: Vec<_> = known.map(|(_, digest)| digest.to_ascii_lowercase()).collect();
+    let mut found = alternates::find(conn, domain, &digests, since)?;
+    let is_elsewhere = |one: &Alternate| one.url != source.url || one.remote.id != source.remote.id;
+    let found = digests.iter().filter_map(|digest| found.remove(digest)).flatten().filter(is_elsewhere);
+    let elsewhere = |Alternate { listing, digest, url, remote }| {
+        let remote = Remote { policy: source.remote.policy.clone(), ..remote };
+        Source { origin: Origin::Alternate { listing, digest }, remote, url, ..source.clone() }
+    };
+    Ok(found.map(elsewhere).collect())
 }
 
 pub fn remote(conn: &mut Conn, id: Id) -> Result<Option<Remote>> {

@@ -26,6 +26,7 @@ pub const CORE: Migrations = Migrations {
         ("0008_placement", include_str!("../../../migrations/core/0008_placement.sql")),
         ("0012_signing_service", include_str!("../../../migrations/core/0012_signing_service.sql")),
         ("0013_content_guard", include_str!("../../../migrations/core/0013_content_guard.sql")),
+        ("0017_alternate_content_source", include_str!("../../../migrations/core/0017_alternate_content_source.sql")),
         ("0020_task_schedule", include_str!("../../../migrations/core/0020_task_schedule.sql")),
     ],
 };

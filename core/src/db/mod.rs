@@ -4,6 +4,7 @@
 //! returns. On SQLite one thread writes and groups what waits into one commit; on PostgreSQL every write is
 //! a transaction of its own on a pooled connection. Nothing here knows HTTP or roles.
 
+pub mod alternates;
 mod arrivals;
 pub mod artifact_bytes;
 pub mod artifacts;

@@ -14,6 +14,7 @@ use crate::params;
 pub struct RemoteRow {
     pub id: Id,
     pub pulp_type: String,
+    pub name: String,
     pub url: String,
     pub policy: String,
     pub ca_cert: Option<String>,
@@ -37,7 +38,7 @@ pub fn by_id(conn: &mut Conn, id: Id) -> Result<Option<RemoteRow>> {
     let row = conn.query_opt(
         "SELECT id, pulp_type, url, policy, ca_cert, client_cert, tls_validation, proxy_url, secrets, headers,
                 download_concurrency, max_retries, rate_limit, total_timeout, connect_timeout,
-                sock_connect_timeout, sock_read_timeout, details
+                sock_connect_timeout, sock_read_timeout, details, name
          FROM remote WHERE id = $1",
         params![id],
     )?;
@@ -64,6 +65,7 @@ fn remote(row: &Row) -> Result<RemoteRow> {
         sock_connect_timeout: row.get(15)?,
         sock_read_timeout: row.get(16)?,
         details: row.get(17)?,
+        name: row.get(18)?,
     })
 }
 

@@ -41,6 +41,16 @@ pub fn resolve(base: &str, relative: &str) -> String {
     url.into()
 }
 
+/// Appends a path, as it is written, to that of `base`, with one slash between them; the query of `base` stays.
+pub fn join_path(base: &str, path: &str) -> String {
+    if path.is_empty() {
+        return base.to_owned();
+    }
+    let (address, query) = base.split_once('?').map_or((base, None), |(address, query)| (address, Some(query)));
+    let joined = format!("{}/{path}", address.trim_end_matches('/'));
+    query.map_or(joined.clone(), |query| format!("{joined}?{query}"))
+}
+
 /// Resolves a URL reference (a link of a page, the location of a package) as RFC 3986 does. `None` when
 /// the result is not a URL.
 pub fn join_reference(base: &str, reference: &str) -> Option<String> {
@@ -118,6 +128,18 @@ mod tests {
             ("file:///srv/a/M", "b c", "file:///srv/a/b%20c"),
         ] {
             assert_eq!(resolve(base, relative), expected);
+        }
+    }
+
+    #[test]
+    fn a_path_is_appended() {
+        for (base, path, expected) in [
+            ("http://h/a/M", "", "http://h/a/M"),
+            ("http://h", "b/M", "http://h/b/M"),
+            ("http://h/a/", "b/", "http://h/a/b/"),
+            ("http://h/a?token=1", "b", "http://h/a/b?token=1"),
+        ] {
+            assert_eq!(join_path(base, path), expected);
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Final(Error),
     /// The server does not have it, or not for us: object stores answer 403 for what is not there.
     Missing(String),
+    /// It is another one than it should be; a server that is being changed may have the right one later.
+    Wrong(String),
     /// May pass; the server may have said when.
     Passing { text: String, after: Option<Duration> },
 }
@@ -29,6 +31,10 @@ impl Failure {
 
     pub fn passing(url: &Url, what: &str) -> Self {
         Self::Passing { text: format!("{what}, url='{}'", redact(url)), after: None }
+    }
+
+    pub fn wrong(url: &Url, what: &str) -> Self {
+        Self::Wrong(format!("{what}, url='{}'", redact(url)))
     }
 
     pub fn status(url: &Url, status: StatusCode, after: Option<Duration>) -> Self {
@@ -67,7 +73,7 @@ impl Failure {
     pub fn into_error(self) -> Error {
         match self {
             Self::Final(error) => error,
-            Self::Missing(text) | Self::Passing { text, .. } => Error::Upstream(text),
+            Self::Missing(text) | Self::Wrong(text) | Self::Passing { text, .. } => Error::Upstream(text),
         }
     }
 }

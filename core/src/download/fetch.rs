@@ -8,7 +8,7 @@ use super::Downloader;
 use super::body::Answer;
 use super::failure::Failure;
 use super::upstream::Question;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::{Algorithm, DigestSet, Staged, Storage};
 
 /// What a server announces is believed up to here when memory is set aside.
@@ -37,24 +37,54 @@ pub struct Wanted {
     pub largest: u64,
 }
 
+/// What came of an attempt at a file, with the reason where there is none.
+pub enum Tried {
+    Fetched(Staged),
+    /// The server has none at this address, or another one.
+    Absent(String),
+    /// The server does not answer as it should.
+    Unreachable(String),
+}
+
 impl Downloader {
     /// A file into storage's staging area, with the digests asked for and those expected. When its size or
     /// a digest is not the expected one, the download is retried and fails at last; nothing stays behind.
     pub async fn fetch(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Staged> {
-        let digests = wanted.digests.iter().fold(digests, |digests, (algorithm, _)| digests.with(*algorithm));
         let mut retries = self.upstream.schedule.start();
         loop {
-            let permit = self.upstream.slot().await?;
-            let attempt = match self.upstream.ask_whole(Question::whole(&wanted.url)).await {
-                Ok(answer) => into_storage(answer, wanted, storage, digests).await,
-                Err(failure) => Err(failure),
-            };
-            drop(permit);
-            match attempt {
+            match self.attempt(wanted, storage, digests).await {
                 Ok(staged) => return Ok(staged),
                 Err(failure) => retries.wait(failure).await.map_err(Failure::into_error)?,
             }
         }
+    }
+
+    /// As [`Self::fetch`], of a file that is to be had elsewhere, too: the upstream's failures are no errors, and it is
+    /// tried again only where it did not answer.
+    pub async fn try_fetch(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Tried> {
+        let mut retries = self.upstream.schedule.start();
+        loop {
+            let failure = match self.attempt(wanted, storage, digests).await {
+                Ok(staged) => return Ok(Tried::Fetched(staged)),
+                Err(failure @ Failure::Passing { .. }) => retries.wait(failure).await.err(),
+                Err(failure) => Some(failure),
+            };
+            match failure {
+                None => {}
+                Some(Failure::Missing(text) | Failure::Wrong(text)) => return Ok(Tried::Absent(text)),
+                Some(Failure::Passing { text, .. } | Failure::Final(Error::Upstream(text))) => {
+                    return Ok(Tried::Unreachable(text));
+                }
+                Some(Failure::Final(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Staged, Failure> {
+        let digests = wanted.digests.iter().fold(digests, |digests, (algorithm, _)| digests.with(*algorithm));
+        let _permit = self.upstream.slot().await?;
+        let answer = self.upstream.ask_whole(Question::whole(&wanted.url)).await?;
+        into_storage(answer, wanted, storage, digests).await
     }
 
     /// Metadata of at most `largest` bytes. Compressed transfer is refused, since it was not asked for and
@@ -137,7 +167,7 @@ fn check_size(url: &Url, expected: u64, got: u64) -> Result<(), Failure> {
 }
 
 fn wrong_size(url: &Url, expected: u64, got: &str) -> Failure {
-    Failure::passing(url, &format!("[PLP0004] wrong size: expected {expected} bytes, got {got}"))
+    Failure::wrong(url, &format!("[PLP0004] wrong size: expected {expected} bytes, got {got}"))
 }
 
 fn check_digests(url: &Url, wanted: &Wanted, staged: &Staged) -> Result<(), Failure> {
@@ -146,7 +176,7 @@ fn check_digests(url: &Url, wanted: &Wanted, staged: &Staged) -> Result<(), Fail
         if !got.eq_ignore_ascii_case(expected) {
             let name = algorithm.name();
             let text = format!("[PLP0003] wrong {name} digest: expected '{expected}', got '{got}'");
-            return Err(Failure::passing(url, &text));
+            return Err(Failure::wrong(url, &text));
         }
     }
     Ok(())

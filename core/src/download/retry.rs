@@ -33,11 +33,13 @@ impl Schedule {
 impl Retries {
     /// Returns when the next attempt is due; gives the failure back when there is to be none.
     pub async fn wait(&mut self, failure: Failure) -> Result<(), Failure> {
-        let Failure::Passing { text, after } = failure else {
-            return Err(failure);
+        let (text, after) = match &failure {
+            Failure::Passing { text, after } => (text, *after),
+            Failure::Wrong(text) => (text, None),
+            Failure::Final(_) | Failure::Missing(_) => return Err(failure),
         };
         if self.done >= self.schedule.max_retries {
-            return Err(Failure::Passing { text, after });
+            return Err(failure);
         }
         let wait = after.unwrap_or_else(|| self.backoff()).min(LONGEST_WAIT);
         self.done += 1;

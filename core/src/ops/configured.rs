@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{change_version, content_guards, distributions, references, remotes, versions};
+use super::{alternates, change_version, content_guards, distributions, references, remotes, versions};
 use crate::app::App;
 use crate::db::{self, Conn, FromValue, Value};
 use crate::error::{Error, Result};
@@ -63,6 +63,7 @@ pub fn check(
         check(draft, errors);
     }
     match resource.kind {
+        Kind::AlternateContentSource => alternates::check(conn, resource, &mut change, errors)?,
         Kind::ContentGuard => change.guards = content_guards::check(scope, conn, draft, existing, errors)?,
         Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
@@ -205,6 +206,9 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
         columns.push(("secrets".into(), app.secrets.seal(&Json::Object(secrets))?.into()));
     }
     let settings: Vec<_> = columns.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}", at + 2)).collect();
+    if resource.kind == Kind::AlternateContentSource {
+        alternates::forget_what_changes(conn, id, change)?;
+    }
     let mut params = vec![Value::Id(id)];
     params.extend(columns.into_iter().map(|(_, value)| value));
     conn.execute(&format!("UPDATE {table} SET {} WHERE id = $1", settings.join(", ")), &params)?;

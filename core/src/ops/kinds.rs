@@ -1,8 +1,8 @@
 //! All tasks, by the keys under which they wait in the queue.
 
 use super::{
-    change_units, change_version, configured, create_content, operation_task, publish_task, repository_task, scan_task,
-    sync_task, take_in, upkeep_tasks,
+    change_units, change_version, configured, create_content, operation_task, publish_task, refresh, repository_task,
+    scan_task, sync_task, take_in, upkeep_tasks,
 };
 use crate::tasks::{PURGE, TaskKind};
 
@@ -27,6 +27,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("change_units_and_publish", change_units::run_and_publish),
         long("upload_commit", create_content::run_commit),
         long("sync", sync_task::run),
+        long(refresh::KIND, refresh::run),
         long("publish", publish_task::run),
         long("repository_work", repository_task::run),
         long(operation_task::KIND, operation_task::run),

@@ -1,6 +1,7 @@
 //! The verbs of core: what is done to repositories, versions, content and bytes. Verbs know neither status
 //! codes nor addresses, and no format.
 
+pub mod alternates;
 pub mod backup;
 pub mod change_units;
 pub mod change_version;
@@ -24,6 +25,7 @@ pub mod publish;
 pub mod publish_task;
 pub mod reclaim;
 mod references;
+pub mod refresh;
 pub mod remote;
 pub mod remotes;
 mod remove_bytes;

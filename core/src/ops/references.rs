@@ -1,9 +1,9 @@
-//! References that formats keep in the details of repositories, remotes and other configured objects. The database does
-//! not know them, so deleting asks here.
+//! References that keep what they point to from being deleted. Those that formats keep in the details of repositories,
+//! remotes and other configured objects the database does not know, so deleting asks here.
 
 use serde_json::{Value as Json, json};
 
-use crate::db::{Conn, Value};
+use crate::db::{Conn, Value, alternates};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::params;
@@ -21,13 +21,17 @@ pub fn detail(id: &Value) -> Json {
 }
 
 /// # Errors
-/// `Conflict` when the details of something name the object, with the names of some that do.
+/// `Conflict` when something cannot be without the object, with the names of some that is.
 pub fn refuse_if_named(registry: &Registry, conn: &mut Conn, kind: Kind, id: Id) -> Result<()> {
     let mut holders = Vec::new();
     for resource in &registry.resources {
         for field in resource.fields.iter().filter(|field| points_to(field, kind)) {
             holders.extend(holders_of(conn, resource, field, id)?);
         }
+    }
+    if kind == Kind::Remote {
+        let names = alternates::names_with_remote(conn, id)?.into_iter();
+        holders.extend(names.map(|name| format!("alternate content source `{name}` (remote)")));
     }
     match holders.as_slice() {
         [] => Ok(()),

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::publish_task::{announce, format, stores};
-use super::sync::{SyncRequest, Synchronized, synchronize};
-use super::{change_version, remote, scan_task};
+use super::sync::{Alternates, Downloaders, SyncRequest, Synchronized, synchronize};
+use super::{change_version, remote, scan_task, upkeep_tasks};
 use crate::app::Shared;
 use crate::db::{remotes, repositories};
 use crate::error::{Error, Result};
@@ -42,6 +42,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             downloader: remote::downloader(&app, &remote)?,
             remote: remote::reached(&app, remote)?,
             options: plugin.sync_options(&job.options, &settings.details)?,
+            alternates: alternates(&app),
             publishes: app.registry.publishes(&pulp_type),
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
@@ -62,6 +63,15 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         }
         Ok(with_failures(shown, &made))
     })
+}
+
+fn alternates(app: &Shared) -> Alternates {
+    let shared = app.clone();
+    let downloaders: Downloaders = Arc::new(move |remote| {
+        let app = shared.clone();
+        Box::pin(async move { upkeep_tasks::downloader(&app, remote).await })
+    });
+    Alternates::new(downloaders, app.config.remote_content_fetch_failure_cooldown)
 }
 
 /// The result of the task names what could not be had.

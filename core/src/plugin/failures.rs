@@ -35,6 +35,8 @@ struct State {
     listed: Vec<Failed>,
     count: u64,
     in_a_row: usize,
+    /// Something was had, now or before.
+    had: bool,
     groups: HashSet<String>,
     progress: Option<Arc<dyn Progress>>,
 }
@@ -79,7 +81,19 @@ impl Failures {
 
     /// Something was had.
     pub fn succeeded(&self) {
-        self.state().in_a_row = 0;
+        let mut state = self.state();
+        state.in_a_row = 0;
+        state.had = true;
+    }
+
+    /// Something is here of earlier.
+    pub fn had_before(&self) {
+        self.state().had = true;
+    }
+
+    /// Whether anything was had, now or before.
+    pub fn had_any(&self) -> bool {
+        self.state().had
     }
 
     /// One error of all that failed, naming the first; none when nothing did. What was refused for good is not among

@@ -137,6 +137,9 @@ pub(crate) struct SyncParts {
     pub domain: Id,
     /// The digests that artifacts get.
     pub digests: DigestSet,
+    /// Whether anything is wanted but the list of what there is: files that a format fetches and keeps by itself are
+    /// not kept otherwise.
+    pub keeps: bool,
 }
 
 #[derive(Default)]

@@ -245,6 +245,14 @@ impl Errors {
         }
     }
 
+    /// As [`Errors::add`], of one item of a list.
+    pub fn add_item(&mut self, field: &str, at: usize, message: &str) {
+        let items = self.0.entry(field).or_insert_with(|| json!({}));
+        if let Some(items) = items.as_object_mut() {
+            items.insert(at.to_string(), json!([message]));
+        }
+    }
+
     pub fn non_field(&mut self, message: impl Into<String>) {
         self.add(NON_FIELD, message);
     }
@@ -511,6 +519,9 @@ fn parse_texts(value: &Json) -> Result<Json, Json> {
     let mut wrong = Map::new();
     for (at, item) in parse_list(value)?.iter().enumerate() {
         match item {
+            Json::String(text) if text.contains('\0') => {
+                drop(wrong.insert(at.to_string(), json!(["Null characters are not allowed."])));
+            }
             Json::String(text) => texts.push(json!(text)),
             Json::Number(number) => texts.push(json!(number.to_string())),
             Json::Null => drop(wrong.insert(at.to_string(), json!(["This field may not be null."]))),

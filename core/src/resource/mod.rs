@@ -19,6 +19,7 @@ pub use registry::{Reference, Registry, Unresolved};
 /// What a resource is to core: which table its rows share and which rules hold for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    AlternateContentSource,
     Artifact,
     Content,
     ContentGuard,
@@ -43,6 +44,7 @@ impl Kind {
     /// The table that rows of this kind share.
     pub fn table(self) -> &'static str {
         match self {
+            Self::AlternateContentSource => "alternate_content_source",
             Self::Artifact => "artifact",
             Self::Content => "content",
             Self::ContentGuard => "content_guard",
@@ -67,7 +69,8 @@ impl Kind {
     pub fn is_typed(self) -> bool {
         matches!(
             self,
-            Self::Content
+            Self::AlternateContentSource
+                | Self::Content
                 | Self::ContentGuard
                 | Self::Distribution
                 | Self::Publication
@@ -112,6 +115,8 @@ pub enum ActionRun {
     Modify,
     SetLabel,
     UnsetLabel,
+    /// Of an alternate content source.
+    Refresh,
     /// Work on a repository that its format does.
     Work(&'static str),
 }

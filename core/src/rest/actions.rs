@@ -1,4 +1,4 @@
-//! The actions that resources declare: sync, modify, labels.
+//! The actions that resources declare: sync, modify, refresh, labels.
 
 use actix_web::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
@@ -10,8 +10,9 @@ use super::write::{Holds, exists};
 use crate::db::{Conn, remotes, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::{configured, publish_task};
+use crate::ops::{configured, publish_task, refresh};
 use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Registry, Target, Wire, check_label};
+use crate::tasks;
 
 pub fn runner(run: ActionRun) -> Run {
     match run {
@@ -19,6 +20,7 @@ pub fn runner(run: ActionRun) -> Run {
         ActionRun::Modify => |request| Box::pin(modify(request)),
         ActionRun::SetLabel => |request| Box::pin(set_label(request)),
         ActionRun::UnsetLabel => |request| Box::pin(unset_label(request)),
+        ActionRun::Refresh => |request| Box::pin(refresh_source(request)),
         ActionRun::Work(_) => |request| Box::pin(work(request)),
     }
 }
@@ -29,6 +31,7 @@ pub fn answers(action: &Action) -> Vec<(u16, Content)> {
         ActionRun::Sync | ActionRun::Modify | ActionRun::Work(_) => {
             vec![(StatusCode::ACCEPTED.as_u16(), Content::Task)]
         }
+        ActionRun::Refresh => vec![(StatusCode::ACCEPTED.as_u16(), Content::TaskGroup)],
         ActionRun::SetLabel | ActionRun::UnsetLabel => {
             let value = Field::text("value", "The label's value.", "dev").nullable().read_only();
             let mut fields = action.fields.clone();
@@ -165,6 +168,25 @@ async fn modify(mut request: Request) -> Result<Answer> {
         return request.dispatch_checked(name, kind, args, holds).await;
     }
     request.dispatch(name, kind, args, holds).await
+}
+
+async fn refresh_source(request: Request) -> Result<Answer> {
+    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
+    let plan = request.app.db.read(move |conn| {
+        let resource = &app.registry.resources[at];
+        exists(conn, resource, id)?;
+        refresh::plan(&app, conn, resource, id)
+    });
+    let plan = plan.await?;
+    let description = format!("Refresh of an alternate content source with paths: {}", plan.len());
+    let name = format!("pulp_{}.app.tasks.synchronizing.synchronize", request.resource()?.app);
+    let task = |path: refresh::PathTask| {
+        let holds = Holds { exclusive: vec![path.exclusive], shared: path.shared };
+        request.task(&name, refresh::KIND, path.args, holds)
+    };
+    let tasks = plan.into_iter().map(task).collect();
+    let group = tasks::dispatch_group(&request.app, description, tasks).await?;
+    Ok(Answer::task_group(format!("{}task-groups/{group}/", request.app.api)))
 }
 
 /// The action that the path ends with.

@@ -16,8 +16,9 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::{Inner, Pulled};
+use crate::db::alternates::{self, Failed};
 use crate::db::delivery::{self, StoredFile};
-use crate::db::lazy::{self, Remote, Source};
+use crate::db::lazy::{self, Origin, Remote, Source};
 use crate::download::{Downloader, Streamed};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
@@ -94,6 +95,8 @@ pub enum Failure {
     Absent,
     /// The upstream does not answer as it should.
     Unreachable,
+    /// Nobody waited for it any more.
+    Abandoned,
     /// The fault is on this side.
     Internal,
 }
@@ -163,7 +166,7 @@ async fn fly(inner: Arc<Inner>, order: Order, progress: watch::Sender<Progress>)
             None => attempt(&inner, &order, source, &progress).await,
         };
         // Once bytes were shown, another source cannot take over.
-        if !matches!(end, End::Failed(_)) || progress.borrow().file.is_some() {
+        if !may_go_on(&end) || progress.borrow().file.is_some() {
             break;
         }
     }
@@ -185,17 +188,36 @@ async fn attempt(inner: &Arc<Inner>, order: &Order, source: &Source, progress: &
         },
         Err(failure) => failure,
     };
-    let key = (source.remote.id, source.url.clone());
-    match (failure, source.remote_artifact) {
-        (Failure::Mismatch, Some(id)) => {
-            if let Err(error) = inner.db.write(move |conn| lazy::mark_failed(conn, id)).await {
-                tracing::error!(%error, "a failed source could not be marked");
-            }
-        }
-        (Failure::Internal, _) => {}
-        _ => inner.flights.refused.insert(key, failure),
-    }
+    remember(inner, source, failure).await;
     End::Failed(failure)
+}
+
+/// Whether another source is worth a try.
+fn may_go_on(end: &End) -> bool {
+    matches!(end, End::Failed(failure) if *failure != Failure::Abandoned)
+}
+
+/// Sees to it that a source which failed is left alone for a while.
+async fn remember(inner: &Inner, source: &Source, failure: Failure) {
+    let marked = match (failure, &source.origin) {
+        (Failure::Internal | Failure::Abandoned, _) => return,
+        (_, Origin::Alternate { listing, digest }) => {
+            let (listing, digest) = (*listing, digest.clone());
+            let failed = if failure == Failure::Unreachable { Failed::Listing } else { Failed::File };
+            inner.db.write(move |conn| alternates::mark_failed(conn, listing, &digest, failed)).await
+        }
+        (Failure::Mismatch, Origin::Remote(id)) => {
+            let id = *id;
+            inner.db.write(move |conn| lazy::mark_failed(conn, id)).await
+        }
+        _ => {
+            inner.flights.refused.insert((source.remote.id, source.url.clone()), failure);
+            return;
+        }
+    };
+    if let Err(error) = marked {
+        tracing::error!(%error, "a failed source could not be marked");
+    }
 }
 
 /// Fetches, hashes and compares.
@@ -240,7 +262,7 @@ async fn receive(
         writer.write(bytes).await.map_err(|error| internal(&error, source))?;
         // One receiver is the list's own.
         if !source.remote.keeps() && progress.receiver_count() <= 1 {
-            return Err(Failure::Unreachable);
+            return Err(Failure::Abandoned);
         }
         if writer.size().max(size.unwrap_or(0)) > SMALL
             && let Some((file, readable)) = writer.readable().filter(|(_, end)| *end > progress.borrow().readable)

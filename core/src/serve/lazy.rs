@@ -20,7 +20,7 @@ use super::flight::{self, End, Failure, Key, Order, Passed, Progress, PulledFor}
 use super::locate::{self, Found, Mark};
 use super::pointer::Pointer;
 use crate::db::delivery::StoredFile;
-use crate::db::lazy::{self, Source};
+use crate::db::lazy::{self, Origin, Source};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 
@@ -97,7 +97,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
     };
     let (upstream, told) = (upstream.file, upstream.told);
     let digests = upstream.digests.into_iter().map(|(name, digest)| (name.to_owned(), digest)).collect();
-    let source = Source { remote_artifact: None, remote, url: upstream.url, size: upstream.size, digests };
+    let source = Source { origin: Origin::Format, remote, url: upstream.url, size: upstream.size, digests };
     let pulled = PulledFor {
         pulp_type: distribution.pulp_type.clone(),
         distribution: distribution.id,
@@ -111,7 +111,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
         Outcome::Kept(response, _) | Outcome::Other(response) => response,
         Outcome::Failed(Failure::Mismatch) => cut(request, &source, path),
         Outcome::Failed(Failure::Absent) => not_found(Mark::Absent),
-        Outcome::Failed(Failure::Unreachable) => bad_gateway(),
+        Outcome::Failed(Failure::Unreachable | Failure::Abandoned) => bad_gateway(),
         Outcome::Failed(Failure::Internal) => return Err(Error::internal("a pulled file could not be stored")),
     })
 }

@@ -13,7 +13,7 @@ use super::{NewTask, Queue, RunShort, TaskKind};
 use crate::app::Shared;
 use crate::db::Conn;
 use crate::db::queue::{self, NewRow, Reservations};
-use crate::db::tasks::State;
+use crate::db::tasks::{self as rows, State};
 use crate::error::{Error, FieldErrors, Result};
 use crate::id::{Id, now};
 use crate::trace::{Span, SpanKind};
@@ -77,6 +77,31 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     app.queue.parts.db.write(add).await?;
     app.queue.wake.notify_one();
     Ok(id)
+}
+
+/// Makes a group of these long tasks, complete or not at all, and returns its id.
+pub async fn dispatch_group(app: &Shared, description: String, tasks: Vec<NewTask>) -> Result<Id> {
+    let (shared, domain) = (app.clone(), app.queue.parts.domain);
+    let all = |names: fn(&NewTask) -> &Vec<String>| tasks.iter().flat_map(names).cloned().collect();
+    // Locked together, in one order.
+    let wanted = Reservations::new(all(|task| &task.exclusive), all(|task| &task.shared));
+    let add = move |conn: &mut Conn| {
+        wanted.lock(conn)?;
+        let group = rows::insert_group(conn, domain, &description, now())?;
+        for task in &tasks {
+            let row = NewRow { group: Some(group), ..shared.queue.row(task) };
+            let payload = shared.queue.seal(task.kind, task)?;
+            let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
+            queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+        }
+        queue::hasten(conn, &wanted)?;
+        rows::close_group(conn, group, now())?;
+        queue::announce(conn)?;
+        Ok(group)
+    };
+    let group = app.queue.parts.db.write(add).await?;
+    app.queue.wake.notify_one();
+    Ok(group)
 }
 
 async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(Id, Option<FieldErrors>)> {

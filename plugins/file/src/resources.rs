@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::PULP_TYPE;
 use crate::publish::DEFAULT_MANIFEST;
 
-/// Repositories, remotes, publications and distributions.
+/// Repositories, remotes, alternate content sources, publications and distributions.
 pub(crate) fn all() -> Vec<Resource> {
-    vec![repository(), remote(), publication(), distribution()]
+    vec![repository(), remote(), alternate_content_source(), publication(), distribution()]
 }
 
 fn repository() -> Resource {
@@ -88,6 +88,26 @@ fn remote() -> Resource {
         description: "Upstreams of files: the address of a manifest and how to read from there.",
     };
     Resource::remote(names, &["immediate", "on_demand", "streamed"], Owned::new("file", "fileremote").labelled())
+}
+
+fn alternate_content_source() -> Resource {
+    let names = Names {
+        app: "file",
+        model: "FileAlternateContentSource",
+        noun: "file alternate content source",
+        pulp_type: PULP_TYPE,
+        path: "acs/file/file/",
+        operations: "acs_file_file",
+        href_parameter: "file_file_alternate_content_source_href",
+        tag: "Acs: File",
+        description: "Servers whose files are taken in place of those of the upstream that they are known by.",
+    };
+    let policy = Owned::new("file", "filealternatecontentsource").with_parameter(
+        &[Verb::Create, Verb::Update],
+        "remote",
+        &["file.view_fileremote"],
+    );
+    Resource::alternate_content_source(names, policy)
 }
 
 fn publication() -> Resource {

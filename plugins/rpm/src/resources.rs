@@ -28,9 +28,9 @@ pub(crate) const REMOTE_TYPES: [&str; 2] = [PULP_TYPE, uln::PULP_TYPE];
 /// When files are downloaded.
 const DOWNLOAD_POLICIES: &[&str] = &["immediate", "on_demand", "streamed"];
 
-/// Repositories, remotes, publications and distributions.
+/// Repositories, remotes, alternate content sources, publications and distributions.
 pub(crate) fn all() -> Vec<Resource> {
-    vec![repository(), remote(), uln::remote(), publication(), distribution()]
+    vec![repository(), remote(), uln::remote(), alternate_content_source(), publication(), distribution()]
 }
 
 pub(crate) const NAMES: Names = Names {
@@ -240,6 +240,25 @@ fn remote() -> Resource {
         }
     });
     remote
+}
+
+fn alternate_content_source() -> Resource {
+    let names = Names {
+        model: "RpmAlternateContentSource",
+        noun: "RPM alternate content source",
+        path: "acs/rpm/rpm/",
+        operations: "acs_rpm_rpm",
+        href_parameter: "rpm_rpm_alternate_content_source_href",
+        tag: "Acs: Rpm",
+        description: "Servers whose files are taken in place of those of the upstream that they are known by.",
+        ..NAMES
+    };
+    let policy = Owned::new("rpm", "rpmalternatecontentsource").with_parameter(
+        &[Verb::Create, Verb::Update],
+        "remote",
+        &["rpm.view_rpmremote"],
+    );
+    Resource::alternate_content_source(names, policy)
 }
 
 fn publication() -> Resource {

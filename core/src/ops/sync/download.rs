@@ -8,12 +8,13 @@ use futures_util::stream::{self, StreamExt, TryChunksError, TryStreamExt};
 
 use super::Stores;
 use super::pipeline::Pipeline;
+use crate::db::alternates::Alternate;
 use crate::db::content;
 use crate::db::{Conn, artifacts};
 use crate::download::{Wanted as WantedFile, redacted};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
-use crate::plugin::{Declared, DetailTable, Wanted};
+use crate::plugin::{Declared, DetailTable, UnitFile, Wanted};
 use crate::storage::Staged;
 
 /// Files kept together: two synchronisations of the disk and one commit for all of them. Small ones are in
@@ -28,6 +29,8 @@ struct Missing {
     file: usize,
     wanted: WantedFile,
     group: Option<Arc<str>>,
+    /// Where to look first.
+    alternates: Vec<Alternate>,
 }
 
 /// A fetched file: unit and file by position in the batch. None where the format does without the unit.
@@ -39,7 +42,8 @@ impl Pipeline<'_> {
     /// Fetches what the batch lacks; units learn the digests that upstream did not tell. Those leave whose
     /// first file cannot be had; further ones stay with the upstream until somebody asks for them.
     pub(super) async fn download(&self, batch: &mut Vec<Declared>) -> Result<()> {
-        let missing = self.missing(batch).await?;
+        let mut missing = self.missing(batch).await?;
+        self.find_alternates(&mut missing).await?;
         let fetched =
             stream::iter(missing).map(|missing| self.fetch(missing).boxed()).buffer_unordered(self.concurrency);
         let kept = fetched.try_chunks(TOGETHER).map(|bulk| self.keep(bulk).boxed()).buffered(BULKS);
@@ -75,11 +79,29 @@ impl Pipeline<'_> {
                 };
                 if !here {
                     let group = wanted.group.clone();
-                    missing.push(Missing { unit: at, file: position, wanted: upstream.wanted()?, group });
+                    let wanted = upstream.wanted()?;
+                    missing.push(Missing { unit: at, file: position, wanted, group, alternates: vec![] });
                 }
+            }
+            if wanted.group.is_some() && known.has_all_of(at, wanted) {
+                self.failures.had_before();
             }
         }
         Ok(missing)
+    }
+
+    /// Looks for other places of what is missing, by the digests that upstream tells.
+    async fn find_alternates(&self, missing: &mut [Missing]) -> Result<()> {
+        let told = |missing: &Missing| {
+            missing.wanted.digests.iter().map(|(_, digest)| digest.to_ascii_lowercase()).collect::<Vec<_>>()
+        };
+        let digests = missing.iter().flat_map(told).collect();
+        let found = self.alternates.find(self.stores, digests).await?;
+        for missing in missing.iter_mut().filter(|_| !found.is_empty()) {
+            let places = told(missing);
+            missing.alternates = places.iter().filter_map(|digest| found.get(digest)).flatten().cloned().collect();
+        }
+        Ok(())
     }
 
     async fn known(&self, batch: &[Declared]) -> Result<Known> {
@@ -97,7 +119,10 @@ impl Pipeline<'_> {
 
     async fn fetch(&self, missing: Missing) -> Result<Fetched> {
         self.task.check()?;
-        let staged = self.downloader.fetch(&missing.wanted, &self.stores.storage, self.stores.digests).await;
+        let staged = match self.alternates.fetch(self.stores, &missing.wanted, &missing.alternates).await? {
+            Some(staged) => Ok(staged),
+            None => self.downloader.fetch(&missing.wanted, &self.stores.storage, self.stores.digests).await,
+        };
         let staged = match (staged, &missing.group) {
             (Ok(staged), _) => Some(staged),
             (Err(error), None) => return Err(error),
@@ -149,6 +174,17 @@ struct Known {
     artifacts: HashSet<Sha256>,
     /// Units all of whose files are here, by position.
     complete: HashSet<usize>,
+}
+
+impl Known {
+    /// Whether nothing of a unit, by its position, is to be fetched.
+    fn has_all_of(&self, at: usize, wanted: &Wanted) -> bool {
+        let is_here = |file: &UnitFile| match &file.sha256 {
+            Some(sha256) => self.artifacts.contains(sha256),
+            None => self.complete.contains(&at),
+        };
+        !wanted.unit.files.is_empty() && wanted.unit.files.iter().all(is_here)
+    }
 }
 
 type Asked = (usize, DetailTable, Vec<crate::db::Value>);

@@ -1,6 +1,7 @@
 //! Synchronization: a format declares what an upstream has ([`crate::plugin::SyncJob`]), core brings it here
 //! ([`pipeline`]) and makes a version of it.
 
+mod alternates;
 mod download;
 mod groups;
 mod pipeline;
@@ -25,6 +26,7 @@ use crate::plugin::{
     ByGroups, Decisions, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncParts,
     SyncRemote, SyncRepository, Task,
 };
+pub use alternates::{Alternates, Downloaders};
 use pipeline::Pipeline;
 
 /// Declared units that wait for the pipeline.
@@ -37,6 +39,8 @@ pub struct SyncRequest {
     /// With the settings of the remote.
     pub downloader: Downloader,
     pub options: SyncOptions,
+    /// Where else files may be had.
+    pub alternates: Alternates,
     /// The repository's type is served by publications.
     pub publishes: bool,
 }
@@ -82,6 +86,7 @@ pub async fn synchronize(
         columns: columns.clone(),
         domain: stores.domain,
         digests: stores.digests,
+        keeps: true,
     };
     let job = job(task, &request, &target, parts, sender);
     let declare = async {
@@ -94,7 +99,9 @@ pub async fn synchronize(
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
-    if let Some(error) = decisions.whole.then(|| failures.error()).flatten() {
+    // Of a repository that was empty, single failures are told from an upstream that has nothing.
+    let fails = decisions.whole || (target.latest_number == 0 && !failures.had_any());
+    if let Some(error) = fails.then(|| failures.error()).flatten() {
         return Err(error);
     }
     let reports = pipeline.finish();

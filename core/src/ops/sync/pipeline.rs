@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Stores, SyncRequest};
+use super::{Alternates, Stores, SyncRequest};
 use crate::db::Conn;
 use crate::db::content::DetailTable;
 use crate::db::remotes::{self, RemoteFile};
@@ -36,6 +36,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) task: &'a Arc<dyn Task>,
     pub(super) downloader: &'a Downloader,
     pub(super) concurrency: usize,
+    pub(super) alternates: &'a Alternates,
     pub(super) failures: Arc<Failures>,
     immediate: bool,
     remote: Id,
@@ -73,6 +74,7 @@ impl<'a> Pipeline<'a> {
             task,
             downloader: &request.downloader,
             concurrency: usize::try_from(concurrency.clamp(1, BATCH as i64)).unwrap_or(1),
+            alternates: &request.alternates,
             failures,
             immediate: request.remote.policy == "immediate",
             remote: request.remote.id,

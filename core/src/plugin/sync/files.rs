@@ -58,6 +58,9 @@ impl SyncJob {
     }
 
     async fn keep_staged(&self, staged: Staged) -> Result<()> {
+        if !self.parts.keeps {
+            return Ok(());
+        }
         let (domain, size, digests) = (self.parts.domain, staged.size, staged.digests.clone());
         let _announced = self.parts.db.announce(std::slice::from_ref(&digests.sha256)).await?;
         self.parts.storage.keep(staged).await?;

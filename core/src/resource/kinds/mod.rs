@@ -1,5 +1,6 @@
 //! What the resources of one kind have in common: fields, filters, orderings. A format adds its own.
 
+mod alternate_content_source;
 mod content;
 mod content_guard;
 mod distribution;

@@ -232,7 +232,8 @@ impl World {
         let settings = RemoteSettings { url: remote.url.clone(), max_retries: Some(0), ..Default::default() };
         let downloader = Downloader::new(&settings, std::slice::from_ref(&self.upstream)).unwrap();
         let options = SyncOptions { mirror, optimize, ..SyncOptions::default() };
-        SyncRequest { repository: self.repository, remote, downloader, options, publishes: true }
+        let alternates = Alternates::new(Arc::new(|_| panic!("there are none")), std::time::Duration::ZERO);
+        SyncRequest { repository: self.repository, remote, downloader, options, alternates, publishes: true }
     }
 
     fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
