@@ -39,7 +39,7 @@ pub struct Wanted {
 
 /// What came of an attempt at a file, with the reason where there is none.
 pub enum Tried {
-    Fetched(Staged),
+    Fetched(Box<Staged>),
     /// The server has none at this address, or another one.
     Absent(String),
     /// The server does not answer as it should.
@@ -65,7 +65,7 @@ impl Downloader {
         let mut retries = self.upstream.schedule.start();
         loop {
             let failure = match self.attempt(wanted, storage, digests).await {
-                Ok(staged) => return Ok(Tried::Fetched(staged)),
+                Ok(staged) => return Ok(Tried::Fetched(Box::new(staged))),
                 Err(failure @ Failure::Passing { .. }) => retries.wait(failure).await.err(),
                 Err(failure) => Some(failure),
             };

@@ -33,7 +33,8 @@ pub struct Wanted {
     /// Where the files are, in the order of [`Unit::files`].
     pub files: Vec<UpstreamFile>,
     /// The group it belongs to, for a format that does without a unit whose (first) file cannot be had: the failure
-    /// is reported, the others are kept and the next run tries again. What becomes of the synchronization is another
+    /// is reported, the others are kept and the next run tries again (into an empty repository a synchronization of which
+    /// nothing can be had fails all the same). What becomes of the synchronization is another
     /// question, see [`SyncJob::whole_or_not_at_all`]. None: a failure ends the synchronization there and then.
     pub group: Option<Arc<str>>,
 }

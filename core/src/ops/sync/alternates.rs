@@ -61,7 +61,7 @@ impl Alternates {
             let Some(downloader) = self.downloader(place).await else { continue };
             let there = Wanted { url: place.url.clone(), ..wanted.clone() };
             match downloader.try_fetch(&there, &stores.storage, stores.digests).await? {
-                Tried::Fetched(staged) => return Ok(Some(staged)),
+                Tried::Fetched(staged) => return Ok(Some(*staged)),
                 Tried::Absent(reason) => self.failed(stores, place, Failed::File, &reason).await?,
                 Tried::Unreachable(reason) => self.failed(stores, place, Failed::Listing, &reason).await?,
             }

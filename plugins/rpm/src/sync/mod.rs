@@ -4,8 +4,8 @@
 //!
 //! All metadata is fetched and checked before the first unit is declared, to files; documents are then read step by
 //! step. A package whose file cannot be had is left out of what is only added to a repository, and listed in the
-//! result of the task; a mirror is whole or fails, with the same list. Either way what could be had stays, and the next
-//! run fetches only what is missing.
+//! result of the task; a mirror is whole or fails, with the same list, as does the first run of which nothing can be had.
+//! Either way what could be had stays, and the next run fetches only what is missing.
 
 mod address;
 mod index;
