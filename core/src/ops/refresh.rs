@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{Declared, Failures, Plugin, SyncJob, SyncParts, SyncRemote, SyncRepository, Task, UpstreamFile};
 use crate::resource::{Kind, Resource};
-use crate::storage::Algorithm;
+use crate::storage::{Algorithm, DigestSet, Digests};
 use crate::tasks::TaskContext;
 
 pub const KIND: &str = "refresh_alternates";
@@ -50,13 +50,16 @@ pub fn plan(app: &App, conn: &mut Conn, resource: &Resource, source: Id) -> Resu
     let row = alternates::by_id(conn, source)?.ok_or_else(|| Error::not_found(resource.model))?;
     let remotes = app.registry.typed(Kind::Remote, &row.pulp_type);
     let remote = remotes.map(|remotes| remotes.prn(row.remote)).unwrap_or_default();
-    let task = |path: String| PathTask {
-        // Two that read the same path would be in each other's way.
-        exclusive: format!("pdrn:{}:acs:{source}:{path}", app.domain),
-        shared: vec![remote.clone(), resource.prn(source)],
-        args: json!(Told { source, path }),
+    let task = |path: String| {
+        // Two that read the same path would be in each other's way. It may be long, and names are not.
+        let name = Digests::of(path.as_bytes(), DigestSet::sha256())?.sha256;
+        Ok(PathTask {
+            exclusive: format!("pdrn:{}:acs:{source}:{name}", app.domain),
+            shared: vec![remote.clone(), resource.prn(source)],
+            args: json!(Told { source, path }),
+        })
     };
-    Ok(row.paths.into_iter().map(task).collect())
+    row.paths.into_iter().map(task).collect()
 }
 
 /// Notes what there is at one path. What was known of it before counts until that has succeeded.
@@ -166,8 +169,12 @@ async fn note(stores: &Stores, task: &Arc<dyn Task>, listing: Id, mut receiver: 
     Ok(())
 }
 
-/// A row for each digest that can be computed.
+/// A row for each digest that can be computed, and is one.
 fn listed(file: &UpstreamFile) -> impl Iterator<Item = ListedFile> + '_ {
-    let known = file.digests.iter().filter(|(name, _)| name.parse::<Algorithm>().is_ok());
+    let is_one = |(name, digest): &&(&'static str, String)| {
+        let digits = name.parse::<Algorithm>().map(Algorithm::digits);
+        digits.is_ok_and(|digits| digest.len() == digits) && digest.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    let known = file.digests.iter().filter(is_one);
     known.map(|(_, digest)| ListedFile { digest: digest.to_ascii_lowercase(), url: file.url.clone() })
 }

@@ -34,6 +34,18 @@ impl Algorithm {
         }
     }
 
+    /// How many digits its digests have in hexadecimal.
+    pub fn digits(self) -> usize {
+        match self {
+            Self::Md5 => 32,
+            Self::Sha1 => 40,
+            Self::Sha224 => 56,
+            Self::Sha256 => 64,
+            Self::Sha384 => 96,
+            Self::Sha512 => 128,
+        }
+    }
+
     /// Measured cost per byte, in tenths of a nanosecond.
     fn cost(self) -> u32 {
         match self {

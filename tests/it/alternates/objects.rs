@@ -146,4 +146,8 @@ fn a_refresh_is_a_group_of_a_task_for_each_path() {
     assert_eq!((&listed["done"], &listed["state"]), (&json!(3), &json!("completed")));
     // Again: what was listed is replaced.
     world.refreshed();
+    let long = "x/".repeat(5000);
+    world.server.completed(world.server.patch(&world.source, json!({"paths": [long, "PULP_MANIFEST"]})));
+    let group = world.refresh();
+    assert_eq!((&group["failed"], &group["completed"]), (&json!(1), &json!(1)), "{group:#}");
 }
