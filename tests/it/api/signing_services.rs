@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
 use crate::support::random;
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Server, sha256};
 
 const SERVICES: &str = "signing-services/";
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
@@ -124,4 +124,12 @@ fn packages_are_signed_on_their_way_into_a_repository_that_wants_that() {
     assert!(told.contains("signing service `packages`") && told.contains("no secret part"), "{told}");
     let broken = upload(&server, &signing, b"no package");
     assert!(text(&broken["error"], "description").contains("no RPM package"), "{broken:#}");
+    // What was put aside for the tasks is gone, whatever became of them.
+    assert_eq!(server.count("uploads/"), 0);
+
+    let found = server.get(&format!("artifacts/?sha256={}", sha256(&package))).expect(200).json();
+    let artifact = &found["results"][0]["pulp_href"];
+    let task = server.completed(server.post(PACKAGES, json!({"artifact": artifact, "repository": signing})));
+    assert!(task["created_resources"].as_array().unwrap().len() > 1, "{task:#}");
+    assert_eq!(server.count("uploads/"), 0);
 }

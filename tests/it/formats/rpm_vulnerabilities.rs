@@ -30,8 +30,8 @@ impl Scanned {
     fn upload(&self, package: &Rpm) -> String {
         let form = Multipart::new().field("repository", &self.repository).named_file("file", "a.rpm", &package.bytes());
         let task = self.server.completed(self.server.request("POST", PACKAGES).multipart(form).send());
-        let made = task["created_resources"].as_array().unwrap().iter().filter_map(Value::as_str);
-        made.into_iter().find(|href| href.contains("content/rpm/packages")).unwrap().to_owned()
+        let mut made = task["created_resources"].as_array().unwrap().iter().filter_map(Value::as_str);
+        made.find(|href| href.contains("content/rpm/packages")).unwrap().to_owned()
     }
 
     fn version(&self) -> String {
