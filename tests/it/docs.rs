@@ -75,6 +75,9 @@ fn run_on(server: &Server, file: &str, files: &[(&str, Vec<u8>)]) {
     // `pith` is the one under test, with the settings of the server.
     let programs = Path::new(env!("CARGO_BIN_EXE_pith")).parent().unwrap().to_str().unwrap();
     let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+    for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("PITH_")) {
+        shell.env_remove(key);
+    }
     shell.env("PATH", path).envs(server.settings().iter().cloned());
     let output = shell.output().unwrap();
     let shown = String::from_utf8_lossy(&output.stderr);
