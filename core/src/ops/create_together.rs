@@ -12,7 +12,7 @@ use super::inspect::{self, NewUnit};
 use crate::app::{App, Shared};
 use crate::db::{Conn, versions as rows};
 use crate::error::{Error, Result};
-use crate::tasks::{Behind, TaskContext};
+use crate::tasks::{Behind, TakenAlong, TaskContext};
 
 /// The task for a unit whose file is in the store; it takes along those that wait behind it.
 pub(super) async fn run(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
@@ -37,7 +37,7 @@ pub(super) async fn run(app: &Shared, job: Job, context: &TaskContext) -> Result
     let (publication, shown) = create_content::finish(app, context, own).await?;
     let done = behind.into_iter().zip(made).map(|(behind, Made { mut created, shown, .. })| {
         created.extend(publication.clone());
-        (behind, created, shown)
+        TakenAlong { behind, created, result: shown }
     });
     context.end_behind(done.collect()).await?;
     Ok(shown)

@@ -28,6 +28,14 @@ pub struct Behind {
     pub args: Json,
 }
 
+/// What became of one whose work was done along with another's.
+pub struct TakenAlong {
+    pub behind: Behind,
+    /// The PRN and the path of each object that it made.
+    pub created: Vec<(String, String)>,
+    pub result: Json,
+}
+
 impl TaskContext {
     /// The tasks of a kind that wait right behind this one, in their order. No other begins before they have ended.
     pub async fn behind(&self, kind: &'static str) -> Result<Vec<Behind>> {
@@ -44,9 +52,9 @@ impl TaskContext {
         Ok(behind)
     }
 
-    /// Ends tasks whose work this one has done, with what each created and its result. One that a client has canceled
-    /// meanwhile stays so. Does nothing when this task is not its worker's any more.
-    pub async fn end_behind(&self, done: Vec<(Behind, Vec<(String, String)>, Json)>) -> Result<()> {
+    /// Ends tasks whose work this one has done. One that a client has canceled meanwhile stays so. Does nothing when this
+    /// task is not its worker's any more.
+    pub async fn end_behind(&self, done: Vec<TakenAlong>) -> Result<()> {
         if done.is_empty() {
             return Ok(());
         }
@@ -56,7 +64,7 @@ impl TaskContext {
             if !queue::is_owned(conn, seq, worker)? {
                 return Ok(());
             }
-            for (behind, created, result) in done {
+            for TakenAlong { behind, created, result } in done {
                 if !line::begin(conn, behind.seq, worker, behind.since)? {
                     continue;
                 }
