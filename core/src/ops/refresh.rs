@@ -111,13 +111,15 @@ impl Reading {
             return Err(Error::Conflict(format!("the alternate content source has no path `{path}` any more")));
         }
         row.url = join_path(&row.url, path);
+        let downloader = remote::downloader(app, &row)?;
+        let row = remote::reached(app, row)?;
         let remote =
             SyncRemote { id: row.id, url: row.url.clone(), policy: row.policy.clone(), details: row.details.clone() };
         let concurrency = row.download_concurrency.unwrap_or(CONCURRENCY).max(1);
         Ok(Self {
             plugin: format(app, &pulp_type)?.clone(),
             remote,
-            downloader: remote::downloader(app, &row)?,
+            downloader,
             concurrency: usize::try_from(concurrency).unwrap_or(1),
         })
     }
