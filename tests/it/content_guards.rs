@@ -191,6 +191,8 @@ fn a_variable_of_the_environment_is_what_a_header_must_hold() {
     }
     server.restart();
     set_guard(&server, &distribution, json!(token));
+    // It answers at another port now.
+    let file = format!("{}file", text(&server.get(&distribution).expect(200).json(), "base_url"));
     ask(&server, &file, &[("x-token", &right)]).expect(200);
     let told = Server::refusal(&[(ALLOWED, r#"["PITH_ADMIN_PASSWORD"]"#)]);
     assert!(told.contains("envvar_header_content_guard_allowed_vars"), "{told}");
