@@ -37,6 +37,8 @@ struct State {
     in_a_row: usize,
     /// Something was had, now or before.
     had: bool,
+    /// A file of a unit could not be had.
+    lost: bool,
     groups: HashSet<String>,
     progress: Option<Arc<dyn Progress>>,
 }
@@ -91,9 +93,17 @@ impl Failures {
         self.state().had = true;
     }
 
-    /// Whether anything was had, now or before.
-    pub fn had_any(&self) -> bool {
-        self.state().had
+    /// As [`Failures::note`], of a file of a unit.
+    pub fn note_file(&self, group: &str, file: &str, error: Error) -> Result<()> {
+        self.note(group, file, error)?;
+        self.state().lost = true;
+        Ok(())
+    }
+
+    /// Whether files were wanted, and none of them was had, now or before.
+    pub fn lost_all(&self) -> bool {
+        let state = self.state();
+        state.lost && !state.had
     }
 
     /// One error of all that failed, naming the first; none when nothing did. What was refused for good is not among

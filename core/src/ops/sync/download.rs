@@ -127,7 +127,7 @@ impl Pipeline<'_> {
             (Ok(staged), _) => Some(staged),
             (Err(error), None) => return Err(error),
             (Err(error), Some(group)) => {
-                self.failures.note(group, &redacted(&missing.wanted.url), error)?;
+                self.failures.note_file(group, &redacted(&missing.wanted.url), error)?;
                 None
             }
         };

@@ -100,7 +100,7 @@ pub async fn synchronize(
         return Ok(Synchronized::default());
     }
     // Of a repository that was empty, single failures are told from an upstream that has nothing.
-    let fails = decisions.whole || (target.latest_number == 0 && !failures.had_any());
+    let fails = decisions.whole || (target.latest_number == 0 && failures.lost_all());
     if let Some(error) = fails.then(|| failures.error()).flatten() {
         return Err(error);
     }
