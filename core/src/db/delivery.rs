@@ -237,6 +237,12 @@ fn published_file() -> String {
          LEFT JOIN artifact a ON a.id = ca.artifact_id
          WHERE p.id = ANY($1) AND p.placement = ANY($3) AND v.id = p.repository_version_id
            AND ca.relative_path = $4 AND {PATH_IN_VERSION}
+         UNION ALL
+         SELECT ca.id, a.sha256, a.size, a.created, s.publication_id, 4
+         FROM published_version s CROSS JOIN repository_version v CROSS JOIN content_artifact ca
+         LEFT JOIN artifact a ON a.id = ca.artifact_id
+         WHERE s.publication_id = ANY($1) AND s.placement = ANY($3) AND v.id = s.version_id
+           AND ca.relative_path = $4 AND {PATH_IN_VERSION}
          ORDER BY 5 DESC, 6 LIMIT 1"
     )
 }

@@ -71,7 +71,10 @@ fn is_placed(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
     let rows = conn.query(
         "SELECT v.repository_id, v.number, p.placement FROM publication p
          JOIN repository_version v ON v.id = p.repository_version_id
-         WHERE p.id = ANY($1) AND p.placement IS NOT NULL",
+         WHERE p.id = ANY($1) AND p.placement IS NOT NULL
+         UNION ALL
+         SELECT v.repository_id, v.number, s.placement FROM published_version s
+         JOIN repository_version v ON v.id = s.version_id WHERE s.publication_id = ANY($1)",
         params![ids.clone()],
     )?;
     for row in rows {
@@ -127,8 +130,11 @@ pub fn entries(conn: &mut Conn, tree: &Tree, folder: &str, after: &str) -> Resul
     };
     let mut values = params![ids.clone(), start, end, after].to_vec();
     if matches!(tree, Tree::Publications(_)) {
-        for placement in placements(conn, &ids)? {
-            push_placed(&mut files, &mut values, &placement, folder);
+        for placement in placements(conn, &ids, OWN_PLACEMENTS)? {
+            push_placed(&mut files, &mut values, &placement, folder, OWN);
+        }
+        for placement in placements(conn, &ids, FURTHER_PLACEMENTS)? {
+            push_placed(&mut files, &mut values, &placement, folder, FURTHER);
         }
     }
     let sql = grouped(&files, folder, "max(created), max(size)", "$4");
@@ -136,17 +142,30 @@ pub fn entries(conn: &mut Conn, tree: &Tree, folder: &str, after: &str) -> Resul
     rows.iter().map(entry).collect()
 }
 
-fn placements(conn: &mut Conn, publications: &[Id]) -> Result<Vec<Placement>> {
-    let rows = conn.query(
-        "SELECT DISTINCT placement FROM publication WHERE id = ANY($1) AND placement IS NOT NULL",
-        params![publications.to_vec()],
-    )?;
+const OWN_PLACEMENTS: &str =
+    "SELECT DISTINCT placement FROM publication WHERE id = ANY($1) AND placement IS NOT NULL ORDER BY placement";
+const FURTHER_PLACEMENTS: &str =
+    "SELECT DISTINCT placement FROM published_version WHERE publication_id = ANY($1) ORDER BY placement";
+
+/// The version of a publication (`p`), and a further one that it serves: where they stand, and on which condition.
+type Placed = (&'static str, &'static str);
+const OWN: Placed = ("publication p", "p.id = ANY($1) AND v.id = p.repository_version_id");
+const FURTHER: Placed = ("published_version p", "p.publication_id = ANY($1) AND v.id = p.version_id");
+
+fn placements(conn: &mut Conn, publications: &[Id], sql: &str) -> Result<Vec<Placement>> {
+    let rows = conn.query(sql, params![publications.to_vec()])?;
     let texts = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>>>()?;
     Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
 }
 
 /// Adds the paths that a rule gives to files below `folder`.
-fn push_placed(files: &mut String, values: &mut Vec<Value>, placement: &Placement, folder: &str) {
+fn push_placed(
+    files: &mut String,
+    values: &mut Vec<Value>,
+    placement: &Placement,
+    folder: &str,
+    (from_table, is_of): Placed,
+) {
     let mut parameter = |value: Value| {
         values.push(value);
         format!("${}", values.len())
@@ -157,9 +176,9 @@ fn push_placed(files: &mut String, values: &mut Vec<Value>, placement: &Placemen
         let path = placement.path_sql("ca.relative_path", &parameter(placement.clone().into_folder().into()));
         files.push_str(&format!(
             " UNION ALL SELECT {path} AS path, c.created AS created, {SIZE} AS size
-             FROM publication p CROSS JOIN repository_version v CROSS JOIN repository_content rc
+             FROM {from_table} CROSS JOIN repository_version v CROSS JOIN repository_content rc
              CROSS JOIN content_artifact ca CROSS JOIN content c LEFT JOIN artifact a ON a.id = ca.artifact_id
-             WHERE p.id = ANY($1) AND p.placement = {rule} AND v.id = p.repository_version_id
+             WHERE {is_of} AND p.placement = {rule}
                AND rc.repository_id = v.repository_id AND rc.version_added <= v.number
                AND (rc.version_removed IS NULL OR rc.version_removed > v.number)
                AND ca.content_id = rc.content_id AND c.id = rc.content_id

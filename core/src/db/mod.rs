@@ -25,6 +25,7 @@ mod migrate;
 pub mod orphans;
 pub mod parts;
 pub mod pending;
+pub mod pinned;
 pub mod placement;
 mod postgres;
 pub mod publications;

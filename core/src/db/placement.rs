@@ -21,6 +21,15 @@ impl Placement {
         }
     }
 
+    /// The same below a folder, which is empty or ends with `/`.
+    #[must_use]
+    pub fn below(self, above: &str) -> Self {
+        match self {
+            Self::Flat(folder) => Self::Flat(format!("{above}{folder}")),
+            Self::Letter(folder) => Self::Letter(format!("{above}{folder}")),
+        }
+    }
+
     fn folder(&self) -> &str {
         match self {
             Self::Flat(folder) | Self::Letter(folder) => folder,

@@ -17,6 +17,8 @@ pub struct NewPublication {
     pub repository_version: Id,
     pub pass_through: bool,
     pub placement: Option<Placement>,
+    /// Further versions, and where their files lie.
+    pub placed: Vec<(Placement, Id)>,
     pub checkpoint: bool,
     pub details: Json,
 }
@@ -28,8 +30,8 @@ pub fn insert(
     metadata: Vec<(String, Id)>,
     artifacts: Vec<(String, Id)>,
 ) -> Result<()> {
-    let NewPublication { id, domain, pulp_type, repository_version, pass_through, placement, checkpoint, details } =
-        publication;
+    let NewPublication { id, domain, pulp_type, repository_version, pass_through, placement, .. } = publication;
+    let NewPublication { placed, checkpoint, details, .. } = publication;
     let placement = placement.as_ref().map(Placement::to_string);
     conn.execute(
         "INSERT INTO publication (id, domain_id, created, updated, pulp_type, repository_version_id, pass_through,
@@ -56,6 +58,11 @@ pub fn insert(
         &["publication_id", "relative_path", "content_artifact_id"],
         &rows(artifacts),
     )?;
+    let placed: Vec<Vec<Value>> = placed
+        .iter()
+        .map(|(placement, version)| vec![(*id).into(), placement.to_string().into(), (*version).into()])
+        .collect();
+    conn.insert_all("published_version", &["publication_id", "placement", "version_id"], &placed)?;
     Ok(())
 }
 

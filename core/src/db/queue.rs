@@ -89,6 +89,28 @@ impl Reservations {
     }
 }
 
+/// Adds a name to what a running task holds alone. Only for names that no other task may have asked for yet.
+pub fn reserve(conn: &mut Conn, seq: i64, name: &str) -> Result<()> {
+    let next = "SELECT coalesce(max(position), 0) + 1, count(CASE WHEN resource = $2 THEN 1 END)
+                FROM task_resource WHERE task_seq = $1";
+    let row = conn.query_one(next, params![seq, name])?;
+    let (position, held): (i64, i64) = (row.get(0)?, row.get(1)?);
+    if held == 0 {
+        conn.execute(
+            "INSERT INTO task_resource (task_seq, position, resource, shared, live) VALUES ($1, $2, $3, FALSE, TRUE)",
+            params![seq, position, name],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether an unfinished task holds a name that ends like this.
+pub fn is_held(conn: &mut Conn, ending: &str) -> Result<bool> {
+    let rows = conn.query("SELECT resource FROM task_resource WHERE live AND task_seq > $1", params![0])?;
+    let held = rows.iter().map(|row| row.get::<String>(0)).collect::<Result<Vec<_>>>()?;
+    Ok(held.iter().any(|name| name.ends_with(ending)))
+}
+
 /// Lets tasks that are held back until some time, and that stand in the way of these, begin at once.
 pub fn hasten(conn: &mut Conn, wanted: &Reservations) -> Result<()> {
     conn.execute(

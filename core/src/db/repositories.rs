@@ -40,11 +40,12 @@ pub fn name(conn: &mut Conn, id: Id) -> Result<String> {
     row.ok_or_else(|| Error::not_found("Repository"))?.get(0)
 }
 
-/// The ids and types of these repositories; of all in the domain when none are named.
+/// The ids and types of these repositories; of all in the domain that users see when none are named.
 pub fn types(conn: &mut Conn, domain: Id, ids: Option<&[Id]>) -> Result<Vec<(Id, String)>> {
     let rows = match ids {
         Some(ids) => conn.query("SELECT id, pulp_type FROM repository WHERE id = ANY($1)", params![ids.to_vec()])?,
-        None => conn.query("SELECT id, pulp_type FROM repository WHERE domain_id = $1", params![domain])?,
+        None => conn
+            .query("SELECT id, pulp_type FROM repository WHERE domain_id = $1 AND NOT user_hidden", params![domain])?,
     };
     rows.iter().map(|row: &Row| Ok((row.get(0)?, row.get(1)?))).collect()
 }

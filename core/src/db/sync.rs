@@ -43,6 +43,20 @@ fn lacks_files(conn: &mut Conn, repository: Id) -> Result<bool> {
          WHERE c.repository_id = $1 AND c.version_removed IS NULL AND ca.artifact_id IS NULL LIMIT 1",
         params![repository],
     )?;
+    Ok(lacking.is_some() || pinned_lack_files(conn, repository)?)
+}
+
+/// The same of what units of the newest version serve below folders of their own.
+fn pinned_lack_files(conn: &mut Conn, repository: Id) -> Result<bool> {
+    let lacking = conn.query_opt(
+        "SELECT 1 FROM pinned_version p CROSS JOIN repository_content m CROSS JOIN repository_version v
+         CROSS JOIN repository_content c CROSS JOIN content_artifact ca
+         WHERE m.repository_id = $1 AND m.content_id = p.content_id AND m.version_removed IS NULL
+           AND v.id = p.version_id AND c.repository_id = v.repository_id AND c.version_added <= v.number
+           AND (c.version_removed IS NULL OR c.version_removed > v.number)
+           AND ca.content_id = c.content_id AND ca.artifact_id IS NULL LIMIT 1",
+        params![repository],
+    )?;
     Ok(lacking.is_some())
 }
 

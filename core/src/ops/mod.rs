@@ -26,6 +26,7 @@ pub mod publish_task;
 pub mod reclaim;
 mod references;
 pub mod refresh;
+mod release_pinned;
 pub mod remote;
 pub mod remotes;
 mod remove_bytes;

@@ -5,6 +5,7 @@
 mod tests;
 
 use super::Stores;
+use super::release_pinned::release_pinned;
 use super::remove_bytes::remove_bytes;
 use super::upkeep::{Part, Report, so_far};
 use crate::db::{artifact_bytes, orphans as rows};
@@ -40,6 +41,10 @@ pub async fn clean_up(stores: &Stores, scope: &Scope, before: Instant, report: R
     match scope {
         Scope::All => {
             clean_content(stores, before, report, &mut cleaned).await?;
+            // Units that are gone pin nothing, and so what they served may be an orphan by now.
+            if release_pinned(stores).await? > 0 {
+                clean_content(stores, before, report, &mut cleaned).await?;
+            }
             clean_artifacts(stores, before, report, &mut cleaned).await?;
         }
         Scope::Units(units) => clean_units(stores, units, before, report, &mut cleaned).await?,

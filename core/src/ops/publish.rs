@@ -92,7 +92,7 @@ fn complete(
         Ok((path.as_str().to_owned(), id))
     });
     let metadata = metadata.collect::<Result<Vec<_>>>()?;
-    let artifacts: Vec<_> = writer.artifacts.into_iter().map(|(path, file)| (path.into_string(), file)).collect();
+    let artifacts = distinct(writer.artifacts.into_iter().map(|(path, file)| (path.into_string(), file)))?;
     refuse_clash(conn, version, writer.pass_through, &metadata, &artifacts)?;
     let publication = NewPublication {
         id: Id::new(),
@@ -101,12 +101,27 @@ fn complete(
         repository_version: version.id,
         pass_through: writer.pass_through,
         placement: writer.placement,
+        placed: writer.placed,
         checkpoint: request.checkpoint,
         details: writer.details,
     };
     publications::insert(conn, &publication, metadata, artifacts)?;
     publications::remember(conn, version.repository, publication.id, writer.memory)?;
     Ok(publication.id)
+}
+
+/// Each path once.
+///
+/// # Errors
+/// `Conflict` when two files were given one path.
+fn distinct(artifacts: impl Iterator<Item = (String, Id)>) -> Result<Vec<(String, Id)>> {
+    let mut artifacts: Vec<_> = artifacts.collect();
+    artifacts.sort_unstable();
+    artifacts.dedup();
+    match artifacts.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Error::Conflict(format!("the publication has two files at `{}`", pair[0].0))),
+        None => Ok(artifacts),
+    }
 }
 
 /// One path leads to one file.

@@ -133,6 +133,10 @@ impl plugin::Task for TaskContext {
         TaskContext::check(self)
     }
 
+    fn reserve(&self, conn: &mut Conn, prn: &str) -> Result<()> {
+        TaskContext::reserve(self, conn, prn)
+    }
+
     fn fence(&self, conn: &mut Conn) -> Result<()> {
         TaskContext::fence(self, conn)
     }

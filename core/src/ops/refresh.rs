@@ -153,7 +153,7 @@ impl Reading {
             digests: stores.digests,
             keeps: false,
         };
-        Ok(SyncJob::new((self.remote, repository, options), task.clone(), parts, sender))
+        Ok(SyncJob::new((self.remote, repository, options), task.clone(), parts, sender, None))
     }
 }
 

@@ -9,11 +9,12 @@ use serde_json::{Map, Value as Json, json};
 use super::publish_task::{announce, format, stores};
 use super::sync::{Alternates, Downloaders, SyncRequest, Synchronized, synchronize};
 use super::{change_version, remote, scan_task, upkeep_tasks};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::db::{remotes, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin;
+use crate::resource::Kind;
 use crate::tasks::TaskContext;
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +45,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             options: plugin.sync_options(&job.options, &settings.details)?,
             alternates: alternates(&app),
             publishes: app.registry.publishes(&pulp_type),
+            model: model(&app, &pulp_type)?,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
         let made = synchronize(&stores(&app)?, &task, plugin, request).await?;
@@ -72,6 +74,12 @@ fn alternates(app: &Shared) -> Alternates {
         Box::pin(async move { upkeep_tasks::downloader(&app, remote).await })
     });
     Alternates::new(downloaders, app.config.remote_content_fetch_failure_cooldown)
+}
+
+fn model(app: &App, pulp_type: &str) -> Result<(&'static str, &'static str)> {
+    let resource = app.registry.typed(Kind::Repository, pulp_type);
+    let resource = resource.ok_or_else(|| Error::internal(format!("no repositories of `{pulp_type}`")))?;
+    Ok((resource.app, resource.model))
 }
 
 /// The result of the task names what could not be had.

@@ -138,6 +138,11 @@ pub struct UpstreamFile {
 }
 
 impl UpstreamFile {
+    /// Of a file that is kept already and that no upstream has.
+    pub fn nowhere() -> Self {
+        Self { url: String::new(), size: None, digests: vec![] }
+    }
+
     /// What a download of it has to come to.
     pub(crate) fn wanted(&self) -> Result<Wanted> {
         let digest = |(name, digest): &(&'static str, String)| Ok((name.parse::<Algorithm>()?, digest.clone()));

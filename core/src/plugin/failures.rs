@@ -119,6 +119,11 @@ impl Failures {
         Some(Error::upstream(format!("files that cannot be had: {count}; {named}{more}")))
     }
 
+    /// The groups of which anything failed up to now.
+    pub fn groups(&self) -> HashSet<String> {
+        self.state().groups.clone()
+    }
+
     /// Those listed, how many there were, and their groups.
     pub fn take(&self) -> (Vec<Failed>, u64, HashSet<String>) {
         let state = std::mem::take(&mut *self.state());

@@ -47,8 +47,8 @@ pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionRe
 pub use remembered::Remembered;
 pub use repository::RepositoryJob;
 pub use scan::{Advisory, Packages, Release, Scanner};
-pub(crate) use sync::{ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
-pub use sync::{FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
+pub use sync::{Below, Declare, FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
+pub(crate) use sync::{BelowSync, ByGroups, Decisions, Declared, LAST_SYNC, MOST_RECENT_VERSION, SyncParts};
 pub use task::{Progress, Task};
 pub use units::{FileOfUnit, Group, GroupBy, GroupReader, UnitRow, Version, VersionUnits, units_of_domain};
 pub(crate) use upstream::UpstreamPages;

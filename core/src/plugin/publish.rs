@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use serde_json::Value as Json;
 
 use crate::db::publications::{self, Memory};
-use crate::db::{Announced, Db};
+use crate::db::{Announced, Db, units};
 use crate::error::{Error, Result};
 use crate::id::{Id, RelativePath, Sha256};
 use crate::signing::{Signature, Signing};
@@ -50,8 +50,13 @@ pub struct PublicationWriter {
     signing: Signing,
     /// Metadata that is not in the store yet.
     staged: Vec<Staged>,
+    /// Where paths begin: empty, or a folder with its slash.
+    folder: String,
+    /// The version whose files are placed, where that is not the publication's.
+    version: Option<Id>,
     pub(crate) pass_through: bool,
     pub(crate) placement: Option<Placement>,
+    pub(crate) placed: Vec<(Placement, Id)>,
     pub(crate) metadata: Vec<(RelativePath, Sha256)>,
     pub(crate) artifacts: Vec<(RelativePath, Id)>,
     pub(crate) memory: Vec<(String, String)>,
@@ -63,6 +68,7 @@ pub struct Previous {
     /// The number of the version that it is of, as [`VersionUnits::changed_since`] takes it.
     pub version: i64,
     publication: Id,
+    folder: String,
     db: Db,
     storage: Storage,
 }
@@ -77,7 +83,7 @@ impl Previous {
 
     /// The digest of the metadata at a path of that publication; none when there is none.
     pub async fn artifact(&self, path: &str) -> Result<Option<Sha256>> {
-        let (publication, path) = (self.publication, path.to_owned());
+        let (publication, path) = (self.publication, format!("{}{path}", self.folder));
         self.db.read(move |conn| publications::metadata_at(conn, publication, &path)).await
     }
 }
@@ -98,6 +104,9 @@ impl PublicationWriter {
             digests,
             signing,
             staged: Vec::new(),
+            folder: String::new(),
+            version: None,
+            placed: vec![],
             pass_through: false,
             placement: None,
             metadata: Vec::new(),
@@ -106,25 +115,65 @@ impl PublicationWriter {
         }
     }
 
+    /// From now on paths are meant below this folder, names of what is remembered belong to it, and the version whose
+    /// files are placed is this one ([`VersionUnits::pinned`]). [`PublicationWriter::leave`] ends that.
+    pub fn enter(&mut self, folder: &str, version: Id) {
+        self.folder = format!("{folder}/");
+        self.version = Some(version);
+    }
+
+    /// Back at the root.
+    pub fn leave(&mut self) {
+        self.folder.clear();
+        self.version = None;
+    }
+
+    fn below(&self, path: &RelativePath) -> Result<RelativePath> {
+        let path = format!("{}{path}", self.folder);
+        path.parse().map_err(|problem| Error::Conflict(format!("nothing can be published at `{path}`: {problem}")))
+    }
+
     /// Serves the files of the version that have no folder of their own where this rule puts them. What is added by
     /// [`PublicationWriter::add_artifact`] goes first.
     pub fn place(&mut self, placement: Placement) {
-        self.placement = Some(placement);
+        match self.version {
+            None => self.placement = Some(placement),
+            Some(version) => self.placed.push((placement.below(&self.folder), version)),
+        }
     }
 
     /// What the last publication of the repository remembered under `key`, unless that is gone.
     pub async fn previous(&self, key: &str) -> Result<Option<Previous>> {
-        let (repository, key) = (self.repository, key.to_owned());
+        let (repository, key) = (self.repository, format!("{}{key}", self.folder));
         let found = self.db.read(move |conn| publications::remembered(conn, repository, &key)).await?;
-        Ok(found.map(|Memory { publication, version, value }| {
-            let (db, storage) = (self.db.clone(), self.storage.clone());
-            Previous { value, version, publication, db, storage }
-        }))
+        let Some(Memory { publication, version, value }) = found else { return Ok(None) };
+        let (db, storage, folder) = (self.db.clone(), self.storage.clone(), self.folder.clone());
+        let (value, version) = match self.version {
+            None => (value, version),
+            Some(own) => match self.remembered_below(own, &value).await? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Previous { value, version, publication, folder, db, storage }))
+    }
+
+    /// What was remembered of another version of the repository that `own` is of, and that version's number.
+    async fn remembered_below(&self, own: Id, value: &str) -> Result<Option<(String, i64)>> {
+        let Some((id, value)) = value.split_once(' ') else { return Ok(None) };
+        let Ok(id) = id.parse::<Id>() else { return Ok(None) };
+        let found = self.db.read(move |conn| Ok((units::version(conn, own)?, units::version(conn, id)?))).await?;
+        let (Some(own), Some(last)) = found else { return Ok(None) };
+        Ok((own.repository == last.repository).then(|| (value.to_owned(), last.number)))
     }
 
     /// Remembers something for the next publication of the repository, which may find it gone.
     pub fn remember(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.memory.push((key.into(), value.into()));
+        let value = match self.version {
+            None => value.into(),
+            Some(version) => format!("{version} {}", value.into()),
+        };
+        self.memory.push((format!("{}{}", self.folder, key.into()), value));
     }
 
     /// Adds metadata that is kept already.
@@ -132,6 +181,7 @@ impl PublicationWriter {
     /// # Errors
     /// `Conflict` when the path is taken by other metadata.
     pub fn add_kept(&mut self, path: RelativePath, sha256: Sha256) -> Result<()> {
+        let path = self.below(&path)?;
         self.check_free(&path)?;
         self.metadata.push((path, sha256));
         Ok(())
@@ -184,6 +234,7 @@ impl PublicationWriter {
     /// # Errors
     /// `Conflict` when the path is taken by other metadata.
     pub fn add_staged(&mut self, path: RelativePath, staged: Staged) -> Result<()> {
+        let path = self.below(&path)?;
         self.check_free(&path)?;
         self.metadata.push((path, staged.digests.sha256.clone()));
         self.staged.push(staged);
@@ -212,7 +263,11 @@ impl PublicationWriter {
     /// Serves a file of the version, by its [`VersionFile::id`], at a path of the publication's own.
     ///
     /// See [`VersionUnits::files`] for the files of a few units.
-    pub fn add_artifact(&mut self, path: RelativePath, file: Id) {
-        self.artifacts.push((path, file));
+    ///
+    /// # Errors
+    /// `Conflict` when nothing can lie at the path.
+    pub fn add_artifact(&mut self, path: RelativePath, file: Id) -> Result<()> {
+        self.artifacts.push((self.below(&path)?, file));
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! What a format sees of a synchronization: it reads the upstream's metadata and says which units it wants.
 //! Files, versions, reuse of what is there, concurrency and progress of downloads are core's.
 
+mod below;
 mod files;
 mod seen;
 
@@ -21,6 +22,8 @@ use crate::download::{self, Downloader, PageRequest};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::storage::{DigestSet, Storage};
+pub(crate) use below::BelowSync;
+pub use below::{Below, Declare};
 pub use files::FetchedFile;
 
 /// The largest metadata that is held in memory as a whole.
@@ -37,6 +40,8 @@ pub struct Wanted {
     /// nothing can be had fails all the same). What becomes of the synchronization is another
     /// question, see [`SyncJob::whole_or_not_at_all`]. None: a failure ends the synchronization there and then.
     pub group: Option<Arc<str>>,
+    /// Versions that the unit serves below folders of these names ([`SyncJob::below`]); kept with a unit that is new.
+    pub pinned: Vec<(String, Id)>,
 }
 
 /// A unit and its type.
@@ -122,6 +127,7 @@ pub struct SyncJob {
     task: Arc<dyn Task>,
     parts: SyncParts,
     wanted: Sender<Declared>,
+    below: Option<Arc<dyn BelowSync>>,
     state: Mutex<State>,
 }
 
@@ -160,8 +166,9 @@ impl SyncJob {
         task: Arc<dyn Task>,
         parts: SyncParts,
         wanted: Sender<Declared>,
+        below: Option<Arc<dyn BelowSync>>,
     ) -> Self {
-        Self { remote, repository, options, task, parts, wanted, state: Mutex::default() }
+        Self { remote, repository, options, task, parts, wanted, below, state: Mutex::default() }
     }
 
     /// The address of a file that upstream names relative to the remote's.

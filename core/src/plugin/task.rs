@@ -29,6 +29,12 @@ pub trait Task: Send + Sync {
     /// `Canceled` once the task is asked to stop.
     fn check(&self) -> Result<()>;
 
+    /// Reserves something that this task has just made or is the only one to work on, until it ends; part of the
+    /// transaction.
+    fn reserve(&self, _conn: &mut Conn, _prn: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// To be called first in the transaction that makes the work's result visible.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 pub use crate::db::units::Version;
 use crate::db::units::{self, Grouping, LARGE, Range, Waiting};
-use crate::db::{Conn, Db, FromValue, Row, Value, content};
+use crate::db::{Conn, Db, FromValue, Row, Value, content, pinned};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant};
 use crate::storage::Algorithm;
@@ -114,6 +114,20 @@ impl VersionUnits {
 
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The versions that a unit serves below folders, by folder.
+    pub async fn pinned(&self, unit: Id) -> Result<Vec<(String, Self)>> {
+        let found = self.db.read(move |conn| {
+            let versions = pinned::of_unit(conn, unit)?.into_iter();
+            versions.map(|(folder, id)| Ok((folder, units::version(conn, id)?))).collect::<Result<Vec<_>>>()
+        });
+        let of = |(folder, version): (String, Option<Version>)| {
+            let version = version.ok_or_else(|| Error::not_found("RepositoryVersion"))?;
+            let (db, content_types) = (self.db.clone(), self.content_types.clone());
+            Ok((folder, Self { db, version, waiting: None, content_types }))
+        };
+        found.await?.into_iter().map(of).collect()
     }
 
     fn table(&self, content_type: &str) -> Result<&'static str> {

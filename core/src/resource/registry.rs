@@ -10,6 +10,9 @@ use crate::id::Id;
 use crate::params;
 use crate::plugin::{ContentType, Face, FormatOperation, Plugin};
 
+/// The repositories that users see, as a table.
+pub(super) const SHOWN: &str = "(SELECT * FROM repository WHERE NOT user_hidden)";
+
 /// Formats and resources by the names they are asked for with.
 pub struct Registry {
     pub plugins: Vec<Arc<dyn Plugin>>,
@@ -222,23 +225,31 @@ impl Registry {
                     // Users are numbered; none has an id like other objects.
                     return Ok(None);
                 }
-                let table = resource.kind.table();
+                let table = match resource.kind {
+                    Kind::Repository => SHOWN,
+                    kind => kind.table(),
+                };
                 match resource.pulp_type {
                     Some(name) => conn.query_opt(
-                        &format!("SELECT id FROM {table} WHERE id = $1 AND pulp_type = $2"),
+                        &format!("SELECT t.id FROM {table} t WHERE t.id = $1 AND t.pulp_type = $2"),
                         params![*id, name],
                     )?,
-                    None => conn.query_opt(&format!("SELECT id FROM {table} WHERE id = $1"), params![*id])?,
+                    None => conn.query_opt(&format!("SELECT t.id FROM {table} t WHERE t.id = $1"), params![*id])?,
                 }
             }
             Reference::Version { resource, repository, number } => conn.query_opt(
-                "SELECT v.id FROM repository_version v JOIN repository r ON r.id = v.repository_id
-                 WHERE v.repository_id = $1 AND v.number = $2 AND r.pulp_type = $3",
+                &format!(
+                    "SELECT v.id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id
+                     WHERE v.repository_id = $1 AND v.number = $2 AND r.pulp_type = $3"
+                ),
                 params![*repository, *number, self.resources[*resource].pulp_type.unwrap_or_default()],
             )?,
-            Reference::VersionId(id) => {
-                conn.query_opt("SELECT id FROM repository_version WHERE id = $1", params![*id])?
-            }
+            Reference::VersionId(id) => conn.query_opt(
+                &format!(
+                    "SELECT v.id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id WHERE v.id = $1"
+                ),
+                params![*id],
+            )?,
             Reference::Collection(_) => None,
         };
         row.map(|row| row.get(0)).transpose()

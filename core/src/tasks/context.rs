@@ -100,6 +100,12 @@ impl TaskContext {
         if queue::is_owned(conn, self.0.claimed.seq, self.0.worker)? { Ok(()) } else { Err(Error::Canceled) }
     }
 
+    /// Adds to what the task reserved, as part of a transaction. To be called behind [`TaskContext::fence`], for what
+    /// no other task can know yet.
+    pub fn reserve(&self, conn: &mut Conn, prn: &str) -> Result<()> {
+        queue::reserve(conn, self.0.claimed.seq, prn)
+    }
+
     /// Dispatches a task as a child of this one, in its group and under its correlation id.
     pub async fn dispatch_child(&self, task: NewTask) -> Result<Id> {
         let claimed = &self.0.claimed;

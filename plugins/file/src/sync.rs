@@ -53,7 +53,7 @@ async fn want(job: &SyncJob, entry: Entry) -> Result<()> {
         digests: vec![("sha256", entry.sha256.to_string())],
     };
     let unit = content::unit(entry.relative_path, entry.sha256);
-    job.want(PULP_TYPE, Wanted { unit, files: vec![upstream], group: None }).await
+    job.want(PULP_TYPE, Wanted { unit, files: vec![upstream], group: None, pinned: vec![] }).await
 }
 
 /// A remote that distributions pull through is a folder of files, or the manifest in it.

@@ -14,6 +14,8 @@ pub(crate) const SIGNED: &str = "metadata_signed";
 /// The detail of a publication that serves an upstream's metadata: then only the upstream decides whether it is signed,
 /// whatever the repository was told.
 pub(crate) const MIRRORED: &str = "mirrored";
+/// Within it, the same of repositories that are published below, by their folders.
+pub(crate) const BELOW: &str = "below";
 
 /// The key of who signed, below a distribution.
 const KEY: &str = "repodata/repomd.xml.key";

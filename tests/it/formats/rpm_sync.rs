@@ -1,6 +1,7 @@
 //! RPM repositories synchronized from others: what is asked for, what is taken, what survives a bad upstream.
 
 mod hostile;
+mod trees;
 
 use pith_rpm::updateinfo::{self, Advisory};
 use serde_json::{Value, json};

@@ -2,6 +2,7 @@
 //! ([`pipeline`]) and makes a version of it.
 
 mod alternates;
+mod below;
 mod download;
 mod groups;
 mod pipeline;
@@ -23,8 +24,8 @@ use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{
-    ByGroups, Decisions, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, SyncJob, SyncOptions, SyncParts,
-    SyncRemote, SyncRepository, Task,
+    BelowSync, ByGroups, Decisions, Declare, Failed, Failures, LAST_SYNC, MOST_RECENT_VERSION, Plugin, Progress,
+    SyncJob, SyncOptions, SyncParts, SyncRemote, SyncRepository, Task,
 };
 pub use alternates::{Alternates, Downloaders};
 use pipeline::Pipeline;
@@ -43,6 +44,8 @@ pub struct SyncRequest {
     pub alternates: Alternates,
     /// The repository's type is served by publications.
     pub publishes: bool,
+    /// The component and the model of the repository's type, as PRNs have them.
+    pub model: (&'static str, &'static str),
 }
 
 /// What came into being; nothing when nothing changed.
@@ -74,63 +77,116 @@ pub async fn synchronize(
         Ok((rows::target(conn, repository, immediate)?, versions::begin(conn, repository)?))
     };
     let (target, draft) = stores.db.write(begin).await?;
-    let (sender, receiver) = mpsc::channel(WAITING);
-    let (failures, columns) = (Arc::new(Failures::new(task)), groups::columns(plugin.as_ref()));
-    let pipeline = Pipeline::new(stores, task, plugin.as_ref(), &request, (&draft, failures.clone()));
-    let parts = SyncParts {
-        db: stores.db.clone(),
-        downloader: request.downloader.clone(),
-        storage: stores.storage.clone(),
-        failures: failures.clone(),
-        concurrency: pipeline.concurrency,
-        columns: columns.clone(),
-        domain: stores.domain,
-        digests: stores.digests,
-        keeps: true,
-    };
-    let job = job(task, &request, &target, parts, sender);
-    let declare = async {
-        plugin.sync(&job).await?;
-        // Ends the declarations, so that the pipeline ends.
-        Ok::<_, Error>(job.into_decisions())
-    };
-    let (mut decisions, ()) = tokio::try_join!(declare, pipeline.run(receiver))?;
+    let run = Arc::new(Run {
+        stores: stores.clone(),
+        task: task.clone(),
+        plugin: plugin.clone(),
+        failures: Arc::new(Failures::new(task)),
+        request,
+    });
+    let below: Arc<dyn BelowSync> = run.clone();
+    let format = plugin.clone();
+    let declare: Declare = Box::new(move |job| Box::pin(async move { format.sync(job).await }));
+    let Gathered { mut decisions, reports, columns } =
+        run.gather((repository, &target, &draft), Some(below), declare).await?;
     if decisions.skipped {
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
     // Of a repository that was empty, single failures are told from an upstream that has nothing.
-    let fails = decisions.whole || (target.latest_number == 0 && failures.lost_all());
-    if let Some(error) = fails.then(|| failures.error()).flatten() {
+    let fails = decisions.whole || (target.latest_number == 0 && run.failures.lost_all());
+    if let Some(error) = fails.then(|| run.failures.error()).flatten() {
         return Err(error);
     }
-    let reports = pipeline.finish();
-    let (failed, count, failed_groups) = failures.take();
+    let reports = reports.ok_or_else(|| Error::internal("a synchronization came to nothing"))?;
+    let (failed, count, failed_groups) = run.failures.take();
     let by_groups = decisions.by_groups.take();
     let mut found =
         Found { repository, remote, target: &target, columns, failed_groups, decisions: &decisions, by_groups };
     if let Some(wanted) = reports.wanted {
         found.remove_others(stores, &draft, wanted).await?;
     }
-    let kind = Kind::of(plugin, request.publishes);
-    let finished = finish(stores, task, draft, kind, &mut found).await?;
+    let finished = finish(stores, task, draft, run.kind(), &mut found).await?;
     let version = finished.version;
     for rejected in &finished.rejected {
         rejected.report(task.as_ref());
     }
-    let (added, removed) = match version {
-        Some(version) => stores.db.read(move |conn| rows::changes(conn, version.id)).await.unwrap_or_default(),
-        None => (0, 0),
-    };
-    reports.associating.add(added);
-    reports.associating.finish();
-    if request.options.mirror {
-        let unassociating = task.progress("Un-Associating Content", "unassociating.content", None);
-        unassociating.add(removed);
-        unassociating.finish();
-    }
+    run.report_changes(version, reports.associating.as_ref()).await;
     let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
     Ok(Synchronized { version, publication, failed, failures: count })
+}
+
+/// One synchronization, and what lies below its repository ([`below`]).
+struct Run {
+    stores: Stores,
+    task: Arc<dyn Task>,
+    plugin: Arc<dyn Plugin>,
+    failures: Arc<Failures>,
+    request: SyncRequest,
+}
+
+/// What came of reading an upstream: its units are in the draft.
+struct Gathered {
+    decisions: Decisions,
+    /// None where nothing came of it.
+    reports: Option<pipeline::Finished>,
+    columns: Vec<(&'static str, GroupColumn)>,
+}
+
+impl Run {
+    /// Takes all that is declared into a draft.
+    async fn gather(
+        &self,
+        (repository, target, draft): (Id, &Target, &VersionDraft),
+        below: Option<Arc<dyn BelowSync>>,
+        declare: Declare,
+    ) -> Result<Gathered> {
+        let Self { stores, task, plugin, failures, request } = self;
+        let is_main = below.is_some();
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let columns = groups::columns(plugin.as_ref());
+        let pipeline = Pipeline::new(stores, task, plugin.as_ref(), request, (draft, failures.clone()));
+        let parts = SyncParts {
+            db: stores.db.clone(),
+            downloader: request.downloader.clone(),
+            storage: stores.storage.clone(),
+            failures: failures.clone(),
+            concurrency: pipeline.concurrency,
+            columns: columns.clone(),
+            domain: stores.domain,
+            digests: stores.digests,
+            keeps: true,
+        };
+        let job = job(task, request, (repository, target), parts, (sender, below));
+        let declared = async {
+            declare(&job).await?;
+            // Ends the declarations, so that the pipeline ends.
+            Ok::<_, Error>(job.into_decisions())
+        };
+        let (decisions, ()) = tokio::try_join!(declared, pipeline.run(receiver))?;
+        let fails = decisions.whole || (target.latest_number == 0 && !failures.had_any());
+        let came_to_nothing = is_main && (decisions.skipped || (fails && failures.error().is_some()));
+        let reports = (!came_to_nothing).then(|| pipeline.finish());
+        Ok(Gathered { decisions, reports, columns })
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::of(&self.plugin, self.request.publishes)
+    }
+
+    async fn report_changes(&self, version: Option<NewVersion>, associating: &dyn Progress) {
+        let (added, removed) = match version {
+            Some(version) => self.stores.db.read(move |conn| rows::changes(conn, version.id)).await.unwrap_or_default(),
+            None => (0, 0),
+        };
+        associating.add(added);
+        associating.finish();
+        if self.request.options.mirror {
+            let unassociating = self.task.progress("Un-Associating Content", "unassociating.content", None);
+            unassociating.add(removed);
+            unassociating.finish();
+        }
+    }
 }
 
 /// What there is to finish with when all units are in the draft.
@@ -147,9 +203,9 @@ struct Found<'a> {
 fn job(
     task: &Arc<dyn Task>,
     request: &SyncRequest,
-    target: &Target,
+    (repository, target): (Id, &Target),
     parts: SyncParts,
-    sender: mpsc::Sender<crate::plugin::Declared>,
+    (sender, below): (mpsc::Sender<crate::plugin::Declared>, Option<Arc<dyn BelowSync>>),
 ) -> SyncJob {
     let remote = SyncRemote {
         id: request.remote.id,
@@ -158,12 +214,12 @@ fn job(
         details: request.remote.details.clone(),
     };
     let repository = SyncRepository {
-        id: request.repository,
+        id: repository,
         latest_version: target.latest_number,
         details: target.details.clone(),
         lacks_files: target.lacks_files,
     };
-    SyncJob::new((remote, repository, request.options.clone()), task.clone(), parts, sender)
+    SyncJob::new((remote, repository, request.options.clone()), task.clone(), parts, sender, below)
 }
 
 /// An owned [`RepositoryKind`].

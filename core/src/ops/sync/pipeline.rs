@@ -1,7 +1,7 @@
 //! From declared units to a draft of a version, in batches: what is here is reused, files are fetched when
 //! the remote's policy says so, and each batch is written in one transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -128,20 +128,22 @@ impl<'a> Pipeline<'a> {
     async fn write(&self, batch: Vec<Declared>) -> Result<Vec<Id>> {
         let mut by_type: BTreeMap<&'static str, (Vec<_>, Vec<_>)> = BTreeMap::new();
         for (name, wanted) in batch {
-            let (units, files) = by_type.entry(name).or_default();
+            let (units, rest) = by_type.entry(name).or_default();
             units.push(wanted.unit);
-            files.push(wanted.files);
+            rest.push((wanted.files, wanted.pinned));
         }
-        let typed = by_type.into_iter().map(|(name, (units, files))| {
+        let typed = by_type.into_iter().map(|(name, (units, rest))| {
             let content_type = self.types.get(name).cloned().ok_or_else(|| unknown(name))?;
-            Ok((content_type, units, files))
+            let (files, pinned): (Vec<_>, Vec<_>) = rest.into_iter().unzip();
+            Ok((content_type, units, files, pinned))
         });
         let typed = typed.collect::<Result<Vec<_>>>()?;
         let (domain, remote, draft) = (self.stores.domain, self.remote, self.draft.clone());
         let write = move |conn: &mut Conn| {
             let mut ids = Vec::new();
-            for (content_type, units, files) in &typed {
+            for (content_type, units, files, pinned) in &typed {
                 let stored = content::store(conn, domain, content_type.as_ref(), units, &json!({}))?;
+                pin(conn, &stored, pinned)?;
                 remotes::note_files(conn, remote, &remote_files(&stored, files))?;
                 ids.extend(stored.iter().map(|unit| unit.id));
             }
@@ -152,12 +154,25 @@ impl<'a> Pipeline<'a> {
     }
 }
 
+/// What units that are new serve below folders.
+fn pin(conn: &mut Conn, stored: &[StoredUnit], pinned: &[Vec<(String, Id)>]) -> Result<()> {
+    let mut done = HashSet::new();
+    for (unit, pinned) in stored.iter().zip(pinned) {
+        // A unit that was declared twice is new twice.
+        if unit.created && !pinned.is_empty() && done.insert(unit.id) {
+            crate::db::pinned::pin(conn, unit.id, pinned)?;
+        }
+    }
+    Ok(())
+}
+
 fn unknown(content_type: &str) -> Error {
     Error::internal(format!("`{content_type}` is not a content type of this format"))
 }
 
 fn remote_files(stored: &[StoredUnit], files: &[Vec<UpstreamFile>]) -> Vec<RemoteFile> {
     let pairs = stored.iter().zip(files).flat_map(|(unit, files)| unit.files.iter().zip(files));
+    let pairs = pairs.filter(|(_, upstream)| !upstream.url.is_empty());
     let mut noted: Vec<_> = pairs
         .map(|(stored, upstream)| RemoteFile {
             content_artifact: stored.id,

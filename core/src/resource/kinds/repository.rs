@@ -12,6 +12,7 @@ use crate::auth::policy::{Owned, Policy};
 use crate::db::Value;
 use crate::error::Result;
 use crate::resource::filter::Clause;
+use crate::resource::registry::SHOWN;
 
 const REMOTE_TYPE: &str = "(SELECT r.pulp_type FROM remote r WHERE r.id = t.remote_id)";
 const LATEST: &str = "(SELECT max(v.number) FROM repository_version v WHERE v.repository_id = t.id)";
@@ -23,7 +24,7 @@ impl Resource {
         filters.extend(identity_filters());
         Self {
             kind: Kind::Repository,
-            from: "repository t".into(),
+            from: format!("{SHOWN} t"),
             fields: fields(Target::Typed(Kind::Remote, names.pulp_type)),
             filters,
             ordering: order(),
@@ -57,7 +58,7 @@ impl Resource {
         filters.extend(type_filters(types));
         Self {
             kind: Kind::Repository,
-            from: "repository t".into(),
+            from: format!("{SHOWN} t"),
             fields: fields(Target::Kind(Kind::Remote)),
             filters,
             ordering: order(),

@@ -11,6 +11,7 @@ use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::filter::Clause;
+use crate::resource::registry::SHOWN;
 
 const REPOSITORY_TYPE: &str = "r.pulp_type";
 const BASE_REPOSITORY: &str = "(SELECT b.repository_id FROM repository_version b WHERE b.id = t.base_version_id)";
@@ -27,7 +28,7 @@ impl Resource {
             app: "core",
             model: "RepositoryVersion",
             noun: "repository version",
-            from: "repository_version t JOIN repository r ON r.id = t.repository_id".into(),
+            from: format!("repository_version t JOIN {SHOWN} r ON r.id = t.repository_id"),
             fields: fields(),
             filters: filters(),
             ordering: ordering(&[("number", "t.number")]),

@@ -187,7 +187,7 @@ impl Reading<'_> {
         }
         for (version, reason) in yanked {
             let unit = yank(page.name.normalized(), &version, &reason);
-            self.job.want(YANK, Wanted { unit, files: vec![], group: Some(group.clone()) }).await?;
+            self.job.want(YANK, Wanted { unit, files: vec![], group: Some(group.clone()), pinned: vec![] }).await?;
         }
         if self.settings.provenance && !attested.is_empty() {
             self.provenances(&page.name, &group, attested).await?;
@@ -254,7 +254,9 @@ impl Reading<'_> {
                 Ok(Some(provenance)) => {
                     let project = name.as_given().to_owned();
                     let unit = ProvenanceFacts { package_sha256, filename, project, provenance }.unit();
-                    self.job.want(PROVENANCE, Wanted { unit, files: vec![], group: Some(group.clone()) }).await?;
+                    self.job
+                        .want(PROVENANCE, Wanted { unit, files: vec![], group: Some(group.clone()), pinned: vec![] })
+                        .await?;
                 }
                 Err(error) => self.job.failed(group, url.as_str(), error)?,
             }

@@ -84,5 +84,5 @@ pub(crate) fn wanted(facts: &PackageFacts, file: &ProjectFile, group: &Arc<str>)
     if facts.metadata_sha256.is_some() {
         files.push(metadata_file(file));
     }
-    Ok(Wanted { unit: facts.unit()?, files, group: Some(group.clone()) })
+    Ok(Wanted { unit: facts.unit()?, files, group: Some(group.clone()), pinned: vec![] })
 }

@@ -1,12 +1,14 @@
 //! Installable trees: what a treeinfo file says, with the files that belong to the tree.
 
+use std::collections::HashMap;
+
 use pith_core::plugin::{DetailTable, Unit, UnitFile};
 use serde_json::{Value as Json, json};
 
 use super::carried::CarriedContent;
 use super::columns;
 use crate::resources;
-use crate::treeinfo::{Addon, Image, Place, Treeinfo, Variant};
+use crate::treeinfo::{Addon, Image, Moved, Treeinfo, Variant, packages_below};
 
 /// The type of trees.
 pub(crate) const DISTRIBUTION_TREE: &str = "rpm.distribution_tree";
@@ -44,9 +46,13 @@ pub(crate) const CONTENT: CarriedContent = CarriedContent {
     resource: resources::tree::distribution_trees,
 };
 
-/// The unit of a tree. `files` are the treeinfo file itself and those that belong to the tree; `digest` is that of
-/// the treeinfo file.
-pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Unit {
+/// The unit of a tree. `files` are the treeinfo file itself and those that belong to the tree; `moved` is where
+/// variants and addons are published, by their sections; `digest` stands for the treeinfo file and for what these hold.
+pub(crate) fn unit(tree: &Treeinfo, moved: &HashMap<String, Moved>, files: Vec<UnitFile>, digest: &str) -> Unit {
+    let packages = |section: &str, packages: &str| match moved.get(section) {
+        Some(Moved::Folder(folder)) => packages_below(folder),
+        Some(Moved::Root) | None => packages.to_owned(),
+    };
     let checksum = |(path, checksum): &(String, crate::checksum::Checksum)| json!({"path": path, "checksum": format!("{}:{}", checksum.kind(), checksum.value())});
     let values = vec![
         columns::text(&tree.header_version),
@@ -63,54 +69,47 @@ pub(crate) fn unit(tree: &Treeinfo, files: Vec<UnitFile>, digest: &str) -> Unit 
         columns::optional(&tree.mainimage),
         tree.discnum.into(),
         tree.totaldiscs.into(),
-        columns::json(&tree.addons.iter().map(addon).collect::<Vec<_>>()),
+        columns::json(
+            &tree.addons.iter().map(|one| addon(one, &packages(&one.section, &one.packages))).collect::<Vec<_>>(),
+        ),
         columns::json(&tree.checksums.iter().map(checksum).collect::<Vec<_>>()),
         columns::json(&tree.images.iter().map(image).collect::<Vec<_>>()),
-        columns::json(&tree.variants.iter().map(variant).collect::<Vec<_>>()),
+        columns::json(
+            &tree.variants.iter().map(|one| variant(one, &packages(&one.section, &one.packages))).collect::<Vec<_>>(),
+        ),
         digest.into(),
     ];
     Unit { columns: values, repo_key: Some(ONLY.to_owned()), files }
 }
 
-/// Beside what the API shows, `repository` is the folder of its packages, null where that is outside of the tree.
-fn addon(addon: &Addon) -> Json {
+fn addon(addon: &Addon, packages: &str) -> Json {
     json!({
         "addon_id": addon.id,
         "uid": addon.uid,
         "name": addon.name,
         "type": addon.kind,
-        "packages": addon.packages,
-        "repository": inside(&addon.repository),
+        "packages": packages,
     })
 }
 
-/// See [`addon`].
-fn variant(variant: &Variant) -> Json {
+fn variant(variant: &Variant, packages: &str) -> Json {
     let optional = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     json!({
         "variant_id": variant.id,
         "uid": variant.uid,
         "name": variant.name,
         "type": variant.kind,
-        "packages": variant.packages,
+        "packages": packages,
         "source_packages": optional(&variant.source_packages),
         "source_repository": optional(&variant.source_repository),
         "debug_packages": optional(&variant.debug_packages),
         "debug_repository": optional(&variant.debug_repository),
         "identity": optional(&variant.identity),
-        "repository": inside(&variant.repository),
     })
 }
 
 fn image(image: &Image) -> Json {
     json!({"name": image.name, "path": image.path, "platforms": image.platforms.join(", ")})
-}
-
-fn inside(place: &Place) -> Option<&str> {
-    match place {
-        Place::Inside(path) => Some(path),
-        Place::Outside(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -128,7 +127,8 @@ mod tests {
              packages = Packages\n[addon-HA]\nid = HA\nrepository = ../elsewhere\n"
         );
         let tree = Treeinfo::parse(text.as_bytes()).unwrap();
-        let unit = unit(&tree, vec![], "digest");
+        let moved = [("addon-HA".to_owned(), Moved::Folder("HA".to_owned()))].into();
+        let unit = unit(&tree, &moved, vec![], "digest");
         assert_eq!(unit.columns.len(), CONTENT.table.columns.len());
         let at = |name: &str| {
             let at = CONTENT.table.columns.iter().position(|column| *column == name).unwrap();
@@ -139,7 +139,7 @@ mod tests {
         };
         assert_eq!(at("images"), json!([{"name": "kernel", "path": "images/vmlinuz", "platforms": "x86_64, xen"}]));
         assert_eq!(at("checksums"), json!([{"path": "images/vmlinuz", "checksum": format!("sha256:{sum}")}]));
-        assert_eq!(at("variants")[0]["repository"], json!(""));
-        assert_eq!(at("addons")[0]["repository"], Json::Null);
+        assert_eq!(at("variants")[0]["packages"], json!("Packages"));
+        assert_eq!(at("addons")[0]["packages"], json!("HA/Packages"));
     }
 }

@@ -237,7 +237,7 @@ pub(super) async fn carry(units: &VersionUnits, publication: &mut PublicationWri
     for row in few(units, publication, metadata_file::REPO_METADATA_FILE, COLUMNS).await? {
         let checksum = Checksum::parse(&row.get::<String>(1)?, &row.get::<String>(2)?).map_err(Error::internal)?;
         for file in units.files(vec![row.id]).await? {
-            publication.add_artifact(path(&file.relative_path)?, file.id);
+            publication.add_artifact(path(&file.relative_path)?, file.id)?;
             let data_type: String = row.get(0)?;
             records.push(record(&data_type, checksum.clone(), &file.relative_path, (None, None), time));
         }
@@ -245,12 +245,18 @@ pub(super) async fn carry(units: &VersionUnits, publication: &mut PublicationWri
     Ok(records)
 }
 
-/// Serves the files of installable trees at their places.
-pub(super) async fn plant(units: &VersionUnits, publication: &mut PublicationWriter) -> Result<()> {
+/// Serves the files of installable trees at their places. The repositories of their variants and addons, by the folders
+/// they are published in.
+pub(super) async fn plant(
+    units: &VersionUnits,
+    publication: &mut PublicationWriter,
+) -> Result<Vec<(String, VersionUnits)>> {
+    let mut below = vec![];
     for row in few(units, publication, tree::DISTRIBUTION_TREE, &[]).await? {
         for file in units.files(vec![row.id]).await? {
-            publication.add_artifact(path(&file.relative_path)?, file.id);
+            publication.add_artifact(path(&file.relative_path)?, file.id)?;
         }
+        below.extend(units.pinned(row.id).await?);
     }
-    Ok(())
+    Ok(below)
 }

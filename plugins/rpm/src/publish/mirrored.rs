@@ -8,7 +8,7 @@ use pith_core::id::{Id, Sha256};
 use pith_core::plugin::{MetadataFile, PublicationWriter, VersionUnits};
 use serde_json::Value as Json;
 
-use super::{metadata, path};
+use super::path;
 use crate::compression::{self, Limits};
 use crate::config_repo;
 use crate::content::package::PACKAGE;
@@ -22,6 +22,7 @@ const PAGE: i64 = 5_000;
 /// Paths of packages by their checksums.
 type Places = HashMap<String, Vec<String>>;
 
+/// One repository, of which `mirrored` says what is kept.
 pub(super) async fn publish(units: &VersionUnits, publication: &mut PublicationWriter, mirrored: &Json) -> Result<()> {
     let files = kept_files(mirrored)?;
     let index = files.get("repodata/repomd.xml").ok_or_else(|| damaged("it has no index"))?;
@@ -30,15 +31,20 @@ pub(super) async fn publish(units: &VersionUnits, publication: &mut PublicationW
     let primary = index.record("primary").ok_or_else(|| damaged("it has no `primary`"))?;
     let primary = files.get(&primary.location_href).ok_or_else(|| damaged("its `primary` is not kept"))?;
     let places = places(publication.kept(primary).await?).await?;
-    let is_signed = files.contains_key("repodata/repomd.xml.asc");
-    if let Some(details) = publication.details.as_object_mut() {
-        details.insert(config_repo::SIGNED.to_owned(), Json::Bool(is_signed));
-    }
     for (name, sha256) in &files {
         publication.add_kept(path(name)?, sha256.clone())?;
     }
-    place(units, publication, &places).await?;
-    metadata::plant(units, publication).await
+    place(units, publication, &places).await
+}
+
+/// Whether the upstream's index has a signature beside it.
+pub(super) fn is_signed(mirrored: &Json) -> Result<bool> {
+    Ok(kept_files(mirrored)?.contains_key("repodata/repomd.xml.asc"))
+}
+
+/// The same of a repository below, if the upstream had it.
+pub(super) fn below<'a>(mirrored: &'a Json, folder: &str) -> Option<&'a Json> {
+    mirrored.get(config_repo::BELOW)?.get(folder)
 }
 
 fn damaged(problem: impl std::fmt::Display) -> Error {
@@ -84,7 +90,7 @@ async fn place(units: &VersionUnits, publication: &mut PublicationWriter, places
         }
         for file in units.files(wanted.keys().copied().collect()).await? {
             for place in wanted.get(&file.unit).into_iter().copied().flatten() {
-                publication.add_artifact(path(place)?, file.id);
+                publication.add_artifact(path(place)?, file.id)?;
             }
         }
     }

@@ -15,7 +15,7 @@ mod settings;
 use bytes::Bytes;
 use pith_core::error::{Error, Result};
 use pith_core::id::{Id, RelativePath};
-use pith_core::plugin::{PublicationWriter, Signature, VersionReader};
+use pith_core::plugin::{PublicationWriter, Signature, VersionReader, VersionUnits};
 use serde_json::{Value as Json, json};
 
 use self::settings::Settings;
@@ -23,22 +23,48 @@ use crate::config_repo;
 use crate::repomd::{self, Repomd};
 
 pub(crate) async fn publish(version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
-    if let Some(mirrored) = publication.details.get(config_repo::MIRRORED).cloned() {
-        Settings::resolve(&mut publication.details, &version.repository)?;
-        return mirrored::publish(&version.units, publication, &mirrored).await;
-    }
     let settings = Settings::resolve(&mut publication.details, &version.repository)?;
-    packages::place(&version.units, publication, &settings).await?;
-    let made = version.units.version();
+    let mirrored = publication.details.get(config_repo::MIRRORED).cloned();
+    match &mirrored {
+        None => write(&version.units, publication, &settings, &version.repository).await?,
+        Some(mirrored) => {
+            mirrored::publish(&version.units, publication, mirrored).await?;
+            note_signed(publication, mirrored::is_signed(mirrored)?);
+        }
+    }
+    for (folder, units) in metadata::plant(&version.units, publication).await? {
+        publication.enter(&folder, units.version().id);
+        match &mirrored {
+            None => write(&units, publication, &settings, &version.repository).await?,
+            Some(mirrored) => {
+                // Of what the upstream did not have there is no metadata either.
+                if let Some(mirrored) = mirrored::below(mirrored, &folder) {
+                    mirrored::publish(&units, publication, mirrored).await?;
+                }
+            }
+        }
+        publication.leave();
+    }
+    Ok(())
+}
+
+/// One repository, with metadata of our own.
+async fn write(
+    units: &VersionUnits,
+    publication: &mut PublicationWriter,
+    settings: &Settings,
+    repository: &Json,
+) -> Result<()> {
+    packages::place(units, publication, settings).await?;
+    let made = units.version();
     let time = made.created.timestamp();
-    let mut records = documents::write(&version.units, publication, &settings, time).await?;
-    records.extend(metadata::write(&version.units, publication, &settings, time).await?);
-    records.extend(metadata::carry(&version.units, publication, time).await?);
-    metadata::plant(&version.units, publication).await?;
+    let mut records = documents::write(units, publication, settings, time).await?;
+    records.extend(metadata::write(units, publication, settings, time).await?);
+    records.extend(metadata::carry(units, publication, time).await?);
     // As with createrepo_c a number; the repository without anything has none.
     let revision = if made.number == 0 { "0".to_owned() } else { time.to_string() };
     let index = Bytes::from(repomd::render(&Repomd { revision, records, ..Repomd::default() }));
-    sign(publication, &version.repository, &index).await?;
+    sign(publication, repository, &index).await?;
     publication.add_metadata(path("repodata/repomd.xml")?, index).await
 }
 
@@ -49,10 +75,14 @@ async fn sign(publication: &mut PublicationWriter, repository: &Json, index: &By
     let Signature { armored, public_key } = publication.sign(service, index).await?;
     publication.add_metadata(path("repodata/repomd.xml.asc")?, armored).await?;
     publication.add_metadata(path("repodata/repomd.xml.key")?, public_key).await?;
-    if let Some(details) = publication.details.as_object_mut() {
-        details.insert(config_repo::SIGNED.to_owned(), Json::Bool(true));
-    }
+    note_signed(publication, true);
     Ok(())
+}
+
+fn note_signed(publication: &mut PublicationWriter, is_signed: bool) {
+    if let Some(details) = publication.details.as_object_mut() {
+        details.insert(config_repo::SIGNED.to_owned(), Json::Bool(is_signed));
+    }
 }
 
 /// A path of a publication.

@@ -146,7 +146,7 @@ async fn add(units: &VersionUnits, publication: &mut PublicationWriter, settings
         let places: HashMap<Id, Place> = rows.iter().map(|row| row.id).zip(places).collect();
         for file in units.files(places.keys().copied().collect()).await? {
             if let Some(place) = places.get(&file.unit) {
-                publication.add_artifact(path(&place.location)?, file.id);
+                publication.add_artifact(path(&place.location)?, file.id)?;
             }
         }
     }

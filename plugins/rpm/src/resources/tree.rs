@@ -97,7 +97,7 @@ fn parts() -> Vec<Field> {
     ]
 }
 
-/// Without what is kept for publications only.
+/// Without what was once kept beside it.
 fn shown(record: &Record, column: &str) -> Json {
     let mut list = record.get::<Json>(column).unwrap_or_else(|| json!([]));
     for part in list.as_array_mut().into_iter().flatten() {

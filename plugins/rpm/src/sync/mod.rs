@@ -1,5 +1,5 @@
 //! Reading a repository: which state of it ([`snapshot`], [`index`]), what its metadata says ([`packages`], [`others`],
-//! [`tree`]), and what of it is remembered ([`seen`]). An upstream that did not change is asked for its index, and for
+//! [`tree`], [`below`]), and what of it is remembered ([`seen`]). An upstream that did not change is asked for its index, and for
 //! its treeinfo, each on the condition that it changed.
 //!
 //! All metadata is fetched and checked before the first unit is declared, to files; documents are then read step by
@@ -8,6 +8,7 @@
 //! Either way what could be had stays, and the next run fetches only what is missing.
 
 mod address;
+mod below;
 mod index;
 mod metadata;
 mod mirrored;
@@ -24,16 +25,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use pith_core::error::{Error, Result};
-use pith_core::plugin::{SyncJob, Wanted};
+use pith_core::id::Id;
+use pith_core::plugin::{Declare, SyncJob, Wanted};
+use serde_json::{Map, Value as Json};
 
+use crate::config_repo::{BELOW, MIRRORED};
 use crate::content::metadata_file::REPO_METADATA_FILE;
 use crate::repomd::Repomd;
+use below::Source;
 use metadata::{Chosen, Document, Files, Role, role};
 pub(crate) use options::options;
 use options::{Choice, SyncPolicy, retained};
 use packages::Reading;
 use seen::{Seen, Settings};
-use snapshot::{Reader, Snapshot};
+use snapshot::{Reader, Repository, Snapshot};
 
 /// The group of what may fail without ending the run.
 const FILES: &str = "files";
@@ -66,7 +71,7 @@ pub(crate) async fn sync(job: &SyncJob, changelog_limit: usize) -> Result<()> {
 }
 
 fn seen(job: &SyncJob, settings: Settings, snapshot: &Snapshot) -> Seen {
-    let index = &snapshot.index;
+    let index = &snapshot.repository.index;
     let (checksum, revision) = (index.checksum.clone(), index.repomd.revision.clone());
     let mut seen = Seen::new(job, settings, checksum, revision, index.page.clone());
     seen.treeinfo = snapshot.tree.as_ref().map(|tree| tree.seen.clone());
@@ -74,7 +79,72 @@ fn seen(job: &SyncJob, settings: Settings, snapshot: &Snapshot) -> Seen {
 }
 
 async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_limit: usize, seen: &Seen) -> Result<()> {
-    let Snapshot { index, files, tree, beside } = snapshot;
+    let Snapshot { repository, tree, below } = snapshot;
+    let root = repository.index.root.clone();
+    let mut details = declare_repository(job, repository, choice, changelog_limit).await?;
+    if let Some(tree) = tree {
+        let (pinned, mirrored) = declare_below(job, &tree.sources.sources, below, choice, changelog_limit).await?;
+        if let Some(details) = &mut details {
+            details[MIRRORED][BELOW] = Json::Object(mirrored);
+        }
+        tree.declare(job, &root, Arc::from(FILES), pinned).await?;
+    }
+    if let Some(details) = details {
+        // The upstream may have other metadata of the same content.
+        match seen.was_published(job) {
+            true => job.publish(details),
+            false => job.publish_newest(details),
+        }
+    }
+    Ok(())
+}
+
+/// Synchronizes the repositories of variants and addons. Their versions by folders, and what is kept of each where the
+/// upstream's metadata is published.
+async fn declare_below(
+    job: &SyncJob,
+    sources: &[Source],
+    states: Vec<Option<Repository>>,
+    choice: Choice,
+    changelog_limit: usize,
+) -> Result<(Vec<(String, Id)>, Map<String, Json>)> {
+    let (mut pinned, mut mirrored) = (vec![], Map::new());
+    let before = job.pinned().await?;
+    for (source, state) in sources.iter().zip(states) {
+        let Some(state) = state else {
+            // Where things are only added, what is gone stays.
+            let stays = |(folder, _): &&(String, Id)| !choice.policy.mirrors() && source.folders.contains(folder);
+            pinned.extend(before.iter().filter(stays).cloned());
+            continue;
+        };
+        let declare: Declare = Box::new(move |job| {
+            Box::pin(async move {
+                if let Some(details) = declare_repository(job, state, choice, changelog_limit).await? {
+                    job.publish(details);
+                }
+                Ok(())
+            })
+        });
+        let folder = &source.folders[0];
+        let made = job.below(folder, declare).await.map_err(|error| below::named(folder, error))?;
+        for folder in &source.folders {
+            pinned.push((folder.clone(), made.version));
+            if let Some(details) = made.publication.as_ref().and_then(|details| details.get(MIRRORED)) {
+                mirrored.insert(folder.clone(), details.clone());
+            }
+        }
+    }
+    Ok((pinned, mirrored))
+}
+
+/// Declares what one repository has. Where the upstream's metadata is published, the details of such a publication.
+async fn declare_repository(
+    job: &SyncJob,
+    repository: Repository,
+    choice: Choice,
+    changelog_limit: usize,
+) -> Result<Option<Json>> {
+    let Repository { index, files, beside } = repository;
     let (root, group) = (index.root.as_str(), Arc::<str>::from(FILES));
     let chosen = Chosen::of(&index.repomd)?;
     // Packages are told whether a module has them.
@@ -85,8 +155,7 @@ async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_li
     let [primary, filelists, other] = chosen.packages;
     let documents = [Document::of(&files, primary)?, Document::of(&files, filelists)?, Document::of(&files, other)?];
     let retained = usize::try_from(retained(&job.repository.details)).unwrap_or(0);
-    let reading =
-        Reading { documents, root: root.to_owned(), modular, choice, retained, changelog_limit, group: group.clone() };
+    let reading = Reading { documents, root: root.to_owned(), modular, choice, retained, changelog_limit, group };
     packages::declare(job, reading).await?;
     if let Some(record) = chosen.comps {
         others::comps(job, Document::of(&files, record)?).await?;
@@ -94,28 +163,22 @@ async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_li
     if let Some(record) = chosen.updateinfo {
         others::advisories(job, Document::of(&files, record)?).await?;
     }
-    if let Some(tree) = tree {
-        tree.declare(job, root, group).await?;
-    }
     let extras = extras(root, &index.repomd, &files)?;
-    if choice.policy == SyncPolicy::MirrorComplete {
-        let details = mirrored::keep(job, (&index.repomd, index.bytes.clone()), files, beside).await?;
-        // The upstream may have other metadata of the same content.
-        match seen.was_published(job) {
-            true => job.publish(details),
-            false => job.publish_newest(details),
-        }
-    } else {
-        for (data_type, file) in files {
-            if role(&data_type) == Role::Extra {
-                job.keep_file(file).await?;
+    let details = match choice.policy == SyncPolicy::MirrorComplete {
+        true => Some(mirrored::keep(job, (&index.repomd, index.bytes.clone()), files, beside).await?),
+        false => {
+            for (data_type, file) in files {
+                if role(&data_type) == Role::Extra {
+                    job.keep_file(file).await?;
+                }
             }
+            None
         }
-    }
+    };
     for wanted in extras {
         job.want(REPO_METADATA_FILE, wanted).await?;
     }
-    Ok(())
+    Ok(details)
 }
 
 /// The files that are carried along, each once: two types may share one.

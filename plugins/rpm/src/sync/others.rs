@@ -127,7 +127,7 @@ async fn declare(
 }
 
 async fn want(job: &SyncJob, content_type: &'static str, unit: Unit) -> Result<()> {
-    job.want(content_type, Wanted { unit, files: vec![], group: None }).await
+    job.want(content_type, Wanted { unit, files: vec![], group: None, pinned: vec![] }).await
 }
 
 /// A file that is carried along, as a unit to be declared once the file is kept: metadata is never left with the
@@ -150,5 +150,5 @@ pub(super) fn extra(root: &str, record: &Record, file: &Inspection) -> Result<Wa
         Error::Invalid(_) => wrong(&error),
         other => other,
     })?;
-    Ok(Wanted { unit, files: vec![upstream], group: None })
+    Ok(Wanted { unit, files: vec![upstream], group: None, pinned: vec![] })
 }

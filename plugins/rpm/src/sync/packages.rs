@@ -215,7 +215,7 @@ impl Reading {
         package.location_href = nevra.filename();
         let unit = package::unit(&package, self.modular.contains(&nevra), sha256)
             .map_err(|error| primary.wrong_item(&nevra.to_string(), error))?;
-        Ok(Wanted { unit, files: vec![file], group: Some(self.group.clone()) })
+        Ok(Wanted { unit, files: vec![file], group: Some(self.group.clone()), pinned: vec![] })
     }
 }
 

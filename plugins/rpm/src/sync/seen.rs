@@ -48,6 +48,26 @@ pub(super) struct TreeSeen {
     pub name: String,
     pub checksum: String,
     pub page: Page,
+    /// The repositories of variants and addons; none where they were not looked at.
+    #[serde(default)]
+    pub below: Option<Vec<BelowSeen>>,
+}
+
+/// The repository of a variant or an addon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BelowSeen {
+    pub url: String,
+    /// SHA-256 of its `repomd.xml`; none where there was none.
+    pub checksum: Option<String>,
+    pub page: Page,
+}
+
+impl TreeSeen {
+    /// What was seen, whatever marked it.
+    fn checksums(&self) -> (&str, Option<Vec<Option<&str>>>) {
+        let below = self.below.as_ref().map(|below| below.iter().map(|one| one.checksum.as_deref()).collect());
+        (&self.checksum, below)
+    }
 }
 
 impl Settings {
@@ -106,7 +126,8 @@ impl Seen {
         let before: Option<Self> = serde_json::from_value(before).ok();
         before.is_some_and(|before| {
             let policies = (&before.settings.sync_policy, &self.settings.sync_policy);
-            policies.0 == policies.1 && before.repomd_checksum == self.repomd_checksum
+            let trees = [&before, self].map(|seen| seen.treeinfo.as_ref().map(TreeSeen::checksums));
+            policies.0 == policies.1 && before.repomd_checksum == self.repomd_checksum && trees[0] == trees[1]
         })
     }
 

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use pith_core::error::{Error, Result};
-use pith_core::plugin::{Progress, SyncJob};
+use pith_core::plugin::{Progress, SyncJob, redacted};
 
 use super::index::{self, Answer, Index};
 use super::metadata::{self, Chosen, Files, Role, role};
 use super::mirrored::{self, Beside};
 use super::options::{Choice, SyncPolicy};
-use super::seen::Seen;
+use super::seen::{BelowSeen, Seen};
 use super::tree::{self, Tree};
 use crate::repomd::Record;
 
@@ -21,9 +21,17 @@ const MIRRORS: usize = 20;
 
 /// A state.
 pub(super) struct Snapshot {
+    pub repository: Repository,
+    pub tree: Option<Tree>,
+    /// The repositories of the tree's variants and addons, in the order of [`Tree::sources`]; none where the upstream
+    /// has none.
+    pub below: Vec<Option<Repository>>,
+}
+
+/// A state of one repository.
+pub(super) struct Repository {
     pub index: Box<Index>,
     pub files: Files,
-    pub tree: Option<Tree>,
     pub beside: Beside,
 }
 
@@ -111,10 +119,17 @@ impl Reader<'_> {
             None => index::read(self.job, root).await?,
         };
         check(&index)?;
-        self.progress.add(1);
         let taken = self.take(index.clone()).await;
-        if matches!(taken, Ok(_) | Err(Error::Upstream(_))) && !self.is_current(&index).await? {
-            return Ok(Outcome::Changed);
+        if matches!(taken, Ok(_) | Err(Error::Upstream(_))) {
+            let mut seen = vec![&index];
+            if let Ok(snapshot) = &taken {
+                seen.extend(snapshot.below.iter().flatten().map(|below| &below.index));
+            }
+            for index in seen {
+                if !self.is_current(index).await? {
+                    return Ok(Outcome::Changed);
+                }
+            }
         }
         taken.map(Box::new).map(Outcome::Read)
     }
@@ -127,7 +142,46 @@ impl Reader<'_> {
     }
 
     async fn take(&self, index: Box<Index>) -> Result<Snapshot> {
+        let root = index.root.clone();
+        let repository = self.repository(index).await?;
+        let mut tree = match self.choice.skips_trees {
+            true => None,
+            false => tree::read(self.job, &root).await?,
+        };
+        let mut below = vec![];
+        if let Some(tree) = &mut tree {
+            for source in &tree.sources.sources {
+                let read = self.below(&source.url).await;
+                below.push(read.map_err(|error| super::below::named(&source.folders[0], error))?);
+            }
+            let seen = tree.sources.sources.iter().zip(&below).map(|(source, read)| {
+                let index = read.as_ref().map(|read| &read.index);
+                let checksum = index.map(|index| index.checksum.clone());
+                BelowSeen {
+                    url: source.url.clone(),
+                    checksum,
+                    page: index.map(|index| index.page.clone()).unwrap_or_default(),
+                }
+            });
+            tree.seen.below = Some(seen.collect());
+        }
+        Ok(Snapshot { repository, tree, below })
+    }
+
+    /// The repository of a variant or an addon; many trees name some that are not there.
+    async fn below(&self, root: &str) -> Result<Option<Repository>> {
+        match index::ask(self.job, root, None).await? {
+            Answer::Found(index) => self.repository(index).await.map(Some),
+            Answer::Absent | Answer::NotModified => {
+                tracing::info!(url = %redacted(root), "a variant or addon of a tree has no repository");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn repository(&self, index: Box<Index>) -> Result<Repository> {
         let (job, root) = (self.job, index.root.as_str());
+        self.progress.add(1);
         let is_complete = self.choice.policy == SyncPolicy::MirrorComplete;
         let records: Vec<Record> = {
             let chosen = Chosen::of(&index.repomd)?;
@@ -140,14 +194,10 @@ impl Reader<'_> {
             }
         };
         let files = metadata::fetch(job, root, records, &self.progress).await?;
-        let tree = match self.choice.skips_trees {
-            true => None,
-            false => tree::read(job, root).await?,
-        };
         let beside = match is_complete {
             true => mirrored::beside(job, root).await?,
             false => vec![],
         };
-        Ok(Snapshot { index, files, tree, beside })
+        Ok(Repository { index, files, beside })
     }
 }

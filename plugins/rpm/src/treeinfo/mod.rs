@@ -18,12 +18,14 @@
 
 mod ini;
 mod parse;
+mod parts;
 
 #[cfg(test)]
 mod tests;
 
 use crate::checksum::{Checksum, ChecksumError};
 use crate::location::LocationError;
+pub use parts::{Moved, Part, packages_below, rewritten};
 
 /// An installable tree; Pulp's `DistributionTree`. Texts that the file does not have are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,13 +71,17 @@ pub struct Image {
 pub enum Place {
     /// A folder below the tree; the empty path is the tree itself.
     Inside(String),
-    /// Somewhere else, as trees of development have it: named, never followed.
+    /// A folder on the same server, so many folders above the tree and then down this path.
+    Beside { above: usize, path: String },
+    /// Somewhere else: named, never followed.
     Outside(String),
 }
 
 /// A variant of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variant {
+    /// The section of the file that describes it.
+    pub section: String,
     pub id: String,
     pub uid: String,
     pub name: String,
@@ -93,6 +99,8 @@ pub struct Variant {
 /// An addon of a variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addon {
+    /// The section of the file that describes it.
+    pub section: String,
     pub id: String,
     pub uid: String,
     pub name: String,

@@ -99,6 +99,7 @@ fn variants(ini: &Ini<'_>) -> Result<Vec<Variant>, TreeinfoError> {
         let get = |key| ini.get(section, key);
         let or = |value: &str, other: &str| (if value.is_empty() { other } else { value }).to_owned();
         Variant {
+            section: section.to_owned(),
             id: or(get("id"), uid),
             uid: or(get("uid"), uid),
             name: or(get("name"), uid),
@@ -128,6 +129,7 @@ fn addons(ini: &Ini<'_>) -> Result<Vec<Addon>, TreeinfoError> {
         let get = |key| ini.get(section, key);
         let or = |value: &str, other: &str| (if value.is_empty() { other } else { value }).to_owned();
         Addon {
+            section: section.to_owned(),
             id: or(get("id"), uid),
             uid: or(get("uid"), uid),
             name: or(get("name"), uid),
@@ -156,8 +158,20 @@ fn place(repository: &str) -> Place {
     let folder = repository.trim_end_matches('/');
     let folder = folder.strip_suffix("/repodata").unwrap_or(folder);
     let folder = if folder == "repodata" { "" } else { folder };
-    match location::normalize_folder(if repository.starts_with('/') { repository } else { folder }) {
-        Ok(path) => Place::Inside(path),
-        Err(_) => Place::Outside(repository.to_owned()),
+    if let Some(path) = normalized(if repository.starts_with('/') { repository } else { folder }) {
+        return Place::Inside(path);
     }
+    let (mut rest, mut above) = (folder, 0);
+    while let Some(below) = rest.strip_prefix("..").filter(|below| below.is_empty() || below.starts_with('/')) {
+        rest = below.trim_start_matches('/');
+        above += 1;
+    }
+    match normalized(rest).filter(|_| above > 0) {
+        Some(path) => Place::Beside { above, path },
+        None => Place::Outside(repository.to_owned()),
+    }
+}
+
+fn normalized(folder: &str) -> Option<String> {
+    location::normalize_folder(folder).ok()
 }

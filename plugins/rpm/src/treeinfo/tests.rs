@@ -32,7 +32,7 @@ fn trees_are_read() {
     assert_eq!(tree.images.len(), 2);
     assert_eq!(tree.images[0].platforms, ["x86_64", "xen"]);
     assert_eq!(tree.variants[0].repository, Place::Inside(String::new()));
-    assert_eq!(tree.variants[1].repository, Place::Outside("../rpm-signed/".to_owned()));
+    assert_eq!(tree.variants[1].repository, Place::Beside { above: 1, path: "rpm-signed".to_owned() });
     assert_eq!(tree.addons[0].repository, Place::Inside("addons/dolphin".to_owned()));
     assert_eq!(tree.addons[0].parent, "Sea");
     assert_eq!(tree.files(), ["LiveOS/squashfs.img", "images/boot.iso", "images/pxeboot/vmlinuz"]);
@@ -62,9 +62,23 @@ fn nothing_outside_is_followed() {
         }
         let text = tree().replace("images/pxeboot/vmlinuz = ", &format!("{bad} = "));
         assert!(Treeinfo::parse(text.as_bytes()).is_err(), "{bad}");
-        let text = tree().replace("addons/dolphin", bad);
-        let tree = Treeinfo::parse(text.as_bytes()).expect("an addon elsewhere is none of ours");
-        assert_eq!(tree.addons[0].repository, Place::Outside(bad.to_owned()));
+    }
+    for (repository, expected) in [
+        ("../../etc/passwd", Place::Beside { above: 2, path: "etc/passwd".to_owned() }),
+        ("..", Place::Beside { above: 1, path: String::new() }),
+        (".././/x/", Place::Beside { above: 1, path: "x".to_owned() }),
+        ("../a/../b", Place::Outside("../a/../b".to_owned())),
+        ("../%2e%2e/b", Place::Outside("../%2e%2e/b".to_owned())),
+        ("..a/b", Place::Inside("..a/b".to_owned())),
+        ("/etc/passwd", Place::Outside("/etc/passwd".to_owned())),
+        ("//host/x", Place::Outside("//host/x".to_owned())),
+        ("file:///etc/passwd", Place::Outside("file:///etc/passwd".to_owned())),
+        ("a/%2e%2e/b", Place::Outside("a/%2e%2e/b".to_owned())),
+        ("a\\b", Place::Outside("a\\b".to_owned())),
+    ] {
+        let text = tree().replace("addons/dolphin", repository);
+        let tree = Treeinfo::parse(text.as_bytes()).expect("a tree");
+        assert_eq!(tree.addons[0].repository, expected, "{repository}");
     }
 }
 

@@ -21,7 +21,7 @@ fn refused(options: &Value, spoil: impl FnOnce(&mut State)) -> String {
 }
 
 #[track_caller]
-fn check(options: Value, spoil: impl FnOnce(&mut State), named: &[&str]) {
+pub(super) fn check(options: Value, spoil: impl FnOnce(&mut State), named: &[&str]) {
     let description = refused(&options, spoil);
     for named in named {
         assert!(description.contains(named), "`{named}` is not in: {description}");

@@ -97,7 +97,7 @@ async fn read(job: &SyncJob, group: &str) -> Result<()> {
         };
         let files =
             vec![UpstreamFile { url: job.resolve(path), size: None, digests: vec![("sha256", digest.to_owned())] }];
-        job.want("toy.toy", Wanted { unit, files, group: Some(group.into()) }).await?;
+        job.want("toy.toy", Wanted { unit, files, group: Some(group.into()), pinned: vec![] }).await?;
     }
     job.looked_at(group);
     Ok(())

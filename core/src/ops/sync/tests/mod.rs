@@ -118,7 +118,7 @@ async fn declare(job: &SyncJob, list: &str, group: Option<&str>) -> Result<()> {
             files: vec![UnitFile { relative_path: path.parse().unwrap(), sha256 }],
         };
         let files = vec![UpstreamFile { url: job.resolve(path), size: None, digests }];
-        job.want("toy.toy", Wanted { unit, files, group: group.map(Into::into) }).await?;
+        job.want("toy.toy", Wanted { unit, files, group: group.map(Into::into), pinned: vec![] }).await?;
     }
     Ok(())
 }
@@ -233,7 +233,8 @@ impl World {
         let downloader = Downloader::new(&settings, std::slice::from_ref(&self.upstream)).unwrap();
         let options = SyncOptions { mirror, optimize, ..SyncOptions::default() };
         let alternates = Alternates::new(Arc::new(|_| panic!("there are none")), std::time::Duration::ZERO);
-        SyncRequest { repository: self.repository, remote, downloader, options, alternates, publishes: true }
+        let (repository, model) = (self.repository, ("toy", "toy"));
+        SyncRequest { repository, remote, downloader, options, alternates, publishes: true, model }
     }
 
     fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {

@@ -1,0 +1,110 @@
+//! Versions of repositories that users do not see. Each is pinned by a unit, such as an installable tree, that serves
+//! it below a folder. Such a repository is filled by the synchronization of one other repository, its owner.
+
+use serde_json::{Value as Json, json};
+
+use super::{Conn, Value};
+use crate::error::{Error, Result};
+use crate::id::{Id, now};
+use crate::params;
+
+/// The detail of a hidden repository that names its owner.
+const OWNER: &str = "hidden_part_of";
+
+/// A version that a unit pins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pinned {
+    pub folder: String,
+    pub version: Id,
+    pub repository: Id,
+    /// The repository whose synchronization fills that one.
+    pub owner: Option<Id>,
+}
+
+/// Pins versions by a unit that was just made.
+pub fn pin(conn: &mut Conn, unit: Id, versions: &[(String, Id)]) -> Result<()> {
+    let row = |(folder, version): &(String, Id)| -> Vec<Value> { vec![unit.into(), folder.into(), (*version).into()] };
+    let rows: Vec<_> = versions.iter().map(row).collect();
+    conn.insert_all("pinned_version", &["content_id", "folder", "version_id"], &rows).map(drop)
+}
+
+/// The folders of a unit and the versions they serve, by folder.
+pub fn of_unit(conn: &mut Conn, unit: Id) -> Result<Vec<(String, Id)>> {
+    let rows = conn
+        .query("SELECT folder, version_id FROM pinned_version WHERE content_id = $1 ORDER BY folder", params![unit])?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// What the units of the newest version of a repository pin, by folder.
+pub fn of_newest(conn: &mut Conn, repository: Id) -> Result<Vec<Pinned>> {
+    let rows = conn.query(
+        "SELECT p.folder, p.version_id, r.id, r.details FROM pinned_version p CROSS JOIN repository_content c
+         CROSS JOIN repository_version v CROSS JOIN repository r
+         WHERE c.repository_id = $1 AND c.content_id = p.content_id AND v.id = p.version_id AND r.id = v.repository_id
+           AND c.version_added <= (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = $1)
+           AND (c.version_removed IS NULL
+             OR c.version_removed > (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = $1))
+         ORDER BY p.folder",
+        params![repository],
+    )?;
+    let owner = |details: Json| details.get(OWNER)?.as_str()?.parse().ok();
+    let pinned = |row: &super::Row| {
+        let details: Json = row.get(3)?;
+        Ok(Pinned { folder: row.get(0)?, version: row.get(1)?, repository: row.get(2)?, owner: owner(details) })
+    };
+    rows.iter().map(pinned).collect()
+}
+
+/// Makes a hidden repository of the owner's type, without any version.
+pub fn create(conn: &mut Conn, owner: Id, folder: &str) -> Result<Id> {
+    let row = conn.query_opt("SELECT domain_id, pulp_type FROM repository WHERE id = $1", params![owner])?;
+    let row = row.ok_or_else(|| Error::not_found("Repository"))?;
+    let (domain, pulp_type): (Id, String) = (row.get(0)?, row.get(1)?);
+    let id = Id::new();
+    // Its id makes the name one that nobody has taken.
+    let name = format!("{folder}-{id}");
+    conn.execute(
+        "INSERT INTO repository (id, domain_id, created, updated, pulp_type, name, labels, next_version, user_hidden,
+             details)
+         VALUES ($1, $2, $3, $3, $4, $5, $6, 0, TRUE, $7)",
+        params![id, domain, now(), pulp_type, name, json!({}), json!({OWNER: owner})],
+    )?;
+    Ok(id)
+}
+
+/// Keeps the repository from being deleted until the end of the transaction; `false` when it is gone.
+pub fn hold(conn: &mut Conn, repository: Id) -> Result<bool> {
+    Ok(conn.execute("UPDATE repository SET updated = $2 WHERE id = $1", params![repository, now()])? > 0)
+}
+
+/// Hidden repositories with versions that nothing pins.
+pub fn loose(conn: &mut Conn, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+    let rows = conn.query(
+        &format!(
+            "SELECT r.id FROM repository r WHERE r.id > $1 AND r.user_hidden AND EXISTS (
+                 SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND {LOOSE})
+             ORDER BY r.id LIMIT $2"
+        ),
+        params![after.unwrap_or(Id::LEAST), limit],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// The versions of a repository that nothing pins, and whether there are others.
+pub fn loose_versions(conn: &mut Conn, repository: Id) -> Result<(Vec<Id>, bool)> {
+    let sql = format!("SELECT v.id, {LOOSE} FROM repository_version v WHERE v.repository_id = $1 ORDER BY v.number");
+    let (mut loose, mut is_pinned) = (vec![], false);
+    for row in conn.query(&sql, params![repository])? {
+        if row.get(1)? { loose.push(row.get(0)?) } else { is_pinned = true }
+    }
+    Ok((loose, is_pinned))
+}
+
+/// Version `v` is neither pinned nor served by a publication.
+const LOOSE: &str = "(NOT EXISTS (SELECT 1 FROM pinned_version p WHERE p.version_id = v.id)
+    AND NOT EXISTS (SELECT 1 FROM published_version s WHERE s.version_id = v.id))";
+
+/// Deletes a hidden repository.
+pub fn delete(conn: &mut Conn, repository: Id) -> Result<()> {
+    conn.execute("DELETE FROM repository WHERE id = $1 AND user_hidden", params![repository]).map(drop)
+}
