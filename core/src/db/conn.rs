@@ -84,6 +84,30 @@ impl Conn {
         }
     }
 
+    /// Has rows of `other` whose `column` is the id of a row of `table` deleted along with that row. For what refers to
+    /// rows of many tables, so that no foreign key can say it. Does nothing when it was done before.
+    pub(super) fn delete_along(&mut self, table: &str, other: &str, column: &str) -> Result<()> {
+        let name = format!("{table}_{other}");
+        let delete = format!("DELETE FROM {other} WHERE {column} = OLD.id");
+        match self {
+            Self::Sqlite(_) => self.plain(&format!(
+                "CREATE TRIGGER IF NOT EXISTS {name} AFTER DELETE ON {table} FOR EACH ROW BEGIN {delete}; END"
+            )),
+            Self::Postgres(_) => {
+                let known =
+                    format!("SELECT 1 FROM pg_trigger WHERE tgname = '{name}' AND tgrelid = '{table}'::regclass");
+                if self.query_opt(&known, &[])?.is_some() {
+                    return Ok(());
+                }
+                self.plain(&format!(
+                    "CREATE OR REPLACE FUNCTION delete_{other}() RETURNS trigger LANGUAGE plpgsql
+                         AS 'BEGIN {delete}; RETURN NULL; END';
+                     CREATE TRIGGER {name} AFTER DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION delete_{other}()"
+                ))
+            }
+        }
+    }
+
     /// Runs `work` so that its error, or its panic, undoes its own changes and no others.
     pub fn savepoint<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.plain("SAVEPOINT part")?;

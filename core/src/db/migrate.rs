@@ -28,6 +28,7 @@ pub const CORE: Migrations = Migrations {
         ("0013_content_guard", include_str!("../../../migrations/core/0013_content_guard.sql")),
         ("0017_alternate_content_source", include_str!("../../../migrations/core/0017_alternate_content_source.sql")),
         ("0020_task_schedule", include_str!("../../../migrations/core/0020_task_schedule.sql")),
+        ("0021_access_control", include_str!("../../../migrations/core/0021_access_control.sql")),
         ("0030_pinned_version", include_str!("../../../migrations/core/0030_pinned_version.sql")),
     ],
 };

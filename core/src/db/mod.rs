@@ -4,6 +4,7 @@
 //! returns. On SQLite one thread writes and groups what waits into one commit; on PostgreSQL every write is
 //! a transaction of its own on a pooled connection. Nothing here knows HTTP or roles.
 
+pub mod access_policies;
 pub mod alternates;
 mod arrivals;
 pub mod artifact_bytes;
@@ -13,7 +14,9 @@ pub mod content;
 pub mod content_guards;
 pub mod delivery;
 mod dialect;
+pub mod domains;
 pub mod dump;
+pub mod groups;
 pub mod holds;
 pub mod installation;
 pub mod lazy;
@@ -32,6 +35,7 @@ pub mod publications;
 pub mod queue;
 pub mod remotes;
 pub mod repositories;
+pub mod roles;
 pub mod sealed;
 pub mod signing_services;
 mod sqlite;
