@@ -76,6 +76,8 @@ impl App {
         check_secret_key(&db, &secrets).await?;
         ensure_administrator(&db, &config).await?;
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
+        let shipped = Arc::clone(&registry);
+        db.write(move |conn| ops::shipped::ensure(&shipped, conn)).await?;
         let formats = Arc::new(KnownFormats::default());
         let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats.clone())?;
         let native = Native::new(&config, &registry, storage.clone());

@@ -32,6 +32,8 @@ pub enum Error {
     Conflict(String),
     Unauthenticated(String),
     Forbidden,
+    /// What ships with the program is not changed; the text says what it is.
+    Locked(&'static str),
     /// A session's cookies came without proof that the user's own page sent them; the text says what is wrong.
     CrossSite(&'static str),
     /// The body is of a type that the operation does not take.
@@ -100,6 +102,7 @@ impl Error {
             }
             Self::Referenced => "something still refers to this object".into(),
             Self::Forbidden => "You do not have permission to perform this action.".into(),
+            Self::Locked(text) => (*text).into(),
             Self::CrossSite(wrong) => format!("CSRF Failed: {wrong}"),
             Self::UnsupportedMediaType(name) => format!("Unsupported media type \"{name}\" in request."),
             Self::TooLarge(limit) => format!("request body exceeds {limit} bytes"),

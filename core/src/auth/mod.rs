@@ -10,7 +10,7 @@ pub mod session;
 pub mod ticket;
 
 pub use credentials::CredentialCache;
-pub use policy::{Actor, Policy, permits};
+pub use policy::{Actor, Policy};
 pub use secrets::Secrets;
 
 use ring::rand::{SecureRandom, SystemRandom};

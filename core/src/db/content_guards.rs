@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use super::Conn;
+use super::{Conn, roles};
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
@@ -55,4 +55,18 @@ pub fn reached(conn: &mut Conn, from: &[Id], most: usize) -> Result<HashSet<Id>>
         next = asked.into_iter().map(|(_, member, _)| member).filter(|member| found.insert(*member)).collect();
     }
     Ok(found)
+}
+
+/// Of these guards, those on which a user holds a permission, from wherever.
+pub fn held(conn: &mut Conn, user: i64, permission: &str, guards: &[Id]) -> Result<Vec<Id>> {
+    let given = roles::of_user("a.object_id, a.object_type, a.domain_id", "$1", "p.permission = $2");
+    let rows = conn.query(
+        &format!(
+            "SELECT g.id FROM content_guard g WHERE g.id = ANY($3) AND EXISTS (SELECT 1 FROM ({given}) held
+                 WHERE held.object_id = g.id OR (held.object_type IS NULL
+                     AND (held.domain_id IS NULL OR held.domain_id = g.domain_id)))"
+        ),
+        params![user, permission, guards.to_vec()],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
 }

@@ -161,21 +161,23 @@ pub struct Ending {
     pub progress: Vec<ProgressRow>,
 }
 
-/// Adds a task that waits; `unblocked_at` is set when nothing stands in its way.
-pub fn insert_waiting(conn: &mut Conn, new: &NewRow, payload: String, unblocked_at: Option<Instant>) -> Result<()> {
+/// Adds a task that waits; `unblocked_at` is set when nothing stands in its way. Returns whether roles on it may have
+/// to be given to somebody.
+pub fn insert_waiting(conn: &mut Conn, new: &NewRow, payload: String, unblocked_at: Option<Instant>) -> Result<bool> {
     let nothing = || Value::Null;
     let fate = [State::Waiting.into(), unblocked_at.into(), nothing(), nothing(), nothing(), nothing(), payload.into()];
-    insert(conn, new, fate, true).map(drop)
+    insert(conn, new, fate, true).map(|(_, has_owner)| has_owner)
 }
 
-/// Adds a task that has run already; its reservations are a record only.
+/// Adds a task that has run already; its reservations are a record only. Returns whether roles on it may have to be
+/// given to somebody.
 pub fn insert_finished(
     conn: &mut Conn,
     new: &NewRow,
     started: Instant,
     finished: Instant,
     ending: &Ending,
-) -> Result<()> {
+) -> Result<bool> {
     let fate = [
         ending.state.into(),
         started.into(),
@@ -185,13 +187,14 @@ pub fn insert_finished(
         ending.result.clone().into(),
         Value::Null,
     ];
-    let seq = insert(conn, new, fate, false)?;
+    let (seq, has_owner) = insert(conn, new, fate, false)?;
     insert_created(conn, seq, &ending.created)?;
-    put_progress(conn, seq, &ending.progress)
+    put_progress(conn, seq, &ending.progress)?;
+    Ok(has_owner)
 }
 
 /// `fate`: state, unblocked_at, started_at, finished_at, error, result, payload.
-fn insert(conn: &mut Conn, new: &NewRow, fate: [Value; 7], live: bool) -> Result<i64> {
+fn insert(conn: &mut Conn, new: &NewRow, fate: [Value; 7], live: bool) -> Result<(i64, bool)> {
     let mut values: Vec<Value> = vec![
         new.id.into(),
         new.domain.into(),
@@ -206,12 +209,14 @@ fn insert(conn: &mut Conn, new: &NewRow, fate: [Value; 7], live: bool) -> Result
     let row = conn.query_one(
         "INSERT INTO task (id, domain_id, created, updated, name, logging_cid, created_by, parent_task_id, \
          task_group_id, state, unblocked_at, started_at, finished_at, error, result, payload) \
-         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq",
+         VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq, \
+         EXISTS (SELECT 1 FROM auth_user u WHERE u.id = $6 AND NOT u.is_superuser) \
+         OR EXISTS (SELECT 1 FROM access_policy p WHERE p.viewset_name = 'tasks' AND p.creation_hooks IS NOT NULL)",
         &values,
     )?;
     let seq = row.get(0)?;
     insert_reservations(conn, seq, new, live)?;
-    Ok(seq)
+    Ok((seq, row.get(1)?))
 }
 
 /// Every task records that it shares its domain; nothing ever waits for that, so it is never live.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use crate::auth::policy::{Actor, holds};
 use crate::db::{Conn, content_guards};
 use crate::error::Result;
 use crate::id::Id;
@@ -29,11 +28,30 @@ pub const RBAC: &str = "core.rbac";
 pub const COMPOSITE: &str = "core.composite";
 
 /// What a reader needs who is to pass a guard of type [`RBAC`].
-const DOWNLOAD: &str = "core.download_rbaccontentguard";
+pub const DOWNLOAD: &str = "core.download_rbaccontentguard";
 /// So many guards are asked for one request at most, those inside others included; a guard that asks more refuses.
 pub const MOST_ASKED: usize = 100;
 
 const DENIED: Refused = Refused("Access denied.");
+
+/// The guards whose permission somebody holds.
+#[derive(Clone, Debug)]
+pub enum Downloads {
+    All,
+    Of(Vec<Id>),
+}
+
+impl Downloads {
+    /// Of somebody who did not say who they are.
+    pub const NONE: Self = Self::Of(vec![]);
+
+    fn reach(&self, guard: Id) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(guards) => guards.contains(&guard),
+        }
+    }
+}
 
 /// A guard with all that it asks.
 pub struct Guard {
@@ -107,12 +125,12 @@ fn gate(scope: &Scope<'_>, pulp_type: &str, row: &content_guards::GuardRow) -> R
 }
 
 impl Guard {
-    /// Whether it must be told who asks.
-    pub fn asks_who(&self) -> bool {
+    /// The guards, itself and those it asks, for whose permission it must be told who asks.
+    pub fn permissions(&self) -> Vec<Id> {
         match &self.check {
-            Check::Permission(_) => true,
-            Check::Any(members) => members.iter().any(Self::asks_who),
-            Check::Gate(_) | Check::Nobody => false,
+            Check::Permission(id) => vec![*id],
+            Check::Any(members) => members.iter().flat_map(Self::permissions).collect(),
+            Check::Gate(_) | Check::Nobody => vec![],
         }
     }
 
@@ -120,14 +138,14 @@ impl Guard {
     ///
     /// # Errors
     /// Why it is refused, in one line for the client: of a guard that asks others, their addresses.
-    pub fn admit(&self, asked: &Asked<'_>, actor: Option<&Actor>) -> Result<(), String> {
+    pub fn admit(&self, asked: &Asked<'_>, held: &Downloads) -> Result<(), String> {
         let plain = |Refused(text): Refused| text.to_owned();
         match &self.check {
             Check::Gate(gate) => gate.admit(asked).map_err(plain),
-            Check::Permission(id) if holds(actor, DOWNLOAD, *id) => Ok(()),
+            Check::Permission(id) if held.reach(*id) => Ok(()),
             Check::Permission(_) | Check::Nobody => Err(plain(DENIED)),
             Check::Any(members) if members.is_empty() => Ok(()),
-            Check::Any(members) if members.iter().any(|member| member.admit(asked, actor).is_ok()) => Ok(()),
+            Check::Any(members) if members.iter().any(|member| member.admit(asked, held).is_ok()) => Ok(()),
             Check::Any(members) => {
                 let asked: Vec<_> = members.iter().map(|member| member.href.as_str()).collect();
                 Err(format!("Refused by all of {}", asked.join(", ")))
@@ -166,31 +184,32 @@ mod tests {
         Guard { href: "/any/".into(), check: Check::Any(members) }
     }
 
-    fn admit(guard: &Guard, actor: Option<&Actor>) -> Result<(), String> {
-        guard.admit(&Asked { path: "", address: "", query: "", now: now(), headers: &|_| vec![] }, actor)
+    fn admit(guard: &Guard, held: &Downloads) -> Result<(), String> {
+        guard.admit(&Asked { path: "", address: "", query: "", now: now(), headers: &|_| vec![] }, held)
     }
 
     #[test]
     fn one_member_that_admits_is_enough() {
-        assert_eq!(admit(&any(vec![]), None), Ok(()));
-        assert_eq!(admit(&any(vec![fixed("/a/", false), fixed("/b/", true)]), None), Ok(()));
-        assert_eq!(admit(&any(vec![any(vec![fixed("/a/", true)])]), None), Ok(()));
-        let refused = admit(&any(vec![fixed("/a/", false), any(vec![fixed("/b/", false)])]), None);
+        let nobody = &Downloads::NONE;
+        assert_eq!(admit(&any(vec![]), nobody), Ok(()));
+        assert_eq!(admit(&any(vec![fixed("/a/", false), fixed("/b/", true)]), nobody), Ok(()));
+        assert_eq!(admit(&any(vec![any(vec![fixed("/a/", true)])]), nobody), Ok(()));
+        let refused = admit(&any(vec![fixed("/a/", false), any(vec![fixed("/b/", false)])]), nobody);
         assert_eq!(refused, Err("Refused by all of /a/, /any/".into()));
     }
 
     #[test]
     fn a_permission_is_asked_of_who_asks() {
-        let guard = any(vec![Guard { href: String::new(), check: Check::Permission(Id::new()) }]);
-        let actor = |is_superuser| Actor { user_id: 1, username: "a".into(), is_superuser };
-        assert!(guard.asks_who() && !fixed("", true).asks_who());
-        assert!(admit(&guard, Some(&actor(true))).is_ok());
-        assert!(admit(&guard, Some(&actor(false))).is_err() && admit(&guard, None).is_err());
+        let id = Id::new();
+        let guard = any(vec![Guard { href: String::new(), check: Check::Permission(id) }]);
+        assert!(guard.permissions() == [id] && fixed("", true).permissions().is_empty());
+        assert!(admit(&guard, &Downloads::All).is_ok() && admit(&guard, &Downloads::Of(vec![id])).is_ok());
+        assert!(admit(&guard, &Downloads::Of(vec![Id::new()])).is_err() && admit(&guard, &Downloads::NONE).is_err());
     }
 
     #[test]
     fn what_is_not_understood_admits_nobody() {
-        assert!(admit(&Guard { href: String::new(), check: Check::Nobody }, None).is_err());
+        assert!(admit(&Guard { href: String::new(), check: Check::Nobody }, &Downloads::All).is_err());
     }
 
     #[test]

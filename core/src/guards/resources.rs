@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::header::HEADER;
 use super::redirect::REDIRECT;
 use super::variable::VARIABLE;
-use super::{COMPOSITE, RBAC, header};
+use super::{COMPOSITE, DOWNLOAD, RBAC, header};
 use crate::auth::policy::Owned;
+use crate::db::roles::{self, ObjectKey};
 use crate::db::{Conn, content_guards};
 use crate::error::Result;
 use crate::id::Id;
@@ -147,7 +148,43 @@ fn rbac() -> Resource {
         list("groups", "Group", "The groups that were given it.", group),
     ];
     let policy = Owned::new("core", "rbaccontentguard").role_for("downloader", "download").policy();
-    Resource::content_guard(names, settings, policy)
+    Resource { enrich: Some(show_readers), ..Resource::content_guard(names, settings, policy) }
+}
+
+/// Adds the users and groups that were given the permission on a guard.
+fn show_readers(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
+    for (record, shown) in records.iter().zip(shown) {
+        let Some(id) = record.id() else { continue };
+        let (mut users, mut groups) = (vec![], vec![]);
+        for given in roles::on_object(conn, ObjectKey::Id(id), Some(DOWNLOAD))? {
+            if let Some((number, username)) = given.user {
+                users.push(shown_user(scope, number, &username));
+            }
+            if let Some((number, name)) = given.group {
+                groups.push(shown_group(scope, number, &name));
+            }
+        }
+        users.dedup();
+        groups.dedup();
+        for (name, list) in [("users", users), ("groups", groups)] {
+            if let Some(place) = shown.get_mut(name) {
+                *place = Json::Array(list);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A user in short.
+pub fn shown_user(scope: &Scope<'_>, number: i64, username: &str) -> Json {
+    let href = format!("{}users/{number}/", scope.api);
+    json!({"username": username, "pulp_href": href, "prn": crate::id::prn("auth", "user", number)})
+}
+
+/// A group.
+pub fn shown_group(scope: &Scope<'_>, number: i64, name: &str) -> Json {
+    let href = format!("{}groups/{number}/", scope.api);
+    json!({"name": name, "pulp_href": href, "prn": crate::id::prn("core", "group", number), "id": number})
 }
 
 #[cfg(test)]

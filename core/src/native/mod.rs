@@ -17,15 +17,15 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::app::Shared;
-use crate::auth::policy::{Actor, Verb, permits};
+use crate::auth::policy::Actor;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::metrics::{Operation as Measured, Requests};
 use crate::observe::{Told, Watch};
 use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceOperation, FaceRequest, Form, Links};
-use crate::resource::{Kind, Registry};
+use crate::resource::{Kind, Registry, Resource};
 use crate::rest::request::{correlation_id, keep_correlation_id};
-use crate::rest::{authenticate, error_body};
+use crate::rest::{authenticate, authorize, error_body};
 use crate::serve::{self, FaceView, Pointer};
 use crate::storage::Storage;
 use crate::trace;
@@ -177,7 +177,10 @@ async fn respond(
     let response = match routed.routes.find(method, rest) {
         Way::Found(operation, parameters) => {
             seen.operation = Some(operation);
-            let actor = actor.map(|actor| may_change(app, view, actor)).transpose()?;
+            let actor = match actor {
+                Some(actor) => Some(may_change(app, view, actor).await?),
+                None => None,
+            };
             let form = match &actor {
                 Some(_) => Some(form::read(app, request, payload, routed.routes.file(operation)).await?),
                 None => None,
@@ -194,11 +197,14 @@ async fn respond(
 
 /// Whether the actor may change the repository that the distribution serves. One without a repository refuses by
 /// itself.
-fn may_change(app: &Shared, view: &FaceView, actor: Actor) -> Result<Actor> {
+async fn may_change(app: &Shared, view: &FaceView, actor: Actor) -> Result<Actor> {
     let distributed = &view.distribution;
-    let repository = app.registry.typed(Kind::Repository, &distributed.pulp_type);
-    let repository = repository.ok_or_else(|| Error::internal("a distribution of a format without repositories"))?;
-    permits(Some(&actor), &repository.policy, Verb::Action("modify"))?;
+    let is_type = |resource: &Resource| {
+        resource.kind == Kind::Repository && resource.pulp_type == Some(distributed.pulp_type.as_str())
+    };
+    let at = app.registry.resources.iter().position(is_type);
+    let at = at.ok_or_else(|| Error::internal("a distribution of a format without repositories"))?;
+    authorize::permit_on(app, &actor, at, distributed.repository, "modify").await?;
     Ok(actor)
 }
 

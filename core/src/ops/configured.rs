@@ -5,12 +5,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{alternates, change_version, content_guards, distributions, references, remotes, versions};
 use crate::app::App;
+use crate::db::roles::ObjectKey;
 use crate::db::{self, Conn, FromValue, Value};
 use crate::error::{Error, Result};
 use crate::guards;
 use crate::id::{Id, Instant, now};
 use crate::params;
-use crate::resource::{Draft, Errors, Field, Kind, Reference, Resource, Scope, Source, Target, Wire};
+use crate::resource::{Draft, Errors, Field, Kind, Reference, Resource, Scope, Source, Target, Wire, creator};
 use crate::tasks::ShortTask;
 
 /// A checked input, ready for the database.
@@ -296,6 +297,7 @@ pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
     let change = check(app, &scope, conn, resource, &draft(args), None, &mut errors)?;
     errors.into_result()?;
     let id = create(app, conn, resource, &change)?;
+    creator::created(&app.registry, conn, resource, ObjectKey::Id(id), task.created_by)?;
     task.created(resource.prn(id), format!("{}{id}/", resource.path));
     Ok(resource.load(&scope, conn, id)?.unwrap_or(Json::Null))
 }

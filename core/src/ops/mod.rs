@@ -36,6 +36,7 @@ pub mod reseal;
 pub mod scan;
 pub mod scan_task;
 pub mod schedules;
+pub mod shipped;
 pub mod sign_upload;
 pub mod signing;
 mod stores;

@@ -10,11 +10,12 @@ use super::change_version::Created;
 use super::publish::{PublishRequest, autopublish, publish};
 use super::{Stores, distributions, versions};
 use crate::app::{App, Shared};
+use crate::db::roles::ObjectKey;
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{self, Plugin};
-use crate::resource::Kind;
+use crate::resource::{Kind, creator};
 use crate::tasks::{self, TaskContext};
 
 #[derive(Debug, Deserialize)]
@@ -67,8 +68,8 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             checkpoint: job.checkpoint,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let shared = app.clone();
-        let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication);
+        let (shared, user) = (app.clone(), context.created_by());
+        let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication, user);
         let described = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request, then).await?;
         Ok(told(&app, &context, described))
     })
@@ -82,8 +83,8 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
         found => found?,
     };
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-    let shared = app.clone();
-    let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication);
+    let (shared, user) = (app.clone(), context.created_by());
+    let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication, user);
     let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version, then).await?;
     Ok(made.map(|(prn, path, shown)| {
         told(app, context, (prn.clone(), path.clone(), shown));
@@ -93,8 +94,8 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
 
 /// Names a new publication to the task and notes what distributions serve from now on.
 pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> Result<()> {
-    let shared = app.clone();
-    let described = app.db.write(move |conn| describe(&shared, conn, publication)).await?;
+    let (shared, user) = (app.clone(), context.created_by());
+    let described = app.db.write(move |conn| describe(&shared, conn, publication, user)).await?;
     told(app, context, described);
     Ok(())
 }
@@ -109,10 +110,11 @@ fn told(app: &Shared, context: &TaskContext, (prn, path, shown): Described) -> J
 }
 
 /// Notes what distributions serve with a new publication.
-fn describe(app: &App, conn: &mut Conn, publication: Id) -> Result<Described> {
+fn describe(app: &App, conn: &mut Conn, publication: Id, user: Option<i64>) -> Result<Described> {
     let (pulp_type, repository) = repositories::published(conn, publication)?;
     let resource = app.registry.typed(Kind::Publication, &pulp_type);
     let resource = resource.ok_or_else(|| Error::internal("a publication of an unknown type"))?;
+    creator::created(&app.registry, conn, resource, ObjectKey::Id(publication), user)?;
     versions::retain_checkpoints(conn, repository)?;
     distributions::note_repository(app, conn, repository)?;
     let content = app.content_base(None);

@@ -1,10 +1,12 @@
 //! REST collections as data. A [`Resource`] says what a collection is called, which fields and filters it
 //! has and where they live in the database; `rest` serves it and writes its OpenAPI from the same value.
 
+pub mod creator;
 pub mod expression;
 mod field;
 mod filter;
 pub mod kinds;
+mod reader;
 mod record;
 mod registry;
 
@@ -13,23 +15,29 @@ use crate::auth::policy::Policy;
 pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
 pub(crate) use field::{parse_boolean, type_name};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
+pub use reader::Reader;
 pub use record::{Record, Scope, Show, Slice};
-pub use registry::{Reference, Registry, Unresolved};
+pub use registry::{AccessPolicy, Reference, Registry, Unresolved};
 
 /// What a resource is to core: which table its rows share and which rules hold for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    AccessPolicy,
     AlternateContentSource,
     Artifact,
     Content,
     ContentGuard,
     Distribution,
+    Group,
     /// Below a repository, of its format alone.
     Part,
     Publication,
     Remote,
     Repository,
     RepositoryVersion,
+    Role,
+    /// Who was given a role, and for what.
+    RoleAssignment,
     SigningService,
     Task,
     TaskGroup,
@@ -44,16 +52,20 @@ impl Kind {
     /// The table that rows of this kind share.
     pub fn table(self) -> &'static str {
         match self {
+            Self::AccessPolicy => "access_policy",
             Self::AlternateContentSource => "alternate_content_source",
             Self::Artifact => "artifact",
             Self::Content => "content",
             Self::ContentGuard => "content_guard",
             Self::Distribution => "distribution",
+            Self::Group => "auth_group",
             Self::Part => "repository_part",
             Self::Publication => "publication",
             Self::Remote => "remote",
             Self::Repository => "repository",
             Self::RepositoryVersion => "repository_version",
+            Self::Role => "role",
+            Self::RoleAssignment => "role_assignment",
             Self::SigningService => "signing_service",
             Self::Task => "task",
             Self::TaskGroup => "task_group",
@@ -81,7 +93,23 @@ impl Kind {
 
     /// Whether rows belong to a domain.
     pub fn has_domain(self) -> bool {
-        !matches!(self, Self::Part | Self::User | Self::Worker | Self::RepositoryVersion | Self::SigningService)
+        !matches!(
+            self,
+            Self::AccessPolicy
+                | Self::Group
+                | Self::Part
+                | Self::RepositoryVersion
+                | Self::Role
+                | Self::RoleAssignment
+                | Self::SigningService
+                | Self::User
+                | Self::Worker
+        )
+    }
+
+    /// Whether objects have numbers in place of ids, and no times of their own.
+    pub fn is_numbered(self) -> bool {
+        matches!(self, Self::Group | Self::User)
     }
 }
 

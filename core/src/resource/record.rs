@@ -145,7 +145,7 @@ impl Resource {
         if self.kind == Kind::Part {
             columns.push("t.repository_id");
         }
-        if self.kind != Kind::User {
+        if !self.kind.is_numbered() {
             columns.extend(["t.created", "t.updated"]);
         }
         for field in fields {

@@ -1,10 +1,12 @@
 //! All resources of this installation, and what an href or a PRN points to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Kind, Resource, Target};
+use crate::auth::policy::{Policy, Scope, Statement, Verb};
 use crate::db::Conn;
+use crate::db::roles::ObjectKey;
 use crate::error::Result;
 use crate::id::Id;
 use crate::params;
@@ -22,9 +24,89 @@ pub struct Registry {
     pub faces: HashMap<&'static str, Arc<dyn Face>>,
     /// Operations of formats' own, with their components.
     pub operations: Vec<(&'static str, FormatOperation)>,
+    /// What may be changed of who may do what.
+    pub policies: Vec<AccessPolicy>,
+    /// All permissions there are, with the types of the objects they are about; empty for what is about none.
+    permissions: BTreeMap<String, String>,
     by_path: HashMap<&'static str, usize>,
     by_type: HashMap<(Kind, &'static str), usize>,
     by_prn: HashMap<String, usize>,
+}
+
+/// A policy by the name that clients know it by.
+pub struct AccessPolicy {
+    /// `repositories/file/file`
+    pub viewset: String,
+    pub policy: Policy,
+    /// What the policy says as it ships.
+    pub statements: Vec<Statement>,
+}
+
+impl AccessPolicy {
+    fn new(viewset: String, policy: Policy) -> Self {
+        Self { viewset, statements: policy.statements(), policy }
+    }
+}
+
+/// What goes into a repository needs the permission that the repository itself asks of whoever modifies it, whatever
+/// its format calls that.
+fn say_how_repositories_are_modified(resources: &mut [Resource]) {
+    let modify = Verb::Action("modify");
+    let own: HashMap<String, String> = resources
+        .iter()
+        .filter(|resource| resource.kind == Kind::Repository)
+        .filter_map(|resource| {
+            let rule = resource.policy.rules.iter().find(|rule| rule.verbs.contains(&modify))?;
+            let asked = rule.requires.first()?.permissions.first()?.clone();
+            Some((format!("{}.modify_{}", resource.app, resource.model.to_ascii_lowercase()), asked))
+        })
+        .collect();
+    let others = resources.iter_mut().filter(|resource| matches!(resource.kind, Kind::Content | Kind::Part));
+    let required = others.flat_map(|resource| &mut resource.policy.rules).flat_map(|rule| &mut rule.requires);
+    for permission in required.flat_map(|requirement| &mut requirement.permissions) {
+        if let Some(asked) = own.get(permission) {
+            permission.clone_from(asked);
+        }
+    }
+}
+
+/// The policies of all resources that say more than that administrators may do all.
+fn access_policies(resources: &[Resource]) -> Vec<AccessPolicy> {
+    let mut policies = Vec::new();
+    for resource in resources {
+        if !resource.policy.rules.is_empty() && resource.policy.scope != Scope::Own {
+            policies.push(AccessPolicy::new(resource.viewset(), resource.policy.clone()));
+        }
+        if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
+            let of_versions = Resource::versions(Some(resource)).policy;
+            policies.push(AccessPolicy::new(format!("{}/versions", resource.viewset()), of_versions));
+        }
+    }
+    policies.push(AccessPolicy::new("groups/users".into(), Policy::group_members()));
+    policies
+}
+
+fn permissions(resources: &[Resource]) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for resource in resources.iter().filter(|resource| !resource.model.is_empty()) {
+        let model = resource.model.to_ascii_lowercase();
+        for verb in ["add", "change", "delete", "view"] {
+            all.insert(format!("{}.{verb}_{model}", resource.app), resource.object_type());
+        }
+    }
+    for resource in resources {
+        let of_objects = resource.policy.permissions.iter();
+        all.extend(of_objects.map(|permission| (permission.clone(), resource.object_type())));
+    }
+    let required = |resource: &Resource| {
+        let rules = resource.policy.rules.iter().flat_map(|rule| &rule.requires);
+        let shipped = resource.policy.locked_roles.iter().flat_map(|role| role.permissions.clone());
+        rules.flat_map(|requirement| requirement.permissions.clone()).chain(shipped).collect::<Vec<_>>()
+    };
+    for permission in resources.iter().flat_map(required) {
+        all.entry(permission).or_default();
+    }
+    all
 }
 
 /// What an href or PRN points to; whether it exists is the database's to say.
@@ -75,7 +157,9 @@ impl Registry {
         };
         let mut resources = core(&of_kind);
         resources.extend(formats);
+        say_how_repositories_are_modified(&mut resources);
         let numbered = || resources.iter().enumerate();
+        let (policies, permissions) = (access_policies(&resources), permissions(&resources));
         let faces = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?)));
         let operations = plugins.iter().flat_map(|plugin| {
             let of_format = plugin.operations().into_iter();
@@ -85,6 +169,8 @@ impl Registry {
             faces: faces.collect(),
             operations: operations.collect(),
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
+            policies,
+            permissions,
             by_path: numbered().map(|(at, resource)| (resource.path, at)).collect(),
             by_type: numbered()
                 .filter_map(|(at, resource)| resource.pulp_type.map(|name| ((resource.kind, name), at)))
@@ -110,6 +196,40 @@ impl Registry {
     /// The one resource of a kind that has no types.
     pub fn untyped(&self, kind: Kind) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.kind == kind && !kind.is_typed())
+    }
+
+    pub fn policy(&self, viewset: &str) -> Option<&AccessPolicy> {
+        self.policies.iter().find(|policy| policy.viewset == viewset)
+    }
+
+    /// The type of the objects that a permission is about, empty for one about none; none when there is no such
+    /// permission.
+    pub fn subject_of(&self, permission: &str) -> Option<&str> {
+        self.permissions.get(permission).map(String::as_str)
+    }
+
+    /// The permissions about objects of a type.
+    pub fn permissions_about<'a>(&'a self, object_type: &'a str) -> impl Iterator<Item = &'a str> {
+        self.permissions.iter().filter(move |(_, about)| *about == object_type).map(|(name, _)| name.as_str())
+    }
+
+    /// The resource whose objects roles call by this type.
+    pub fn by_object_type(&self, object_type: &str) -> Option<&Resource> {
+        self.by_prn.get(object_type).map(|at| &self.resources[*at])
+    }
+
+    /// The object that an href or a PRN names and that roles can be given on, if there is one.
+    pub fn object_with_roles(&self, api: &str, text: &str) -> Option<(&Resource, ObjectKey)> {
+        if let Some(Reference::Object(at, id)) = self.parse(api, text) {
+            return Some((&self.resources[at], ObjectKey::Id(id))).filter(|(found, _)| found.has_object_roles());
+        }
+        let groups = self.untyped(Kind::Group)?;
+        let path = text.split_once("://").map_or(text, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
+        let number = match text.strip_prefix("prn:core.group:") {
+            Some(number) => number,
+            None => path.strip_prefix(api)?.strip_prefix(groups.path)?.strip_suffix('/')?,
+        };
+        Some((groups, ObjectKey::Number(number.parse().ok()?)))
     }
 
     pub fn content_type(&self, pulp_type: &str) -> Option<&Arc<dyn ContentType>> {
@@ -221,8 +341,8 @@ impl Registry {
         let row = match reference {
             Reference::Object(at, id) => {
                 let resource = &self.resources[*at];
-                if resource.kind == Kind::User {
-                    // Users are numbered; none has an id like other objects.
+                if resource.kind.is_numbered() {
+                    // None has an id like other objects.
                     return Ok(None);
                 }
                 let table = match resource.kind {

@@ -61,7 +61,8 @@ impl Request {
     /// The body as an object of fields.
     ///
     /// # Errors
-    /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object.
+    /// `Malformed`, `TooLarge`, or `Invalid` when it is JSON but no object; `Forbidden` when it names what its sender
+    /// may not use.
     pub async fn input(&mut self, fields: &[Field]) -> Result<Input> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         // One that is a small text is read as any other field.
@@ -72,6 +73,7 @@ impl Request {
         if input.is_form {
             input.nulls_from_form(fields);
         }
+        self.permit_body(&input.fields).await?;
         Ok(input)
     }
 }

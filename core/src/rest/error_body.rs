@@ -18,7 +18,7 @@ pub fn answer(error: &Error, cid: &str) -> Answer {
         Error::Unauthenticated(text) => {
             Answer::detail(401, text).with_header("WWW-Authenticate", "Basic realm=\"api\"")
         }
-        Error::Forbidden | Error::CrossSite(_) => Answer::detail(403, &error.public_text()),
+        Error::Forbidden | Error::Locked(_) | Error::CrossSite(_) => Answer::detail(403, &error.public_text()),
         Error::NotFound(_) => Answer::detail(404, &error.public_text()),
         Error::Conflict(_) | Error::Referenced | Error::Canceled => Answer::detail(409, &error.public_text()),
         Error::UnsupportedMediaType(_) => Answer::detail(415, &error.public_text()),

@@ -7,7 +7,7 @@ use super::page::{Query, envelope};
 use super::request::Request;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
-use crate::resource::{Clause, FilterContext, Kind, Resource, Scope, expression};
+use crate::resource::{Clause, FilterContext, Resource, Scope, expression};
 
 pub async fn list(request: Request) -> Result<Answer> {
     list_within(request, None).await
@@ -18,7 +18,7 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
     let at = request.resource_at()?;
     let page = Query::parse(request.resource()?, &request.query)?;
     let address = format!("{}{}", request.origin, request.path);
-    let (app, viewpoint, query) = (request.app.clone(), request.viewpoint(), request.query);
+    let (app, viewpoint, query, reader) = (request.app.clone(), request.viewpoint(), request.query, request.reader);
     let body = request
         .app
         .db
@@ -27,6 +27,7 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
             let scope = viewpoint.scope(&app);
             let mut clauses = conditions(&scope, conn, resource, &page)?;
             clauses.extend(within);
+            clauses.extend(reader.map(|reader| reader.clause(&app.registry, resource)));
             let fields = page.chosen(resource);
             let (count, records) = resource.select(conn, &fields, clauses, &page.slice())?;
             let results = resource.show_all(&scope, conn, &fields, &records)?;
@@ -37,7 +38,7 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
 }
 
 pub async fn read(request: Request) -> Result<Answer> {
-    let is_numbered = request.resource()?.kind == Kind::User;
+    let is_numbered = request.resource()?.kind.is_numbered();
     let id: Value = if is_numbered { request.number(0)?.into() } else { request.id()?.into() };
     read_object(request, id).await
 }

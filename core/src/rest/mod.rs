@@ -4,6 +4,7 @@
 mod actions;
 mod answer;
 pub(crate) mod authenticate;
+pub(crate) mod authorize;
 pub(crate) mod body;
 mod endpoints;
 pub(crate) mod error_body;
@@ -21,13 +22,13 @@ pub use endpoints::resources as core_resources;
 pub use routes::{BodyDoc, Content, Doc, Endpoint, Routes};
 
 use crate::app::{Plugins, Shared};
-use crate::auth::policy::permits;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
 use crate::resource::Registry;
 use crate::serve::Outbox;
 pub(crate) use answer::Answer;
+use authorize::Authorized;
 use request::Request;
 
 /// The description of the API of a server with these formats, as `pith openapi` prints it: sorted, and seen from
@@ -85,8 +86,11 @@ async fn dispatch(
     let is_open = policy.is_open_for(endpoint.verb);
     let actor = if is_open { None } else { authenticate::actor(app, request).await? };
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
-    permits(actor.as_ref(), policy, endpoint.verb)?;
-    let request = Request::new(app.clone(), request, payload, actor, cid.to_owned(), matched);
+    let authorized = match is_open {
+        true => Authorized::default(),
+        false => authorize::authorize(app, actor.as_ref(), &matched, request.method()).await?,
+    };
+    let request = Request::new(app.clone(), request, payload, actor, authorized, cid.to_owned(), matched);
     (endpoint.run)(request).await
 }
 

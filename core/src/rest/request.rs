@@ -5,18 +5,24 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::CORRELATION_ID;
+use super::authorize::Authorized;
 use super::body::Staging;
 use super::routes::Matched;
 use crate::app::Shared;
 use crate::auth::policy::Actor;
+use crate::auth::policy::statement::Pending;
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::resource::{Resource, Scope};
+use crate::resource::{Reader, Resource, Scope};
 use crate::trace;
 
 pub struct Request {
     pub app: Shared,
     pub actor: Option<Actor>,
+    /// Whose lists are to be cut; none sees everything.
+    pub reader: Option<Reader>,
+    /// What the body has to show before it is handed out.
+    pub(super) pending: Vec<Pending>,
     pub cid: String,
     /// `http://host:port`, as the client sees this server.
     pub origin: String,
@@ -38,6 +44,7 @@ impl Request {
         request: &HttpRequest,
         payload: web::Payload,
         actor: Option<Actor>,
+        authorized: Authorized,
         cid: String,
         matched: Matched,
     ) -> Self {
@@ -45,6 +52,8 @@ impl Request {
         let resource = app.routes.endpoints[matched.endpoint].resource;
         Self {
             actor,
+            reader: authorized.reader,
+            pending: authorized.pending,
             cid,
             origin: format!("{}://{}", connection.scheme(), connection.host()),
             path: request.path().to_owned(),

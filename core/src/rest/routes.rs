@@ -109,6 +109,8 @@ pub struct Routes {
     /// Of requests that are for none.
     lost: Arc<Requests>,
     administrators: Policy,
+    /// The positions of the endpoints' access policies in the registry, where they have one.
+    access_policies: Vec<Option<usize>>,
     /// Descriptions of this table that were asked for.
     pub description: openapi::Cache,
 }
@@ -163,9 +165,11 @@ impl Routes {
             by_path.entry(endpoint.path.clone()).or_default().push(at);
         }
         let faces = endpoints::faces::endpoints(registry);
+        let access_policies = endpoints.iter().map(|endpoint| access_policy(registry, endpoint)).collect();
         Self {
             requests: counts(&endpoints),
             lost: Arc::default(),
+            access_policies,
             endpoints,
             faces,
             by_path,
@@ -229,6 +233,11 @@ impl Routes {
         if above.is_some_and(|above| self.by_path.contains_key(&above)) { Miss::Id } else { Miss::Path }
     }
 
+    /// The position in the registry of the access policy of the endpoint at this position.
+    pub fn access_policy(&self, endpoint: usize) -> Option<usize> {
+        self.access_policies.get(endpoint).copied().flatten()
+    }
+
     pub fn policy<'a>(&'a self, app: &'a App, endpoint: &'a Endpoint) -> &'a Policy {
         match (&endpoint.policy, endpoint.resource) {
             (None, Some(at)) => &app.registry.resources[at].policy,
@@ -250,6 +259,18 @@ fn counts(endpoints: &[Endpoint]) -> Vec<Arc<Requests>> {
     let mut known: HashMap<(&str, &str), Arc<Requests>> = HashMap::new();
     let of = |endpoint| known.entry((name_of(endpoint), endpoint.method.as_str())).or_default().clone();
     endpoints.iter().map(of).collect()
+}
+
+/// The access policy of an endpoint: that of its resource, or of the collection around the last id in its path.
+fn access_policy(registry: &Registry, endpoint: &Endpoint) -> Option<usize> {
+    let viewset = match (&endpoint.policy, endpoint.resource) {
+        (None, at) => registry.resources[at?].viewset(),
+        (Some(_), _) => {
+            let around: Vec<&str> = endpoint.path.splitn(3, "{}/").take(2).collect();
+            around.concat().trim_end_matches('/').to_owned()
+        }
+    };
+    registry.policies.iter().position(|policy| policy.viewset == viewset)
 }
 
 /// The operations that a resource's value asks for.
@@ -276,6 +297,7 @@ fn of_resource(at: usize, resource: &Resource) -> Vec<Endpoint> {
             },
         }
     }));
+    endpoints.extend(endpoints::object_roles::of_resource(at, resource));
     endpoints.extend(resource.derivations.iter().map(|derivation| of_derivation(at, resource, derivation)));
     if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
         endpoints.extend(endpoints::versions::of_repository(at, resource));
@@ -291,7 +313,7 @@ fn of_derivation(at: usize, resource: &Resource, derivation: &Derivation) -> End
         path: format!("{}{}/", resource.path, derivation.name),
         resource: Some(at),
         policy: None,
-        verb: Verb::Create,
+        verb: Verb::Action(derivation.name),
         run: |request| Box::pin(write::create_derived(request)),
         doc: Doc {
             tag: resource.tag.into(),

@@ -6,10 +6,11 @@ use super::answer::Answer;
 use super::endpoints::{content, content_guards, parts, publications, vulnerability_reports};
 use super::request::Request;
 use super::routes::Run;
+use crate::db::roles::ObjectKey;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::{configured, create_content};
-use crate::resource::{Draft, Errors, Kind, Mode, Resource};
+use crate::resource::{Draft, Errors, Kind, Mode, Resource, creator};
 use crate::tasks::{self, NewTask};
 
 /// The handler that creates objects of a kind.
@@ -174,7 +175,7 @@ async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer
     let at = request.resource_at()?;
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&request.resource()?.fields, given, &mut errors);
-    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let (app, viewpoint, user) = (request.app.clone(), request.viewpoint(), request.user_id());
     let body = request
         .app
         .db
@@ -184,6 +185,7 @@ async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer
             let change = configured::check(&app, &scope, conn, resource, &draft, None, &mut errors)?;
             errors.into_result()?;
             let id = configured::create(&app, conn, resource, &change)?;
+            creator::created(&app.registry, conn, resource, ObjectKey::Id(id), user)?;
             resource.load(&scope, conn, id)?.ok_or_else(|| Error::internal("what was made is not there"))
         })
         .await?;

@@ -13,8 +13,10 @@ use super::Inner;
 use super::answer::plain;
 use super::pointer::Pointer;
 use super::reason::in_status_line;
+use crate::db::content_guards;
 use crate::error::Result;
-use crate::id::now;
+use crate::guards::{DOWNLOAD, Downloads};
+use crate::id::{Id, now};
 use crate::plugin::Asked;
 
 /// The answer to a reader whom the guard does not let through; none for all others.
@@ -25,14 +27,27 @@ pub async fn refusal(
     path: &str,
 ) -> Result<Option<HttpResponse>> {
     let Some(guard) = &pointer.guard else { return Ok(None) };
-    let actor = if guard.asks_who() { inner.formats.actor(request).await? } else { None };
+    let held = held(inner, request, guard.permissions()).await?;
     let headers = |name: &str| {
         let values = request.headers().get_all(name);
         values.map(|value| value.to_str().unwrap_or_default().to_owned()).collect()
     };
     let address = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let asked = Asked { path, address: &address, query: request.query_string(), now: now(), headers: &headers };
-    Ok(guard.admit(&asked, actor.as_ref()).err().map(|reason| refused(&reason, path)))
+    Ok(guard.admit(&asked, &held).err().map(|reason| refused(&reason, path)))
+}
+
+/// For which of these guards whoever asks holds the permission.
+async fn held(inner: &Inner, request: &HttpRequest, guards: Vec<Id>) -> Result<Downloads> {
+    if guards.is_empty() {
+        return Ok(Downloads::NONE);
+    }
+    let Some(actor) = inner.formats.actor(request).await? else { return Ok(Downloads::NONE) };
+    if actor.is_superuser {
+        return Ok(Downloads::All);
+    }
+    let user = actor.user_id;
+    inner.db.read(move |conn| content_guards::held(conn, user, DOWNLOAD, &guards)).await.map(Downloads::Of)
 }
 
 fn refused(reason: &str, path: &str) -> HttpResponse {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::ending::{self, Outcome, Record};
 use super::memory::MemoryProfile;
 use super::short::{self, ShortTask};
-use super::{NewTask, Queue, RunShort, TaskKind};
+use super::{NewTask, Queue, RunShort, TaskKind, owner};
 use crate::app::Shared;
 use crate::db::Conn;
 use crate::db::queue::{self, NewRow, Reservations};
@@ -63,6 +63,7 @@ impl Queue {
 async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     let row = app.queue.row(&task);
     let (id, payload) = (row.id, app.queue.seal(task.kind, &task)?);
+    let body_app = app.clone();
     let add = move |conn: &mut Conn| {
         row.reservations.lock(conn)?;
         let unblocked_at = if row.reservations.are_blocked(conn)? {
@@ -71,7 +72,8 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
         } else {
             Some(now())
         };
-        queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+        let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+        owner::give(&body_app, conn, &row, has_owner)?;
         queue::announce(conn)
     };
     app.queue.parts.db.write(add).await?;
@@ -92,7 +94,8 @@ pub async fn dispatch_group(app: &Shared, description: String, tasks: Vec<NewTas
             let row = NewRow { group: Some(group), ..shared.queue.row(task) };
             let payload = shared.queue.seal(task.kind, task)?;
             let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
-            queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+            let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+            owner::give(&shared, conn, &row, has_owner)?;
         }
         queue::hasten(conn, &wanted)?;
         rows::close_group(conn, group, now())?;
@@ -127,7 +130,8 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
             queue::announce(conn)?;
             // Whoever blocks it lets it go when it ends, and wakes the workers.
             let payload = body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?;
-            return queue::insert_waiting(conn, &row, payload, None).map(|()| false);
+            let has_owner = queue::insert_waiting(conn, &row, payload, None)?;
+            return owner::give(&body_app, conn, &row, has_owner).map(|()| false);
         }
         let started = now();
         let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
@@ -135,7 +139,8 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
         let result = short::run_body(&body_app, conn, run, &task.args, &mut short)?;
         body_runs.store(false, Ordering::Relaxed);
         let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
-        queue::insert_finished(conn, &row, started, now(), &ending).map(|()| true)
+        let has_owner = queue::insert_finished(conn, &row, started, now(), &ending)?;
+        owner::give(&body_app, conn, &row, has_owner).map(|()| true)
     });
     let mut wrong = None;
     let has_run = match done.await {
@@ -179,6 +184,10 @@ async fn record_failure(app: &Shared, row: NewRow, error: Error, cid: &str, took
     short::log_failure(row.id, cid, &error);
     let ending = ending::ending(Outcome::Returned(Err(error)), Record::default(), cid);
     let started = row.created;
-    let add = move |conn: &mut Conn| queue::insert_finished(conn, &row, started, now(), &ending);
+    let body_app = app.clone();
+    let add = move |conn: &mut Conn| {
+        let has_owner = queue::insert_finished(conn, &row, started, now(), &ending)?;
+        owner::give(&body_app, conn, &row, has_owner)
+    };
     app.queue.parts.db.write(add).await
 }

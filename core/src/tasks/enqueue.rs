@@ -2,7 +2,7 @@
 
 use super::ending::{self, Outcome};
 use super::short::{self, ShortTask};
-use super::{NewTask, TaskKind};
+use super::{NewTask, TaskKind, owner};
 use crate::app::{App, Shared};
 use crate::db::Conn;
 use crate::db::queue::{self, Reservations};
@@ -32,7 +32,8 @@ pub fn enqueue(app: &App, conn: &mut Conn, task: &NewTask, due: Instant) -> Resu
     let row = app.queue.row(task);
     let payload = app.queue.seal(task.kind, task)?;
     let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
-    queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+    let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+    owner::give(app, conn, &row, has_owner)?;
     queue::hold_back(conn, row.id, due)?;
     queue::announce(conn)?;
     Ok(row.id)
@@ -50,7 +51,8 @@ pub fn run_now(app: &App, conn: &mut Conn, task: &NewTask) -> Result<Id> {
     let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
     let result = short::run_body(app, conn, run, &task.args, &mut short)?;
     let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
-    queue::insert_finished(conn, &row, started, now(), &ending)?;
+    let has_owner = queue::insert_finished(conn, &row, started, now(), &ending)?;
+    owner::give(app, conn, &row, has_owner)?;
     app.queue.note_end(&row.name, State::Completed, begun.elapsed());
     Ok(row.id)
 }

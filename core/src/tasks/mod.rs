@@ -13,6 +13,7 @@ mod ending;
 mod enqueue;
 mod long;
 mod memory;
+mod owner;
 mod presence;
 mod progress;
 mod purge;

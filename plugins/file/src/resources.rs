@@ -122,7 +122,7 @@ fn publication() -> Resource {
         tag: "Publications: File",
         description: "Versions made ready to be served, with a manifest.",
     };
-    let policy = Owned::new("file", "filepublication").with_parameter(
+    let policy = Owned::new("file", "filepublication").unchanged().with_parameter(
         &[Verb::Create],
         "repository",
         &["file.view_filerepository"],
@@ -142,7 +142,12 @@ fn distribution() -> Resource {
         tag: "Distributions: File",
         description: "Under which path which files are served.",
     };
-    Resource::distribution(names, Owned::new("file", "filedistribution").labelled())
+    let verbs = [Verb::Create, Verb::Update];
+    let policy = Owned::new("file", "filedistribution")
+        .labelled()
+        .with_parameter(&verbs, "repository", &["file.view_filerepository"])
+        .with_parameter(&verbs, "publication", &["file.view_filepublication"]);
+    Resource::distribution(names, policy)
 }
 
 /// Units of content.
@@ -160,7 +165,8 @@ pub(crate) fn content() -> Resource {
     };
     let path =
         Field::text("relative_path", "The path of the file.", "images/1.iso").required().column("u.relative_path");
-    let mut content = Resource::file_content(names, "file_content", "filerepository");
+    let mut content = Resource::file_content(names, "file_content", "filerepository")
+        .uploaded_by("file.upload_files", "file.file_uploader");
     content.fields.push(path);
     content.fields.extend(digest_fields());
     content.filters.extend(Filter::name("relative_path", "u.relative_path"));

@@ -44,6 +44,7 @@ fn repository() -> Resource {
         .labelled()
         .action("sync")
         .action("modify")
+        .action_by("repair_metadata", "modify")
         .permission("repair")
         .with_parameter(&[Verb::Create, Verb::Update], "remote", &["python.view_pythonremote"])
         .with_parameter(&[Verb::Action("sync")], "remote", &["python.view_pythonremote"]);
@@ -169,7 +170,7 @@ fn remote() -> Resource {
         description: "Package indexes: their address, how to read from there, and what to take.",
         ..NAMES
     };
-    let policy = Owned::new("python", "pythonremote").labelled().action("from_bandersnatch");
+    let policy = Owned::new("python", "pythonremote").labelled().created_by("from_bandersnatch");
     let list = |name, description, example| Field::texts(name, description, example).default(json!([])).detail();
     let chosen = |name, description, choices, example| {
         let field = Field::texts(name, description, example).default(json!([])).detail();
@@ -240,7 +241,7 @@ fn publication() -> Resource {
         description: "Versions with the pages of an index as files. Out of use: a distribution serves a version.",
         ..NAMES
     };
-    let policy = Owned::new("python", "pythonpublication").with_parameter(
+    let policy = Owned::new("python", "pythonpublication").unchanged().with_parameter(
         &[Verb::Create],
         "repository",
         &["python.view_pythonrepository"],
@@ -259,9 +260,8 @@ fn distribution() -> Resource {
         description: "Package indexes that this server offers: under which path which packages.",
         ..NAMES
     };
-    let mut distribution = Resource::distribution(names, Owned::new("python", "pythondistribution").labelled())
-        .pulling_through(&[PULP_TYPE])
-        .with_fields([Field::boolean(
+    let mut distribution =
+        Resource::distribution(names, of_distributions()).pulling_through(&[PULP_TYPE]).with_fields([Field::boolean(
             "allow_uploads",
             "Whether packages can be uploaded to the index and releases of it yanked.",
             true,
@@ -289,4 +289,13 @@ mod tests {
             assert!(resource.href_parameter.starts_with("python_"), "{}", resource.href_parameter);
         }
     }
+}
+
+/// Whoever sets what a distribution serves must be able to see it.
+fn of_distributions() -> Owned {
+    let verbs = [Verb::Create, Verb::Update];
+    Owned::new("python", "pythondistribution")
+        .labelled()
+        .with_parameter(&verbs, "repository", &["python.view_pythonrepository"])
+        .with_parameter(&verbs, "publication", &["python.view_pythonpublication"])
 }

@@ -63,8 +63,9 @@ fn repository() -> Resource {
     let policy = Owned::new("rpm", "rpmrepository")
         .labelled()
         .action("sync")
-        .action("modify")
+        .action_by("modify", "modify_content")
         .permission("repair")
+        .permission("delete_{}_version")
         .with_parameter(&[Verb::Create, Verb::Update], "remote", &["rpm.view_rpmremote"])
         .with_parameter(&[Verb::Action("sync")], "remote", &["rpm.view_rpmremote"]);
     let names = Names {
@@ -272,8 +273,11 @@ fn publication() -> Resource {
         description: "Versions made ready to be served, with their metadata.",
         ..NAMES
     };
-    let policy =
-        Owned::new("rpm", "rpmpublication").with_parameter(&[Verb::Create], "repository", &["rpm.view_rpmrepository"]);
+    let policy = Owned::new("rpm", "rpmpublication").unchanged().with_parameter(
+        &[Verb::Create],
+        "repository",
+        &["rpm.view_rpmrepository"],
+    );
     let mut publication = Resource::publication(names, policy);
     publication.fields.extend(publishing());
     if let Some(field) = publication.fields.iter_mut().find(|field| field.name == "repo_config") {
@@ -296,7 +300,12 @@ fn distribution() -> Resource {
         description: "Under which path which repository is served.",
         ..NAMES
     };
-    let distribution = Resource::distribution(names, Owned::new("rpm", "rpmdistribution").labelled());
+    let verbs = [Verb::Create, Verb::Update];
+    let policy = Owned::new("rpm", "rpmdistribution")
+        .labelled()
+        .with_parameter(&verbs, "repository", &["rpm.view_rpmrepository"])
+        .with_parameter(&verbs, "publication", &["rpm.view_rpmpublication"]);
+    let distribution = Resource::distribution(names, policy);
     distribution.pulling_through(&REMOTE_TYPES).with_fields([Field::boolean(
         "generate_repo_config",
         "Whether a `config.repo` for dnf is served beside the packages.",

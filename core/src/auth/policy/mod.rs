@@ -1,17 +1,19 @@
 //! Who may do what, declared as data: every resource carries a [`Policy`] made by one of a few builder
-//! functions, since the rights of all resources have a few shapes. [`permits`] is the one place that decides.
+//! functions, since the rights of all resources have a few shapes. [`statement::judge`] is the one place that
+//! decides; `rest/authorize.rs` brings it what it needs to know.
 //!
 //! The names are Pulp's: permissions `file.view_filerepository`, roles `file.filerepository_owner`,
 //! conditions `has_model_or_domain_or_obj_perms:…`, so that access policies can be shown and roles carried over.
 
+pub mod requirement;
 mod shapes;
+pub mod statement;
 
 use serde_json::{Value, json};
 
+pub use requirement::Requirement;
 pub use shapes::Owned;
-
-use crate::error::{Error, Result};
-use crate::id::Id;
+pub use statement::{CreationHook, Rights, Statement};
 
 /// What is asked of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,21 +43,6 @@ pub enum Principal {
     Administrator,
 }
 
-/// What has to hold besides the principal. Permissions are full names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Requirement {
-    /// Held for the whole installation or the domain.
-    Model(String),
-    /// Held for all objects, the domain, or the object asked for.
-    Object(String),
-    /// Held for the repository in whose path the object lies.
-    Repository(String),
-    /// Held for the object that this field of the body names, if it names one; any of the permissions will do.
-    Parameter { field: &'static str, permissions: Vec<String> },
-    /// Held for the repository that an upload goes into.
-    UploadRepository(String),
-}
-
 /// One statement: these verbs, for this principal, when all of this holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -75,7 +62,8 @@ pub struct LockedRole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     All,
-    /// Those for which the reader holds the view permission.
+    /// Those for which the reader holds the view permission; of what has none of its own, those that belong to
+    /// something for which the reader does.
     Permitted,
     /// Nothing but what is the reader's own: everybody who is logged in may do everything with it.
     Own,
@@ -89,6 +77,8 @@ pub struct Policy {
     /// What whoever creates an object is given on it.
     pub creator_roles: Vec<String>,
     pub scope: Scope,
+    /// All permissions on objects of this kind, sorted; empty where roles cannot be given on them.
+    pub permissions: Vec<String>,
 }
 
 impl Policy {
@@ -96,24 +86,40 @@ impl Policy {
     pub fn is_open_for(&self, verb: Verb) -> bool {
         self.rules.iter().any(|rule| rule.principal == Principal::Anyone && rule.verbs.contains(&verb))
     }
-}
 
-/// Whether the actor may do this: the seam at which roles will be consulted. For now the administrator may do
-/// everything and others what is open to anyone or concerns themselves alone.
-pub fn permits(actor: Option<&Actor>, policy: &Policy, verb: Verb) -> Result<()> {
-    match actor {
-        _ if policy.is_open_for(verb) => Ok(()),
-        Some(actor) if actor.is_superuser || policy.scope == Scope::Own => Ok(()),
-        Some(_) => Err(Error::Forbidden),
-        None => Err(Error::Unauthenticated("Authentication credentials were not provided.".into())),
+    /// Whether roles are given on single objects.
+    pub fn has_object_roles(&self) -> bool {
+        !self.permissions.is_empty()
+    }
+
+    pub fn statements(&self) -> Vec<Statement> {
+        self.rules.iter().map(Statement::from).collect()
+    }
+
+    /// The statements as clients see them.
+    pub fn shown_statements(&self) -> Value {
+        self.rules.iter().map(Rule::statement).collect()
+    }
+
+    /// The creation hooks as clients see them; null where there are none.
+    pub fn shown_hooks(&self) -> Value {
+        match self.creator_roles.as_slice() {
+            [] => Value::Null,
+            roles => json!([CreationHook::shown(roles)]),
+        }
+    }
+
+    /// The scoping as clients see it; null where all rows are seen.
+    pub fn shown_scoping(&self) -> Value {
+        match self.scope {
+            Scope::Permitted => json!({"function": SCOPING}),
+            Scope::All | Scope::Own => Value::Null,
+        }
     }
 }
 
-/// Whether the actor holds a permission, a full name, on the object with this id: the seam at which roles will be
-/// consulted where no operation of the API is asked for. For now the administrator holds all and others none.
-pub fn holds(actor: Option<&Actor>, _permission: &str, _object: Id) -> bool {
-    actor.is_some_and(|actor| actor.is_superuser)
-}
+/// The one way of scoping there is.
+pub const SCOPING: &str = "scope_queryset";
 
 impl Verb {
     /// The names under which Pulp's policies know it.
@@ -125,21 +131,6 @@ impl Verb {
             Self::Update => vec!["update", "partial_update"],
             Self::Delete => vec!["destroy"],
             Self::Action(name) => vec![name],
-        }
-    }
-}
-
-impl Requirement {
-    /// As a condition of an access policy.
-    pub fn condition(&self) -> String {
-        match self {
-            Self::Model(permission) => format!("has_model_or_domain_perms:{permission}"),
-            Self::Object(permission) => format!("has_model_or_domain_or_obj_perms:{permission}"),
-            Self::Repository(permission) => format!("has_repository_model_or_domain_or_obj_perms:{permission}"),
-            Self::Parameter { field, permissions } => {
-                format!("has_{field}_param_model_or_domain_or_obj_perms:{}", permissions.join(","))
-            }
-            Self::UploadRepository(permission) => format!("has_required_repo_perms_on_upload:{permission}"),
         }
     }
 }
@@ -163,42 +154,5 @@ impl Rule {
             statement["condition"] = json!(conditions);
         }
         statement
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn actor(is_superuser: bool) -> Actor {
-        Actor { user_id: 1, username: "somebody".into(), is_superuser }
-    }
-
-    #[test]
-    fn the_administrator_may_all_and_others_what_is_open() {
-        let (open, owned) = (Policy::open(), Owned::new("file", "filerepository").policy());
-        let verbs = [Verb::List, Verb::Create, Verb::Read, Verb::Update, Verb::Delete, Verb::Action("sync")];
-        for verb in verbs {
-            assert!(permits(Some(&actor(true)), &owned, verb).is_ok());
-            assert!(matches!(permits(Some(&actor(false)), &owned, verb), Err(Error::Forbidden)));
-            assert!(matches!(permits(None, &owned, verb), Err(Error::Unauthenticated(_))));
-        }
-        assert!(permits(None, &open, Verb::Read).is_ok() && permits(None, &open, Verb::List).is_ok());
-        assert!(permits(None, &open, Verb::Create).is_err());
-    }
-
-    #[test]
-    fn only_the_administrator_holds_permissions() {
-        let holds = |actor: Option<Actor>| super::holds(actor.as_ref(), "core.download_rbaccontentguard", Id::new());
-        assert!(holds(Some(actor(true))) && !holds(Some(actor(false))) && !holds(None));
-    }
-
-    #[test]
-    fn everybody_may_do_everything_with_their_own() {
-        let own = Policy::own();
-        for verb in [Verb::Read, Verb::Create, Verb::Update, Verb::Delete] {
-            assert!(permits(Some(&actor(false)), &own, verb).is_ok());
-            assert!(matches!(permits(None, &own, verb), Err(Error::Unauthenticated(_))));
-        }
     }
 }

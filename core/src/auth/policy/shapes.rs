@@ -1,6 +1,10 @@
 //! The few shapes that the rights of all resources have, as builder functions.
 
+use super::requirement::Subject;
 use super::{LockedRole, Policy, Principal, Requirement, Rule, Scope, Verb};
+
+/// What it takes to label content.
+const CONTENT_LABELS: &str = "core.manage_content_labels";
 
 impl Policy {
     /// Readable without logging in, changeable by nobody: status, documentation, liveness.
@@ -19,35 +23,39 @@ impl Policy {
         Self { scope: Scope::Own, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
     }
 
-    /// Readable by all who are logged in, changed by administrators: workers, access policies.
-    pub fn readable() -> Self {
-        Self::of(vec![Rule::new([Verb::List, Verb::Read], Principal::Authenticated, vec![])])
-    }
-
     /// Content units: seen by those who may view a repository that holds them, created by those who may
     /// modify the repository they go into. `repository` is a model, `filerepository`.
     pub fn content(app: &str, repository: &str) -> Self {
-        let uploads = ["modify", "view"].map(|verb| Requirement::UploadRepository(permission(app, verb, repository)));
+        let uploads = ["modify", "view"].map(|verb| Requirement::upload_repository(permission(app, verb, repository)));
         let mut create = uploads.to_vec();
-        create.push(Requirement::Parameter { field: "upload", permissions: vec!["core.change_upload".into()] });
+        create.push(Requirement::parameter("upload", vec!["core.change_upload".into()]));
         Self {
             scope: Scope::Permitted,
             ..Self::of(vec![
                 Rule::new([Verb::List, Verb::Read], Principal::Authenticated, vec![]),
-                Rule::new([Verb::Create, Verb::Action("upload")], Principal::Authenticated, create),
+                Rule::new([Verb::Create], Principal::Authenticated, create),
                 Rule::new(
                     [Verb::Action("set_label"), Verb::Action("unset_label")],
                     Principal::Authenticated,
-                    vec![Requirement::Model("core.manage_content_labels".into())],
+                    vec![Requirement::model(CONTENT_LABELS)],
                 ),
             ])
         }
     }
 
+    /// Units can be uploaded without a repository, too, by those with this permission; the role that ships it.
+    pub fn uploaded_by(mut self, permission: &str, role: &str) -> Self {
+        let requires = vec![Requirement::model(permission)];
+        self.rules.push(Rule::new([Verb::Action("upload")], Principal::Authenticated, requires));
+        self.locked_roles.push(LockedRole { name: role.into(), permissions: vec![permission.into()] });
+        self
+    }
+
     /// What lies in the path of a repository, its versions: as the repository's own rights say.
     pub fn of_repository(app: &str, repository: &str) -> Self {
+        let repository = &*repository.to_ascii_lowercase();
         let needs = |verbs: &[&str]| {
-            verbs.iter().map(|verb| Requirement::Repository(permission(app, verb, repository))).collect::<Vec<_>>()
+            verbs.iter().map(|verb| Requirement::repository(permission(app, verb, repository))).collect::<Vec<_>>()
         };
         let authenticated = Principal::Authenticated;
         Self::of(vec![
@@ -57,8 +65,51 @@ impl Policy {
         ])
     }
 
+    /// Small objects in the path of a repository: seen by those who may view it, made and deleted by those who may
+    /// modify it.
+    pub fn part_of_repository(app: &str, repository: &str) -> Self {
+        let repository = &*repository.to_ascii_lowercase();
+        let needs = |verbs: &[&str]| {
+            verbs.iter().map(|verb| Requirement::repository(permission(app, verb, repository))).collect::<Vec<_>>()
+        };
+        Self::of(vec![
+            Rule::new([Verb::List, Verb::Read], Principal::Authenticated, needs(&["view"])),
+            Rule::new([Verb::Create, Verb::Delete], Principal::Authenticated, needs(&["modify", "view"])),
+        ])
+    }
+
+    /// Lists of all objects of a kind, whatever their type: each reader sees what the types let them see.
+    pub fn mixed() -> Self {
+        Self { scope: Scope::Permitted, ..Self::of(vec![Rule::new([Verb::List], Principal::Authenticated, vec![])]) }
+    }
+
+    /// All content, and the role for whoever labels it.
+    pub fn all_content() -> Self {
+        let role = LockedRole { name: "core.content_labeler".into(), permissions: vec![CONTENT_LABELS.into()] };
+        Self { locked_roles: vec![role], ..Self::mixed() }
+    }
+
+    /// Groups of tasks: seen by those who see one of the tasks, who may also ask all of them to stop.
+    pub fn task_groups() -> Self {
+        let verbs = [Verb::List, Verb::Read, Verb::Update];
+        Self { scope: Scope::Permitted, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
+    }
+
+    /// The users of a group, as the group's own rights say.
+    pub fn group_members() -> Self {
+        let needs = |verb: &str| {
+            let requirement = Requirement::repository(permission("core", verb, "group")).outside_domains();
+            vec![Requirement { subject: Subject::Group, ..requirement }]
+        };
+        let authenticated = Principal::Authenticated;
+        Self::of(vec![
+            Rule::new([Verb::List], authenticated, needs("view")),
+            Rule::new([Verb::Create, Verb::Delete], authenticated, needs("change")),
+        ])
+    }
+
     fn of(rules: Vec<Rule>) -> Self {
-        Self { rules, locked_roles: vec![], creator_roles: vec![], scope: Scope::All }
+        Self { rules, locked_roles: vec![], creator_roles: vec![], scope: Scope::All, permissions: vec![] }
     }
 }
 
@@ -68,29 +119,36 @@ pub struct Owned {
     app: &'static str,
     model: &'static str,
     rules: Vec<Rule>,
-    /// What the owner may do besides viewing, changing, deleting and giving roles.
+    /// What the owner may do besides viewing and giving roles.
     owner_verbs: Vec<&'static str>,
     /// Further roles that whoever creates an object is given on it, with what they permit.
     further: Vec<(&'static str, &'static str)>,
+    /// Further roles that ship.
+    shipped: Vec<LockedRole>,
+    has_creators: bool,
+    is_outside_domains: bool,
 }
 
 impl Owned {
     pub fn new(app: &'static str, model: &'static str) -> Self {
         let authenticated = Principal::Authenticated;
-        let object = |verb: &str| Requirement::Object(permission(app, verb, model));
+        let object = |verb: &str| Requirement::object(permission(app, verb, model));
         let roles = ["list_roles", "add_role", "remove_role"].map(Verb::Action);
         Self {
             app,
             model,
             rules: vec![
                 Rule::new([Verb::List, Verb::Read, Verb::Action("my_permissions")], authenticated, vec![]),
-                Rule::new([Verb::Create], authenticated, vec![Requirement::Model(permission(app, "add", model))]),
+                Rule::new([Verb::Create], authenticated, vec![Requirement::model(permission(app, "add", model))]),
                 Rule::new([Verb::Delete], authenticated, vec![object("delete"), object("view")]),
                 Rule::new([Verb::Update], authenticated, vec![object("change"), object("view")]),
                 Rule::new(roles, authenticated, vec![object("manage_roles")]),
             ],
-            owner_verbs: vec![],
+            owner_verbs: vec!["change", "delete"],
             further: vec![],
+            shipped: vec![],
+            has_creators: true,
+            is_outside_domains: false,
         }
     }
 
@@ -103,10 +161,56 @@ impl Owned {
     }
 
     /// An action with a permission of its own, `sync_filerepository`, which the owner has.
-    pub fn action(mut self, name: &'static str) -> Self {
-        let requires = [name, "view"].map(|verb| Requirement::Object(permission(self.app, verb, self.model)));
+    pub fn action(self, name: &'static str) -> Self {
+        self.action_by(name, name)
+    }
+
+    /// An action that needs the permission of this verb, which the owner has.
+    pub fn action_by(mut self, name: &'static str, verb: &'static str) -> Self {
+        let requires = [verb, "view"].map(|verb| Requirement::object(permission(self.app, verb, self.model)));
         self.rules.push(Rule::new([Verb::Action(name)], Principal::Authenticated, requires.to_vec()));
-        self.permission(name)
+        self.permission(verb)
+    }
+
+    /// An action on the collection that is everybody's who is logged in.
+    pub fn common_action(mut self, name: &'static str) -> Self {
+        self.rules.push(Rule::new([Verb::Action(name)], Principal::Authenticated, vec![]));
+        self
+    }
+
+    /// A further way to create objects, for those who may create them.
+    pub fn created_by(mut self, name: &'static str) -> Self {
+        if let Some(rule) = self.rules.iter_mut().find(|rule| rule.verbs.contains(&Verb::Create)) {
+            rule.verbs.push(Verb::Action(name));
+        }
+        self
+    }
+
+    /// Objects that are never changed.
+    pub fn unchanged(mut self) -> Self {
+        self.rules.retain(|rule| !rule.verbs.contains(&Verb::Update));
+        self.owner_verbs.retain(|verb| *verb != "change");
+        self
+    }
+
+    /// Objects that clients do not delete.
+    pub fn kept(mut self) -> Self {
+        self.rules.retain(|rule| !rule.verbs.contains(&Verb::Delete));
+        self.owner_verbs.retain(|verb| *verb != "delete");
+        self
+    }
+
+    /// Objects that clients do not create as such.
+    pub fn not_created(mut self) -> Self {
+        self.rules.retain(|rule| !rule.verbs.contains(&Verb::Create));
+        self.has_creators = false;
+        self
+    }
+
+    /// Objects that belong to no domain.
+    pub fn outside_domains(mut self) -> Self {
+        self.is_outside_domains = true;
+        self
     }
 
     /// A permission of the owner that is needed elsewhere: `repair_filerepository`, for versions.
@@ -121,27 +225,47 @@ impl Owned {
         self
     }
 
+    /// A role that ships beside those; names are full.
+    pub fn shipped_role(mut self, name: &str, permissions: &[&str]) -> Self {
+        let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
+        self.shipped.push(LockedRole { name: name.to_owned(), permissions });
+        self
+    }
+
     /// These verbs also need one of the permissions on the object that a field of the body names.
     pub fn with_parameter(mut self, verbs: &[Verb], field: &'static str, permissions: &[&str]) -> Self {
         for rule in self.rules.iter_mut().filter(|rule| rule.verbs.iter().any(|verb| verbs.contains(verb))) {
             let permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
-            rule.requires.push(Requirement::Parameter { field, permissions });
+            rule.requires.push(Requirement::parameter(field, permissions));
         }
         self
     }
 
     pub fn policy(self) -> Policy {
         let mut owner_verbs = self.owner_verbs.clone();
-        owner_verbs.extend(["change", "delete", "manage_roles", "view"]);
-        let mut locked_roles =
-            vec![self.role("creator", &["add"]), self.role("owner", &owner_verbs), self.role("viewer", &["view"])];
+        owner_verbs.extend(["manage_roles", "view"]);
+        let mut locked_roles = vec![self.role("owner", &owner_verbs), self.role("viewer", &["view"])];
+        if self.has_creators {
+            locked_roles.insert(0, self.role("creator", &["add"]));
+        }
         let mut creator_roles = vec![format!("{}.{}_owner", self.app, self.model)];
         for (role, verb) in &self.further {
             let role = self.role(role, &[verb]);
             creator_roles.push(role.name.clone());
             locked_roles.push(role);
         }
-        Policy { locked_roles, creator_roles, scope: Scope::Permitted, rules: self.rules }
+        let mut permissions: Vec<String> = locked_roles.iter().flat_map(|role| role.permissions.clone()).collect();
+        permissions.push(permission(self.app, "add", self.model));
+        permissions.sort_unstable();
+        permissions.dedup();
+        locked_roles.extend(self.shipped);
+        let mut rules = self.rules;
+        if self.is_outside_domains {
+            for requirement in rules.iter_mut().flat_map(|rule| &mut rule.requires) {
+                *requirement = requirement.clone().outside_domains();
+            }
+        }
+        Policy { locked_roles, creator_roles, scope: Scope::Permitted, rules, permissions }
     }
 
     fn role(&self, name: &str, verbs: &[&str]) -> LockedRole {
@@ -152,8 +276,12 @@ impl Owned {
     }
 }
 
+/// `file.view_filerepository`. A verb may say where the model stands: `view_{}_profile_artifacts`.
 fn permission(app: &str, verb: &str, model: &str) -> String {
-    format!("{app}.{verb}_{model}")
+    match verb.split_once("{}") {
+        Some((before, after)) => format!("{app}.{before}{model}{after}"),
+        None => format!("{app}.{verb}_{model}"),
+    }
 }
 
 #[cfg(test)]

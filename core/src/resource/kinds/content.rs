@@ -69,6 +69,12 @@ impl Resource {
         resource
     }
 
+    /// Units can be uploaded without a repository by those who have the role `role`, which permits `permission`.
+    pub fn uploaded_by(mut self, permission: &str, role: &str) -> Self {
+        self.policy = self.policy.uploaded_by(permission, role);
+        self
+    }
+
     /// Of several files of a unit, the one whose path is in this column is shown.
     pub fn main_file(mut self, column: &str) -> Self {
         let first = "ca.content_id = t.id";
@@ -99,7 +105,7 @@ impl Resource {
             filters,
             ordering: vec![("pk", "t.id")],
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::all_content(),
             enrich: Some(add_artifacts),
             ..Self::generic("content/", "content", "MultipleArtifactContent", "Content")
         }

@@ -30,7 +30,7 @@ impl Resource {
             noun: "content guard",
             fields: fields(),
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::mixed(),
             ..Self { kind: Kind::ContentGuard, ..generic }.listed()
         };
         resource.filters.extend(type_filters(types));

@@ -77,7 +77,7 @@ impl Resource {
             filters,
             ordering: order(),
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::mixed(),
             ..Self::generic("distributions/", "distributions", "Distribution", "Distributions")
         }
     }

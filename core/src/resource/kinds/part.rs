@@ -45,7 +45,7 @@ impl Resource {
             filters: identity_filters(),
             ordering: ordering(&[("added_by", "(t.fields->>'added_by')")]),
             can: vec![Operation::List, Operation::Create, Operation::Read, Operation::Delete],
-            policy: Policy::of_repository(names.app, repository_model),
+            policy: Policy::part_of_repository(names.app, repository_model),
             part: Some(of),
             ..names.resource()
         }

@@ -56,7 +56,7 @@ impl Resource {
             filters,
             ordering: order(),
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::mixed(),
             ..Self::generic("publications/", "publications", "Publication", "Publications")
         }
     }

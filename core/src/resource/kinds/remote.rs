@@ -47,7 +47,7 @@ impl Resource {
             filters,
             ordering: order(),
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::mixed(),
             ..Self::generic("remotes/", "remotes", "GenericRemote", "Remotes")
         }
     }

@@ -63,7 +63,7 @@ impl Resource {
             filters,
             ordering: order(),
             can: vec![Operation::List],
-            policy: Policy::readable(),
+            policy: Policy::mixed(),
             ..Self::generic("repositories/", "repositories", "Repository", "Repositories")
         }
     }

@@ -19,7 +19,7 @@ impl Resource {
             filters: filters(),
             ordering: ordering(&own.into_iter().zip(columns).collect::<Vec<_>>()),
             can: vec![Operation::List, Operation::Read],
-            policy: Policy::readable(),
+            policy: Policy::administrators(),
             description: "What signs metadata and packages: a key that the server keeps, or a script.",
             ..Self::generic("signing-services/", "signing_services", "SigningService", "Signing-Services")
         }

@@ -1,14 +1,19 @@
 //! What is no plain collection, one file per noun: its resource, if it has one, and its endpoints.
 
+pub mod access_policies;
 pub mod artifacts;
 pub mod content;
 pub mod content_guards;
 pub mod docs;
 pub mod faces;
+mod groups;
 mod login;
+pub mod object_roles;
 mod operations;
 pub mod parts;
 pub mod publications;
+mod role_assignments;
+mod roles;
 mod status;
 mod task_filters;
 mod task_groups;
@@ -42,9 +47,13 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         task_schedules::resource(),
         workers::resource(),
         users::resource(),
+        groups::resource(),
+        roles::resource(),
+        access_policies::resource(),
         Resource::vulnerability_reports(),
         Resource::signing_services(),
     ];
+    resources.extend(role_assignments::resources());
     resources.extend(guards::resources::all(types(Kind::ContentGuard)));
     resources
 }
@@ -60,6 +69,10 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(task_profiles::endpoints(registry));
     endpoints.extend(task_groups::endpoints(registry));
     endpoints.extend(users::endpoints(registry));
+    endpoints.extend(groups::endpoints(registry));
+    endpoints.extend(roles::endpoints(registry));
+    endpoints.extend(role_assignments::endpoints(registry));
+    endpoints.extend(access_policies::endpoints(registry));
     endpoints.extend(login::endpoints(registry));
     endpoints.extend(status::endpoints());
     endpoints.extend(versions::scans(registry));

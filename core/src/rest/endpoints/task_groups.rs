@@ -9,7 +9,7 @@ use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::position;
 use super::tasks::{cancel_fields, expect_cancelation};
-use crate::auth::policy::{Owned, Verb};
+use crate::auth::policy::{Policy, Verb};
 use crate::db::Conn;
 use crate::db::tasks::{self, State, TaskGroup, TaskRow};
 use crate::error::Result;
@@ -38,7 +38,7 @@ pub fn resource() -> Resource {
         from: "task_group t".into(),
         fields: fields(),
         can: vec![Operation::List, Operation::Read],
-        policy: Owned::new("core", "taskgroup").policy(),
+        policy: Policy::task_groups(),
         description: "Tasks that belong together.",
         enrich: Some(add_tasks),
         ..Resource::generic(PATH, "task_groups", "TaskGroup", "Task-Groups")

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::auth::policy::Policy;
+use crate::auth::policy::Owned;
 use crate::id::Id;
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
 use crate::resource::{Field, Filter, Kind, Operation, Record, Resource, Scope, Target};
@@ -27,7 +27,7 @@ pub fn resource() -> Resource {
         filters: filters(),
         ordering: BASE_ORDERING.into_iter().chain(own).collect(),
         can: vec![Operation::List, Operation::Read],
-        policy: Policy::readable(),
+        policy: Owned::new("core", "taskschedule").not_created().unchanged().kept().policy(),
         description: "Tasks that are dispatched over and over.",
         ..Resource::generic("task-schedules/", "task_schedules", "TaskSchedule", "Task-Schedules")
     }

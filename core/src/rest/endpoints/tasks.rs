@@ -61,7 +61,12 @@ pub fn resource() -> Resource {
         filters: task_filters::filters(),
         ordering: BASE_ORDERING.into_iter().chain(own).collect(),
         can: vec![Operation::List, Operation::Read],
-        policy: Owned::new("core", "task").policy(),
+        policy: Owned::new("core", "task")
+            .not_created()
+            .common_action("purge")
+            .action_by("profile_artifacts", "view_{}_profile_artifacts")
+            .shipped_role("core.task_user_dispatcher", &["core.add_task"])
+            .policy(),
         description: "Work that was asked for.",
         enrich: Some(add_children),
         ..Resource::generic(PATH, "tasks", "Task", "Tasks")

@@ -10,11 +10,14 @@ use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::Holds;
 use super::position;
 use crate::auth::policy::{Owned, Verb};
+use crate::db::roles::ObjectKey;
 use crate::db::{Conn, uploads};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
-use crate::resource::{Errors, Field, Filter, Kind, Lookup, Mode, Operation, Record, Registry, Resource, Scope};
+use crate::resource::{
+    Errors, Field, Filter, Kind, Lookup, Mode, Operation, Record, Registry, Resource, Scope, creator,
+};
 
 const PATH: &str = "uploads/";
 
@@ -37,7 +40,7 @@ pub fn resource() -> Resource {
         filters,
         ordering: BASE_ORDERING.into_iter().chain([("size", "t.size")]).collect(),
         can: vec![Operation::List, Operation::Read],
-        policy: Owned::new("core", "upload").policy(),
+        policy: Owned::new("core", "upload").action_by("commit", "change").policy(),
         description: "Files that come in chunks.",
         enrich: Some(add_chunks),
         ..Resource::generic(PATH, "uploads", "Upload", "Uploads")
@@ -157,11 +160,13 @@ async fn create(mut request: Request) -> Result<Answer> {
         return Err(Error::field("size", "this is larger than the server takes"));
     }
     let (app, viewpoint, at) = (request.app.clone(), request.viewpoint(), request.resource_at()?);
+    let user = request.user_id();
     let body = request
         .app
         .db
         .write(move |conn| {
             let id = uploads::insert(conn, app.domain, size)?;
+            creator::created(&app.registry, conn, &app.registry.resources[at], ObjectKey::Id(id), user)?;
             app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
         })
         .await?;

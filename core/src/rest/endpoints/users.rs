@@ -1,4 +1,4 @@
-//! Users, as administrators see them. Roles and groups are not known yet.
+//! Users, as administrators see them.
 
 use std::sync::LazyLock;
 
@@ -12,14 +12,14 @@ use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
 use super::position;
 use crate::auth::password;
 use crate::auth::policy::{Policy, Verb};
-use crate::db::Value;
 use crate::db::users::{self, NO_PASSWORD, UserDetails};
+use crate::db::{Conn, Value, groups};
 use crate::error::{Error, NON_FIELD, Result};
 use crate::id::Id;
 use crate::resource::kinds::identity;
 use crate::resource::{
-    Access, Clause, Draft, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Operation, Registry,
-    Resource,
+    Access, Clause, Draft, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Operation, Record,
+    Registry, Resource, Scope,
 };
 
 const PATH: &str = "users/";
@@ -44,6 +44,7 @@ pub fn resource() -> Resource {
         can: vec![Operation::List, Operation::Read],
         policy: Policy::administrators(),
         description: "Those who may log in.",
+        enrich: Some(add_groups),
         ..Resource::generic(PATH, "users", "User", "Users")
     }
 }
@@ -95,6 +96,23 @@ fn fields() -> Vec<Field> {
     fields
 }
 
+fn add_groups(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
+    let ids: Vec<i64> = records.iter().filter_map(|record| record.get("t.id")).collect();
+    let groups = groups::of_users(conn, &ids)?;
+    for (record, json) in records.iter().zip(shown) {
+        let own = groups.iter().filter(|(user, ..)| Some(*user) == record.get("t.id"));
+        if let Some(place) = json.get_mut("groups") {
+            *place = own
+                .map(|(_, id, name)| {
+                    let href = format!("{}groups/{id}/", scope.api);
+                    json!({"name": name, "pulp_href": href, "prn": crate::id::prn("auth", "group", id)})
+                })
+                .collect();
+        }
+    }
+    Ok(())
+}
+
 fn filters() -> Vec<Filter> {
     use Lookup::{Contains, Exact, Icontains, Iexact, In};
     let lookups = [Exact, Iexact, In, Contains, Icontains];
@@ -111,21 +129,31 @@ fn filters() -> Vec<Filter> {
 }
 
 fn by_href(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+    Ok(Clause::new("t.id = ANY({})", [Value::Ints(numbers_by_href(context, text, PATH)?)]))
+}
+
+fn by_prn(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+    Ok(Clause::new("t.id = ANY({})", [Value::Ints(numbers_by_prn(context, text, "prn:auth.user:")?)]))
+}
+
+/// The numbers of the objects of a collection that hrefs name; those of others count for nothing.
+pub(super) fn numbers_by_href(context: &mut FilterContext<'_>, text: &str, collection: &str) -> Result<Vec<i64>> {
     let (registry, api) = (context.scope.registry, context.scope.api);
     let mut numbers: Vec<i64> = Vec::new();
     for href in text.split(',').filter(|href| !href.is_empty()) {
         let path = href.split_once("://").map_or(href, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-        let number = path.strip_prefix(api).and_then(|path| path.strip_prefix(PATH)?.strip_suffix('/'));
+        let number = path.strip_prefix(api).and_then(|path| path.strip_prefix(collection)?.strip_suffix('/'));
         let number: Option<i64> = number.and_then(|number| number.parse().ok());
         if number.is_none() && (href.starts_with("prn:") || registry.parse(api, href).is_none()) {
             return Err(Error::InvalidBody(json!([format!("URI not valid: {href}")])));
         }
         numbers.extend(number);
     }
-    Ok(Clause::new("t.id = ANY({})", [Value::Ints(numbers)]))
+    Ok(numbers)
 }
 
-fn by_prn(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+/// As [`numbers_by_href`], of PRNs.
+pub(super) fn numbers_by_prn(context: &mut FilterContext<'_>, text: &str, start: &str) -> Result<Vec<i64>> {
     let (registry, api) = (context.scope.registry, context.scope.api);
     let mut numbers: Vec<i64> = Vec::new();
     for prn in text.split(',').filter(|prn| !prn.is_empty()) {
@@ -133,13 +161,13 @@ fn by_prn(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
             let text = format!("Not a valid PRN: {prn}, must start with 'prn:'");
             return Err(Error::InvalidBody(json!([text])));
         }
-        let number: Option<i64> = prn.strip_prefix("prn:auth.user:").and_then(|number| number.parse().ok());
+        let number: Option<i64> = prn.strip_prefix(start).and_then(|number| number.parse().ok());
         if number.is_none() && registry.parse(api, prn).is_none() {
             return Err(Error::InvalidBody(json!([format!("Not a valid PRN: {prn}")])));
         }
         numbers.extend(number);
     }
-    Ok(Clause::new("t.id = ANY({})", [Value::Ints(numbers)]))
+    Ok(numbers)
 }
 
 fn by_id(_: &mut FilterContext<'_>, text: &str) -> Result<Clause> {

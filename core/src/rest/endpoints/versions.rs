@@ -8,7 +8,7 @@ use super::super::list;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::{Holds, exists};
-use crate::auth::policy::{Policy, Verb};
+use crate::auth::policy::Verb;
 use crate::db::repositories;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -27,7 +27,7 @@ pub fn of_repository(at: usize, repository: &Resource) -> Vec<Endpoint> {
         method,
         path: format!("{}{{}}/versions/{path}", repository.path),
         resource: Some(at),
-        policy: Some(Policy::of_repository(repository.app, repository.model)),
+        policy: Some(Resource::versions(Some(repository)).policy),
         verb,
         run,
         doc: Doc {
@@ -109,7 +109,7 @@ fn scan_of(at: usize, repository: &Resource) -> Endpoint {
         method: Method::POST,
         path: format!("{}{{}}/versions/{{}}/scan/", repository.path),
         resource: Some(at),
-        policy: Some(Policy::of_repository(repository.app, repository.model)),
+        policy: Some(Resource::versions(Some(repository)).policy),
         verb: Verb::Action("scan"),
         run: |request| Box::pin(scan(request)),
         doc: Doc {
@@ -148,7 +148,10 @@ fn of_core(request: Request) -> Result<Request> {
     let registry = &request.app.registry;
     let at = registry.resources.iter().position(|resource| resource.kind == Kind::RepositoryVersion);
     let at = at.ok_or_else(|| Error::internal("there is no resource of versions"))?;
-    Ok(request.about(at))
+    // Whoever may see the repository, and that was asked, may see its versions.
+    let mut request = request.about(at);
+    request.reader = None;
+    Ok(request)
 }
 
 /// The version that the path names.

@@ -26,7 +26,7 @@ pub fn resource() -> Resource {
         filters: filters(),
         ordering: BASE_ORDERING.into_iter().chain(own).collect(),
         can: vec![Operation::List, Operation::Read],
-        policy: Policy::readable(),
+        policy: Policy::administrators(),
         description: "Processes that run tasks.",
         ..Resource::generic("workers/", "workers", "AppStatus", "Workers")
     }

@@ -59,6 +59,15 @@ pub fn schema(name: &str) -> Json {
             });
             (vec!["name"], properties)
         }
+        "ObjectRolesResponse" => {
+            let roles = json!({"type": "array", "items": reference("NestedRoleResponse"), "description": "The roles."});
+            (vec!["roles"], json!({"roles": roles}))
+        }
+        "MyPermissionsResponse" => {
+            let name = text("The full name of a permission.", "file.view_filerepository");
+            let permissions = json!({"type": "array", "items": name, "description": "The permissions."});
+            (vec!["permissions"], json!({"permissions": permissions}))
+        }
         "UploadChunkResponse" => {
             let properties = json!({
                 "offset": read_only(integer("Where in the whole the range begins.")),

@@ -125,7 +125,7 @@ impl<'a> Schemas<'a> {
 }
 
 fn with_own_example(field: &Field, resource: &Resource, api: &str) -> Field {
-    let id = if resource.kind == Kind::User { "1" } else { "01a1fe65-ed86-7239-9e42-33410d1bb681" };
+    let id = if resource.kind.is_numbered() { "1" } else { "01a1fe65-ed86-7239-9e42-33410d1bb681" };
     let example = match field.name {
         "pulp_href" => json!(format!("{api}{}{id}/", resource.path)),
         "prn" => json!(resource.prn(id)),

@@ -74,7 +74,9 @@ pub(crate) fn packages() -> Resource {
         description: "Files that installers take.",
         ..NAMES
     };
-    let mut packages = Resource::file_content(names, "python_package", "pythonrepository").main_file("u.filename");
+    let mut packages = Resource::file_content(names, "python_package", "pythonrepository")
+        .main_file("u.filename")
+        .uploaded_by("python.upload_python_packages", "python.python_package_uploader");
     let relative_path = Field::text("relative_path", "The name of the file.", "shelf-reader-0.1.tar.gz");
     packages.fields.push(relative_path.required().input());
     let text = |(name, column, description, example)| Field::text(name, description, example).column(column);

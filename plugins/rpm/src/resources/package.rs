@@ -89,7 +89,8 @@ pub(crate) fn packages() -> Resource {
         description: "RPM packages.",
         ..NAMES
     };
-    let mut packages = Resource::file_content(names, "rpm_package", "rpmrepository");
+    let mut packages = Resource::file_content(names, "rpm_package", "rpmrepository")
+        .uploaded_by("rpm.upload_rpm_packages", "rpm.rpm_package_uploader");
     packages.fields.extend(digest_fields());
     let relative_path = "The name of the file; packages go by what their header says.";
     packages.fields.push(Field::text("relative_path", relative_path, "bash-5.2.26-3.el9.x86_64.rpm").input());

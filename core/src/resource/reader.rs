@@ -1,0 +1,99 @@
+//! Which rows of a list somebody sees: conditions that the database joins with what was given to whom, so that the
+//! cost does not depend on how many ids that are.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Clause, Kind, Registry, Resource};
+use crate::auth::policy::Scope;
+use crate::db::roles::ObjectKey;
+use crate::db::{Conn, Value, roles};
+use crate::error::Result;
+use crate::id::Id;
+
+/// Somebody who does not see everything.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// None: did not log in.
+    pub user: Option<i64>,
+    pub domain: Id,
+    /// The permissions held for everything.
+    pub everywhere: Arc<HashSet<String>>,
+}
+
+impl Resource {
+    /// The type of its objects as roles know it: `file.filerepository`.
+    pub fn object_type(&self) -> String {
+        format!("{}.{}", self.app, self.model.to_ascii_lowercase())
+    }
+
+    /// `file.view_filerepository`
+    pub fn view_permission(&self) -> String {
+        format!("{}.view_{}", self.app, self.model.to_ascii_lowercase())
+    }
+
+    /// What access policies call it: `repositories/file/file`.
+    pub fn viewset(&self) -> String {
+        self.path.replace("{}/", "").trim_end_matches('/').to_owned()
+    }
+
+    /// Whether roles on objects of its own decide who sees which.
+    pub fn has_object_roles(&self) -> bool {
+        self.policy.scope == Scope::Permitted && self.policy.has_object_roles()
+    }
+}
+
+impl Reader {
+    /// Whether the reader sees the object with this key.
+    pub fn sees(&self, registry: &Registry, conn: &mut Conn, resource: &Resource, key: ObjectKey) -> Result<bool> {
+        let clause =
+            Clause::joined(vec![Clause::new("t.id = {}", [key.value()]), self.clause(registry, resource)], " AND ");
+        let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", resource.from, clause.numbered(0));
+        Ok(conn.query_opt(&sql, &clause.params)?.is_some())
+    }
+
+    /// The condition that a row of the resource's lists is one that the reader sees.
+    pub fn clause(&self, registry: &Registry, resource: &Resource) -> Clause {
+        match resource.kind {
+            _ if resource.has_object_roles() => self.own(resource, "t"),
+            Kind::Content => {
+                let repositories = self.any_type(registry, Kind::Repository, "r");
+                let held = "EXISTS (SELECT 1 FROM repository_content rc JOIN repository r ON r.id = rc.repository_id
+                     WHERE rc.content_id = t.id AND ";
+                Clause { sql: format!("{held}({}))", repositories.sql), params: repositories.params }
+            }
+            Kind::RepositoryVersion => self.any_type(registry, Kind::Repository, "r"),
+            Kind::TaskGroup => {
+                let tasks = registry.untyped(Kind::Task).map_or_else(Clause::never, |tasks| self.own(tasks, "k"));
+                let sql = format!("EXISTS (SELECT 1 FROM task k WHERE k.task_group_id = t.id AND ({}))", tasks.sql);
+                Clause { sql, params: tasks.params }
+            }
+            kind => self.any_type(registry, kind, "t"),
+        }
+    }
+
+    /// Rows of a table that several types share: each as its type says.
+    fn any_type(&self, registry: &Registry, kind: Kind, alias: &str) -> Clause {
+        let mut clauses = Vec::new();
+        let typed = registry.resources.iter().filter(|one| one.kind == kind && one.has_object_roles());
+        for (resource, pulp_type) in typed.filter_map(|one| Some((one, one.pulp_type?))) {
+            let is_type = Clause::new(format!("{alias}.pulp_type = {{}}"), [Value::from(pulp_type)]);
+            clauses.push(Clause::joined(vec![is_type, self.own(resource, alias)], " AND "));
+        }
+        if clauses.is_empty() { Clause::never() } else { Clause::joined(clauses, " OR ") }
+    }
+
+    /// Rows of one type, by the permission to view them.
+    fn own(&self, resource: &Resource, alias: &str) -> Clause {
+        let permission = resource.view_permission();
+        if self.everywhere.contains(&permission) {
+            return Clause::always();
+        }
+        let Some(user) = self.user else { return Clause::never() };
+        let key = if resource.kind.is_numbered() { "a.object_number" } else { "a.object_id" };
+        let given =
+            roles::of_user(key, "{}", &format!("{key} IS NOT NULL AND a.object_type = {{}} AND p.permission = {{}}"));
+        let one = [user.into(), resource.object_type().into(), permission.into()];
+        Clause::new(format!("{alias}.id IN ({given})"), [one.clone(), one].concat())
+    }
+}

@@ -1,0 +1,297 @@
+//! May whoever sent a request do what it asks for? The one place that gathers what access policies need to know:
+//! what the actor holds, for everything and on the object in the path, whether that is an object the actor sees,
+//! and later what the body names. [`statement::judge`] decides.
+//!
+//! For an administrator nothing is looked up. For others it is one statement, and nothing is remembered, so that
+//! what is changed on another host holds at once.
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use serde_json::{Map, Value as Json};
+
+use super::request::Request;
+use super::routes::{Endpoint, Matched};
+use crate::app::{App, Shared};
+use crate::auth::policy::requirement::{REPOSITORY_FIELD, Requirement, Subject};
+use crate::auth::policy::statement::{self, Pending, Question, Sight, Verdict};
+use crate::auth::policy::{Actor, Rights, SCOPING, Scope, Statement, Verb};
+use crate::db::access_policies::Changed;
+use crate::db::roles::{self, Held, ObjectKey};
+use crate::db::{Conn, repositories};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::resource::{AccessPolicy, Kind, Reader, Reference, Registry, Resource};
+
+/// What a request may do that is let through.
+#[derive(Default)]
+pub struct Authorized {
+    /// Whose lists are to be cut; none sees everything.
+    pub reader: Option<Reader>,
+    /// What the body has to show before anything is done.
+    pub pending: Vec<Pending>,
+}
+
+/// What is asked for, apart from any body.
+struct Asked {
+    actor: Option<Actor>,
+    action: &'static str,
+    is_safe: bool,
+    /// The position of the resource in the registry.
+    resource: Option<usize>,
+    /// What the path names first.
+    key: Option<ObjectKey>,
+    /// That is an object of the resource, not something around it.
+    is_object: bool,
+}
+
+/// # Errors
+/// `Unauthenticated`, `Forbidden`, or `NotFound` for an object that the actor must not know of.
+pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, method: &Method) -> Result<Authorized> {
+    if actor.is_some_and(|actor| actor.is_superuser) {
+        return Ok(Authorized::default());
+    }
+    let endpoint = &app.routes.endpoints[matched.endpoint];
+    let policy = app.routes.policy(app, endpoint);
+    if policy.scope == Scope::Own {
+        return if actor.is_some() { Ok(Authorized::default()) } else { Err(refused(actor)) };
+    }
+    let asked = Asked {
+        actor: actor.cloned(),
+        action: action(endpoint, method),
+        is_safe: matches!(endpoint.verb, Verb::List | Verb::Read),
+        resource: endpoint.resource,
+        key: matched.parameters.first().and_then(|text| key(text)),
+        is_object: endpoint.resource.is_some_and(|at| {
+            let resource = &app.registry.resources[at];
+            endpoint.path.strip_prefix(resource.path).is_some_and(|rest| rest.starts_with("{}/"))
+        }),
+    };
+    match app.routes.access_policy(matched.endpoint) {
+        Some(at) => look_up(app, at, asked).await,
+        None => {
+            // Nothing that can be given to anybody is asked for.
+            let verdict = asked.judge(&policy.statements(), &Rights::default(), Sight::Unneeded);
+            settle(verdict, None, actor, "")
+        }
+    }
+}
+
+/// Whether the actor may do this to an object of the resource, where no operation of the API is asked for.
+///
+/// # Errors
+/// `Forbidden`.
+pub async fn permit_on(
+    app: &Shared,
+    actor: &Actor,
+    resource: usize,
+    object: Option<Id>,
+    action: &'static str,
+) -> Result<()> {
+    if actor.is_superuser {
+        return Ok(());
+    }
+    let viewset = app.registry.resources[resource].viewset();
+    let at = app.registry.policies.iter().position(|policy| policy.viewset == viewset);
+    let at = at.ok_or(Error::Forbidden)?;
+    let key = object.map(ObjectKey::Id);
+    let is_object = key.is_some();
+    let asked = Asked { actor: Some(actor.clone()), action, is_safe: false, resource: Some(resource), key, is_object };
+    match look_up(app, at, asked).await {
+        Ok(authorized) if authorized.pending.is_empty() => Ok(()),
+        Ok(_) | Err(Error::NotFound(_)) => Err(Error::Forbidden),
+        Err(error) => Err(error),
+    }
+}
+
+/// The action as access policies call it.
+fn action(endpoint: &Endpoint, method: &Method) -> &'static str {
+    match endpoint.verb.action_names()[..] {
+        [_, partial] if *method == Method::PATCH => partial,
+        [name, ..] => name,
+        [] => "",
+    }
+}
+
+fn key(text: &str) -> Option<ObjectKey> {
+    let number = || text.parse().ok().map(ObjectKey::Number);
+    text.parse().ok().map(ObjectKey::Id).or_else(number)
+}
+
+async fn look_up(app: &Shared, at: usize, asked: Asked) -> Result<Authorized> {
+    let shared = app.clone();
+    app.db.read(move |conn| decide(&shared, conn, &shared.registry.policies[at], &asked)).await
+}
+
+fn decide(app: &App, conn: &mut Conn, policy: &AccessPolicy, asked: &Asked) -> Result<Authorized> {
+    let user = asked.actor.as_ref().map(|actor| actor.user_id);
+    let mut held = roles::held(conn, user, app.domain, asked.key, &policy.viewset)?;
+    let changed = held.policy.take().unwrap_or_default();
+    let rights = rights(held);
+    let reader = is_scoped(policy, &changed).then(|| Reader {
+        user,
+        domain: app.domain,
+        everywhere: Arc::new(rights.everywhere.union(&rights.in_domain).cloned().collect()),
+    });
+    let resource = asked.resource.map(|at| &app.registry.resources[at]);
+    let sight = match (&reader, resource, asked.key.filter(|_| asked.is_object)) {
+        (Some(reader), Some(resource), Some(key)) => sight(&app.registry, conn, reader, &rights, resource, key)?,
+        _ => Sight::Unneeded,
+    };
+    let verdict = match changed.statements {
+        Some(statements) => asked.judge(&parsed(&policy.viewset, &statements), &rights, sight),
+        None => asked.judge(&policy.statements, &rights, sight),
+    };
+    settle(verdict, reader, asked.actor.as_ref(), resource.map_or("", |resource| resource.model))
+}
+
+impl Asked {
+    fn judge(&self, statements: &[Statement], rights: &Rights, sight: Sight) -> Verdict {
+        let (actor, action, is_safe) = (self.actor.as_ref(), self.action, self.is_safe);
+        statement::judge(statements, &Question { actor, action, is_safe, rights, sight })
+    }
+}
+
+fn settle(verdict: Verdict, reader: Option<Reader>, actor: Option<&Actor>, model: &str) -> Result<Authorized> {
+    match verdict {
+        Verdict::Allowed => Ok(Authorized { reader, pending: vec![] }),
+        Verdict::Depends(pending) => Ok(Authorized { reader, pending }),
+        Verdict::NotFound => Err(Error::not_found(model)),
+        Verdict::Refused => Err(refused(actor)),
+    }
+}
+
+fn refused(actor: Option<&Actor>) -> Error {
+    match actor {
+        Some(_) => Error::Forbidden,
+        None => Error::Unauthenticated("Authentication credentials were not provided.".into()),
+    }
+}
+
+fn rights(held: Held) -> Rights {
+    Rights {
+        everywhere: held.everywhere.into_iter().collect(),
+        in_domain: held.in_domain.into_iter().collect(),
+        on_object: held.on_object.into_iter().collect(),
+        groups: held.groups.into_iter().collect(),
+    }
+}
+
+fn is_scoped(policy: &AccessPolicy, changed: &Changed) -> bool {
+    match &changed.queryset_scoping {
+        Some(scoping) => scoping.get("function").and_then(Json::as_str) == Some(SCOPING),
+        None => policy.policy.scope == Scope::Permitted,
+    }
+}
+
+fn sight(
+    registry: &Registry,
+    conn: &mut Conn,
+    reader: &Reader,
+    rights: &Rights,
+    resource: &Resource,
+    key: ObjectKey,
+) -> Result<Sight> {
+    let is_seen = if resource.has_object_roles() {
+        rights.reach(&resource.view_permission())
+    } else {
+        reader.sees(registry, conn, resource, key)?
+    };
+    Ok(if is_seen { Sight::Seen } else { Sight::Hidden })
+}
+
+/// Statements that were changed. They were read before they were kept; one that cannot be read any more says nothing.
+fn parsed(viewset: &str, statements: &Json) -> Vec<Statement> {
+    let list = statements.as_array().into_iter().flatten();
+    let read = list.map(Statement::parse).filter_map(|read| {
+        read.inspect_err(|error| tracing::warn!(viewset, error, "a statement of an access policy is passed over")).ok()
+    });
+    read.collect()
+}
+
+impl Request {
+    /// Refuses a request whose body names what its sender may not use.
+    ///
+    /// # Errors
+    /// `Forbidden`, or `Invalid` for what must be named and is not.
+    pub(super) async fn permit_body(&mut self, fields: &Map<String, Json>) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let named = named(&self.app, &pending, fields)?;
+        let (app, user) = (self.app.clone(), self.user_id());
+        let is_allowed = self.app.db.read(move |conn| {
+            let mut is_allowed = false;
+            for statement in &pending {
+                if statement.holds(&app, conn, user, &named)? {
+                    if !statement.allows {
+                        return Ok(false);
+                    }
+                    is_allowed = true;
+                }
+            }
+            Ok(is_allowed)
+        });
+        if is_allowed.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
+    }
+}
+
+/// What the body names, by field, as far as statements ask.
+type Named = Vec<(String, Reference)>;
+
+fn named(app: &App, pending: &[Pending], fields: &Map<String, Json>) -> Result<Named> {
+    let mut named = Named::new();
+    for requirement in pending.iter().flat_map(|statement| &statement.requires) {
+        for field in fields_of(requirement) {
+            let text = fields.get(field).and_then(Json::as_str).unwrap_or_default();
+            if text.is_empty() && requirement.subject == Subject::Upload {
+                return Err(Error::field(field, "Destination upload repository was not provided."));
+            }
+            // What is no reference the operation refuses itself.
+            named.extend(app.registry.parse(&app.api, text).map(|reference| (field.to_owned(), reference)));
+        }
+    }
+    Ok(named)
+}
+
+/// The fields of a body in which a requirement looks.
+fn fields_of(requirement: &Requirement) -> Vec<&str> {
+    match &requirement.subject {
+        Subject::Parameter(field) if field == REPOSITORY_FIELD => vec![REPOSITORY_FIELD, "repository_version"],
+        Subject::Parameter(field) => vec![field],
+        Subject::Upload => vec![REPOSITORY_FIELD],
+        Subject::Object | Subject::Repository | Subject::Group => vec![],
+    }
+}
+
+impl Pending {
+    fn holds(&self, app: &App, conn: &mut Conn, user: Option<i64>, named: &Named) -> Result<bool> {
+        for requirement in &self.requires {
+            let fields = fields_of(requirement);
+            for (_, reference) in named.iter().filter(|(field, _)| fields.contains(&field.as_str())) {
+                let Some(key) = object(app, conn, reference)? else { continue };
+                let rights = rights(roles::held(conn, user, app.domain, Some(key), "")?);
+                if !rights.hold(requirement.levels, &requirement.permissions) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The object whose roles count for a reference; of a version its repository.
+fn object(app: &App, conn: &mut Conn, reference: &Reference) -> Result<Option<ObjectKey>> {
+    Ok(match reference {
+        Reference::Object(at, _) if app.registry.resources[*at].kind == Kind::RepositoryVersion => None,
+        Reference::Object(_, id) => Some(ObjectKey::Id(*id)),
+        Reference::Version { repository, .. } => Some(ObjectKey::Id(*repository)),
+        Reference::VersionId(id) => match repositories::owner(conn, *id) {
+            Ok((repository, ..)) => Some(ObjectKey::Id(repository)),
+            Err(Error::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        },
+        Reference::Collection(_) => None,
+    })
+}
