@@ -11,6 +11,7 @@ mod support;
 mod api;
 mod formats;
 
+mod access_control;
 mod access_log;
 mod alternates;
 mod backup;
