@@ -78,7 +78,7 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let at = position(registry, PATH);
     let object = || Content::Object { schema: "GroupResponse".into(), fields: fields() };
     let user = || vec![Field::text("username", "The name of the user.", "ada").required()];
-    let member = || Content::Named("GroupUserResponse");
+    let member = || user().into_iter().chain(identity()).collect::<Vec<_>>();
     let written = || fields().into_iter().filter(|field| field.access != Access::ReadOnly).collect();
     let body = |schema: &str, fields| Some(BodyDoc { schema: schema.into(), fields });
     let endpoint = |name: &str, method, path: &str, verb, run: Run, text: &str, body, answer| {
@@ -156,7 +156,7 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
             |request| Box::pin(list_members(request)),
             "List the users of a group.",
             None,
-            (200, Content::Page { schema: "GroupUserResponse".into(), fields: user() }),
+            (200, Content::Page { schema: "GroupUserResponse".into(), fields: member() }),
         ),
         endpoint(
             "users_create",
@@ -166,7 +166,7 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
             |request| Box::pin(add(request)),
             "Add a user to a group.",
             body("GroupUser", user()),
-            (201, member()),
+            (201, Content::Object { schema: "GroupUserResponse".into(), fields: member() }),
         ),
         endpoint(
             "users_delete",
