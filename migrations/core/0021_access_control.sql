@@ -68,3 +68,10 @@ CREATE TABLE access_policy (
     creation_hooks jsonb,
     queryset_scoping jsonb
 );
+
+-- Lists of one type, newest first, are read from these as far as a page goes; they hold all that it takes to tell who
+-- sees which row.
+CREATE INDEX repository_listed ON repository (domain_id, pulp_type, created, id);
+CREATE INDEX remote_listed ON remote (domain_id, pulp_type, created, id);
+CREATE INDEX publication_listed ON publication (domain_id, pulp_type, created, id);
+CREATE INDEX distribution_listed ON distribution (domain_id, pulp_type, created, id);
