@@ -277,6 +277,15 @@ fn distribution() -> Resource {
     distribution
 }
 
+/// Whoever sets what a distribution serves must be able to see it.
+fn of_distributions() -> Owned {
+    let verbs = [Verb::Create, Verb::Update];
+    Owned::new("python", "pythondistribution")
+        .labelled()
+        .with_parameter(&verbs, "repository", &["python.view_pythonrepository"])
+        .with_parameter(&verbs, "publication", &["python.view_pythonpublication"])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,13 +298,4 @@ mod tests {
             assert!(resource.href_parameter.starts_with("python_"), "{}", resource.href_parameter);
         }
     }
-}
-
-/// Whoever sets what a distribution serves must be able to see it.
-fn of_distributions() -> Owned {
-    let verbs = [Verb::Create, Verb::Update];
-    Owned::new("python", "pythondistribution")
-        .labelled()
-        .with_parameter(&verbs, "repository", &["python.view_pythonrepository"])
-        .with_parameter(&verbs, "publication", &["python.view_pythonpublication"])
 }

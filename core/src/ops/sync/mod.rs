@@ -93,9 +93,7 @@ pub async fn synchronize(
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
-    // Of a repository that was empty, single failures are told from an upstream that has nothing.
-    let fails = decisions.whole || (target.latest_number == 0 && run.failures.lost_all());
-    if let Some(error) = fails.then(|| run.failures.error()).flatten() {
+    if let Some(error) = whole_failure(&decisions, &target, &run.failures) {
         return Err(error);
     }
     let reports = reports.ok_or_else(|| Error::internal("a synchronization came to nothing"))?;
@@ -114,6 +112,13 @@ pub async fn synchronize(
     run.report_changes(version, reports.associating.as_ref()).await;
     let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
     Ok(Synchronized { version, publication, failed, failures: count })
+}
+
+/// Why nothing comes of a synchronization at all, single files having failed: the format said that it wants all or
+/// nothing, or the repository was empty and no file could be had, which is not an upstream that has nothing.
+fn whole_failure(decisions: &Decisions, target: &Target, failures: &Failures) -> Option<Error> {
+    let fails = decisions.whole || (target.latest_number == 0 && failures.lost_all());
+    fails.then(|| failures.error()).flatten()
 }
 
 /// One synchronization, and what lies below its repository ([`below`]).
@@ -164,8 +169,8 @@ impl Run {
             Ok::<_, Error>(job.into_decisions())
         };
         let (decisions, ()) = tokio::try_join!(declared, pipeline.run(receiver))?;
-        let fails = decisions.whole || (target.latest_number == 0 && !failures.had_any());
-        let came_to_nothing = is_main && (decisions.skipped || (fails && failures.error().is_some()));
+        let failed = whole_failure(&decisions, target, failures).is_some();
+        let came_to_nothing = is_main && (decisions.skipped || failed);
         let reports = (!came_to_nothing).then(|| pipeline.finish());
         Ok(Gathered { decisions, reports, columns })
     }
