@@ -252,7 +252,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&Address::Sqlite(sqlite_file(folder.path())), 4).unwrap();
         db.migrate_only(&[migrate::CORE], |_, name| name < "0013").await.unwrap();
-        assert_eq!(db.missing_migrations(&[migrate::CORE]).await.unwrap(), ["core/0013_content_guard"]);
+        let newer = migrate::CORE.steps.iter().filter(|(name, _)| *name >= "0013");
+        let expected: Vec<_> = newer.map(|(name, _)| format!("core/{name}")).collect();
+        assert_eq!(db.missing_migrations(&[migrate::CORE]).await.unwrap(), expected);
+        assert_eq!(expected.first().unwrap(), "core/0013_content_guard");
         db.migrate(&[migrate::CORE]).unwrap();
         assert!(db.missing_migrations(&[migrate::CORE]).await.unwrap().is_empty());
     }

@@ -54,7 +54,7 @@ fn fields() -> Vec<Field> {
         Field::texts(
             "paths",
             "Where below the remote's address there is what a remote reads; unless given, at that address.",
-            json!(["releases/PULP_MANIFEST"]),
+            json!(["releases/9/"]),
         )
         .initial(json!([])),
         Field { access: Access::ReadWrite, ..remote.required().shown(&["remote_id", REMOTE_TYPE], remote_href) },
