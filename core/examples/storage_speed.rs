@@ -35,6 +35,7 @@ async fn measure(folder: PathBuf) -> Outcome {
         allow_http: false,
         staging: folder.join("unused"),
         digests: DigestSet::default(),
+        ..StorageConfig::default()
     })
     .await?;
     for clients in [1, 8, 32] {

@@ -1,5 +1,5 @@
-//! What one process holds: configuration, database, store, formats. Handed to every verb. Starting one
-//! brings the database up to date and makes what a first start needs.
+//! What one process holds: configuration, database, store, formats, as seen from one domain. Handed to every verb.
+//! Starting one brings the database up to date and makes what a first start needs.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,16 +8,19 @@ use serde_json::{Value as Json, json};
 
 use crate::auth::{CredentialCache, Secrets, password};
 use crate::config::{Config, DatabaseAddress, StartError};
-use crate::db::{self, Address, Conn, Db, Migrations};
+use crate::db::domains::Domain;
+use crate::db::{self, Address, Db, Migrations};
+use crate::domains::Domains;
 use crate::error::{Error, Result};
 use crate::formats::KnownFormats;
-use crate::id::{Id, now};
+use crate::id::Id;
 use crate::native::Native;
 use crate::ops;
+use crate::ops::domains::place;
 use crate::params;
 use crate::plugin::Plugin;
 use crate::probes::Readiness;
-use crate::resource::{Registry, Scope};
+use crate::resource::{Api, DEFAULT_DOMAIN, Registry, Scope};
 use crate::rest::{self, Routes};
 use crate::serve::Delivery;
 use crate::signing::Signing;
@@ -30,31 +33,37 @@ pub const PULP_VERSION: &str = "3.123.1";
 /// How long running tasks may go on when the process is to end.
 const SHUTDOWN_GRACE: std::time::Duration = std::time::Duration::from_secs(20);
 
-/// The process's parts; shared by its roles.
+/// The process's parts, shared by its roles, as seen from one domain. Cheap to clone.
+#[derive(Clone)]
 pub struct App {
-    pub config: Config,
+    pub config: Arc<Config>,
     pub db: Db,
+    /// Of the domain.
     pub storage: Storage,
     pub secrets: Arc<Secrets>,
-    pub credentials: CredentialCache,
+    pub credentials: Arc<CredentialCache>,
     /// Formats and their resources.
     pub registry: Arc<Registry>,
     /// The API's operations.
-    pub routes: Routes,
-    /// The one domain, `default`.
+    pub routes: Arc<Routes>,
+    /// The domain from which the process is seen.
     pub domain: Id,
-    pub queue: Queue,
+    /// The same domain with its settings.
+    pub tenant: Arc<Domain>,
+    /// The other domains.
+    pub domains: Arc<Domains>,
+    pub queue: Arc<Queue>,
     pub delivery: Delivery,
     pub signing: Signing,
-    pub upstreams: ops::Upstreams,
-    pub native: Native,
-    pub readiness: Readiness,
+    pub upstreams: Arc<ops::Upstreams>,
+    pub native: Arc<Native>,
+    pub readiness: Arc<Readiness>,
     /// When the process began.
     pub started: SystemTime,
     /// What the database must have.
     pub migrations: Vec<Migrations>,
-    /// `/pulp/api/v3/`
-    pub api: String,
+    /// Where the API of the domain is.
+    pub api: Arc<Api>,
 }
 
 pub type Shared = Arc<App>;
@@ -72,19 +81,18 @@ impl App {
         let db = open_database(&config, &plugins).await?;
         let migrations = migrations(&plugins);
         let storage = Storage::open(&storage_config(&config)?).await?;
-        let domain = db.write(ensure_domain).await?;
+        let tenant = Arc::new(default_domain(&db, &config).await?);
         check_secret_key(&db, &secrets).await?;
         ensure_administrator(&db, &config).await?;
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
         let shipped = Arc::clone(&registry);
         db.write(move |conn| ops::shipped::ensure(&shipped, conn)).await?;
         let formats = Arc::new(KnownFormats::default());
-        let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats.clone())?;
+        let delivery = Delivery::new(&config, db.clone(), (tenant.id, storage.clone()), formats.clone())?;
         let native = Native::new(&config, &registry, storage.clone());
         let queue = Queue::new(QueueParts {
             db: db.clone(),
             address,
-            domain,
             sealing: sealing(&secrets),
             kinds: ops::task_kinds(),
             versions: versions(&registry),
@@ -94,26 +102,30 @@ impl App {
             worker_ttl: config.worker_ttl,
         });
         let signing = signing(&config, &db, &secrets);
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let app = Arc::new(Self {
-            routes: Routes::new(&registry),
-            credentials: CredentialCache::new(std::thread::available_parallelism().map_or(2, usize::from))?,
-            api: format!("{}api/v3/", config.api_root),
-            config,
+            routes: Arc::new(Routes::new(&registry)),
+            credentials: Arc::new(CredentialCache::new(threads)?),
+            api: Arc::new(Api::new(&config.api_root, config.domain_enabled.then_some(DEFAULT_DOMAIN))),
+            config: Arc::new(config),
             db,
             storage,
             secrets,
             registry,
-            domain,
-            queue,
+            domain: tenant.id,
+            tenant,
+            domains: Arc::default(),
+            queue: Arc::new(queue),
             delivery,
             signing,
-            upstreams: ops::Upstreams::default(),
-            native,
-            readiness: Readiness::default(),
+            upstreams: Arc::default(),
+            native: Arc::new(native),
+            readiness: Arc::default(),
             started: SystemTime::now(),
             migrations,
         });
         formats.bind(&app);
+        app.domains.bind(&app);
         Ok(app)
     }
 
@@ -125,19 +137,21 @@ impl App {
             secrets: &self.secrets,
             content,
             domain: self.domain,
+            domain_name: &self.tenant.name,
             worker_ttl: self.config.worker_ttl,
             guard_variables: &self.config.guard_variables,
         }
     }
 
-    /// The address of the content face: as configured, else by the origin of the request at hand.
+    /// The address of the domain's content: as configured, else by the origin of the request at hand.
     pub fn content_base(&self, origin: Option<&str>) -> String {
         let origin = self.config.content_origin.as_deref().or(origin).unwrap_or_default();
-        format!("{origin}{}", self.config.content_path_prefix)
+        format!("{origin}{}{}", self.config.content_path_prefix, self.api.mount())
     }
 
-    /// To be called after a transaction that may have changed what a distribution serves.
+    /// To be called after a transaction that may have changed what a distribution serves, or a domain.
     pub fn served_content_changed(&self) {
+        self.domains.changed();
         self.delivery.distributions_changed();
     }
 
@@ -188,6 +202,7 @@ pub fn storage_config(config: &Config) -> Result<StorageConfig> {
         allow_http: config.s3_allow_http,
         staging: config.data_dir.join("tmp"),
         digests: DigestSet::parse(&config.allowed_content_checksums)?,
+        ..StorageConfig::default()
     })
 }
 
@@ -208,18 +223,16 @@ pub fn versions(registry: &Registry) -> Json {
     versions
 }
 
-fn ensure_domain(conn: &mut Conn) -> Result<Id> {
-    conn.lock(&db::Lock::Migrations)?;
-    db::installation::refuse_unfinished_restore(conn)?;
-    if let Some(row) = conn.query_opt("SELECT id FROM domain WHERE name = 'default'", &[])? {
-        return row.get(0);
-    }
-    let id = Id::new();
-    conn.execute(
-        "INSERT INTO domain (id, created, updated, name, description, labels) VALUES ($1, $2, $2, 'default', NULL, $3)",
-        params![id, now(), json!({})],
-    )?;
-    Ok(id)
+/// The default domain, made when there is none. It keeps to the configuration, which its row shows.
+pub async fn default_domain(db: &Db, config: &Config) -> Result<Domain> {
+    let shown = place::of_installation(config);
+    let (redirects, hides) = (config.redirect_to_object_storage, config.hide_guarded_distributions);
+    db.write(move |conn| {
+        conn.lock(&db::Lock::Migrations)?;
+        db::installation::refuse_unfinished_restore(conn)?;
+        db::domains::ensure_default(conn, &shown, redirects, hides)
+    })
+    .await
 }
 
 /// Refuses to start with another key than what is in the database was sealed with.

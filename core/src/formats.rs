@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::app::{App, Shared};
 use crate::auth::Actor;
 use crate::db::delivery::{self, Distribution, StoredFile};
+use crate::db::listing::Listed;
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
 use crate::db::{Conn, artifacts, remotes};
@@ -22,7 +23,7 @@ use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
 use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
 use crate::rest::authenticate;
-use crate::serve::{Formats, Pointer, Pulled};
+use crate::serve::{Formats, Pointer, Pulled, ServedDomain};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
 
@@ -49,6 +50,16 @@ impl Formats for KnownFormats {
 
     fn has_face(&self, pulp_type: &str) -> bool {
         self.app().is_ok_and(|app| app.registry.face(pulp_type).is_some())
+    }
+
+    async fn domain(&self, name: &str) -> Result<Option<Arc<ServedDomain>>> {
+        let Some(app) = self.app()?.of_domain_named(name).await? else { return Ok(None) };
+        Ok(Some(Arc::new(ServedDomain {
+            id: app.domain,
+            storage: app.storage.clone(),
+            redirects: app.tenant.redirect_to_object_storage,
+            listed: Listed::of(app.tenant.hide_guarded_distributions),
+        })))
     }
 
     fn guard(&self, conn: &mut Conn, id: Id) -> Result<Guard> {
@@ -88,7 +99,7 @@ impl Formats for KnownFormats {
     }
 
     async fn upstream_file(&self, distribution: &Distribution, path: &str) -> Result<Option<Pullable>> {
-        let app = self.app()?;
+        let app = self.app()?.of_domain(distribution.domain).await?;
         let Some(plugin) = app.registry.plugin(&distribution.pulp_type) else { return Ok(None) };
         let Some(upstream) = upstream(&app, distribution).await? else { return Ok(None) };
         plugin.upstream_file(&upstream, path).await
@@ -98,7 +109,7 @@ impl Formats for KnownFormats {
         if distribution.repository.is_none() {
             return Ok(false);
         }
-        let app = self.app()?;
+        let app = self.app()?.of_domain(distribution.domain).await?;
         let Some(plugin) = app.registry.plugin(&distribution.pulp_type) else { return Ok(false) };
         match upstream(&app, distribution).await? {
             Some(upstream) => plugin.withholds(&upstream, path).await,
@@ -107,7 +118,7 @@ impl Formats for KnownFormats {
     }
 
     async fn generated(&self, pointer: &Pointer, path: &str, origin: &str) -> Result<Option<String>> {
-        let app = self.app()?;
+        let app = self.app()?.of_domain(pointer.distribution.domain).await?;
         let pulp_type = &pointer.distribution.pulp_type;
         let plugin = app.registry.plugin(pulp_type).filter(|plugin| plugin.generated_files().contains(&path));
         match plugin {
@@ -119,7 +130,7 @@ impl Formats for KnownFormats {
     }
 
     async fn generated_names(&self, pointer: &Pointer) -> Result<Vec<&'static str>> {
-        let app = self.app()?;
+        let app = self.app()?.of_domain(pointer.distribution.domain).await?;
         let Some(plugin) = app.registry.plugin(&pointer.distribution.pulp_type) else { return Ok(vec![]) };
         if plugin.generated_files().is_empty() || pointer.publication().is_none() {
             return Ok(vec![]);
@@ -135,7 +146,7 @@ impl Formats for KnownFormats {
     }
 
     async fn keep_pulled(&self, mut pulled: Pulled) -> Result<StoredFile> {
-        let app = self.app()?;
+        let app = self.app()?.of_domain(pulled.domain).await?;
         let (size, digests) = (pulled.staged.size, pulled.staged.digests.clone());
         let path = Some(pulled.staged.on_disk().await?);
         let inspection = Inspection { path, file_name: None, size, digests: digests.clone() };
@@ -166,13 +177,13 @@ impl Formats for KnownFormats {
         });
         let content = write.await?;
         if let (Some(repository), false) = (pulled.repository, content.is_empty()) {
-            self.add_to_repository(repository, content).await?;
+            self.add_to_repository(pulled.domain, repository, content).await?;
         }
         Ok(file)
     }
 
-    async fn add_to_repository(&self, repository: Id, units: Vec<Id>) -> Result<()> {
-        let app = self.app()?;
+    async fn add_to_repository(&self, domain: Id, repository: Id, units: Vec<Id>) -> Result<()> {
+        let app = self.app()?.of_domain(domain).await?;
         let shared = app.clone();
         let prn = app.db.read(move |conn| create_content::repository_prn(&shared, conn, repository)).await?;
         let task = NewTask {

@@ -5,6 +5,7 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod db;
+pub mod domains;
 pub mod download;
 pub mod error;
 mod formats;

@@ -18,8 +18,9 @@ use crate::db::workers::AppType;
 use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops;
+use crate::ops::domains::place;
 use crate::ops::signing::NewMeans;
-use crate::resource::Registry;
+use crate::resource::{DEFAULT_DOMAIN, Registry};
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
 use crate::{native, probes, rest, serve as delivery, trace};
@@ -83,6 +84,7 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
         presence.end().await?;
     }
     tokio::task::spawn_blocking(trace::finish).await.map_err(Error::internal)?;
+    app.domains.forget();
     Ok(())
 }
 
@@ -161,9 +163,19 @@ pub fn check(config: &Config, plugins: &Plugins) -> Result<(String, bool), Start
     install_tls_provider();
     runtime()?.block_on(async {
         let db = open_database(config, plugins).await?;
-        let storage = Storage::open(&storage_config(config)?).await?;
-        let found = ops::check::check(&db, &storage).await?;
-        Ok((found.to_string(), found.is_sound()))
+        let secrets = Secrets::load_or_create(&config.secret_key_file)?;
+        let (mut text, mut is_sound) = (String::new(), true);
+        for domain in db.read(crate::db::domains::all).await? {
+            let is_default = domain.name == DEFAULT_DOMAIN;
+            let place = if is_default { storage_config(config)? } else { place::of(config, &secrets, &domain)? };
+            let found = ops::check::check(&db, domain.id, &Storage::open(&place).await?).await?;
+            if !is_default {
+                text.push_str(&format!("domain `{}`:\n", domain.name));
+            }
+            text.push_str(&found.to_string());
+            is_sound &= found.is_sound();
+        }
+        Ok((text, is_sound))
     })
 }
 

@@ -20,6 +20,7 @@ mod check;
 mod content_guards;
 mod crash;
 mod docs;
+mod domains;
 mod faults;
 mod hosts;
 mod layering;

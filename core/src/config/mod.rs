@@ -62,6 +62,9 @@ pub struct Config {
     pub api_root: String,
     /// Starts and ends with `/`.
     pub content_path_prefix: String,
+    pub domain_enabled: bool,
+    /// Absolute.
+    pub domain_storage_paths: Vec<PathBuf>,
     pub hide_guarded_distributions: bool,
     pub envvar_header_content_guard_allowed_vars: Vec<String>,
     /// What those hold, nothing for one that is not set. Read from the environment at the start, never from the file.

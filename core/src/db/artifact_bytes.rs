@@ -25,17 +25,14 @@ const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artif
     AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)
     AND NOT EXISTS (SELECT 1 FROM task_profile u WHERE u.artifact_id = a.id)";
 
-/// What makes a search by digest alone use the unique key, which starts with the domain.
-const ANY_DOMAIN: &str = "a.domain_id IN (SELECT id FROM domain)";
-
-/// Ids of unused artifacts that were last of interest no later than `before`, by id from `after` on.
-pub fn unused(conn: &mut Conn, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
+/// Ids of unused artifacts of a domain that were last of interest no later than `before`, by id from `after` on.
+pub fn unused(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
         &format!(
-            "SELECT a.id FROM artifact a WHERE a.id > $1 AND a.timestamp_of_interest <= $2 AND {UNUSED}
-             ORDER BY a.id LIMIT $3"
+            "SELECT a.id FROM artifact a WHERE a.id > $1 AND a.timestamp_of_interest <= $2 AND a.domain_id = $4
+                 AND {UNUSED} ORDER BY a.id LIMIT $3"
         ),
-        params![after.unwrap_or(Id::LEAST), before, limit],
+        params![after.unwrap_or(Id::LEAST), before, limit, domain],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }
@@ -46,50 +43,50 @@ pub fn delete_unused(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u64
     let rows = conn.query(
         &format!(
             "DELETE FROM artifact WHERE id IN (SELECT a.id FROM artifact a
-                 WHERE a.id = ANY($1) AND a.timestamp_of_interest <= $2 AND {UNUSED}) RETURNING sha256"
+                 WHERE a.id = ANY($1) AND a.timestamp_of_interest <= $2 AND {UNUSED}) RETURNING domain_id, sha256"
         ),
         params![ids.to_vec(), before],
     )?;
-    let digests: Vec<Vec<Value>> =
-        rows.iter().map(|row| Ok(vec![row.get::<String>(0)?.into()])).collect::<Result<_>>()?;
-    conn.insert_ignoring("artifact_removal", &["sha256"], &digests)?;
+    let digests: Vec<Vec<Value>> = rows
+        .iter()
+        .map(|row| Ok(vec![row.get::<Id>(0)?.into(), row.get::<String>(1)?.into()]))
+        .collect::<Result<_>>()?;
+    conn.insert_ignoring("artifact_removal", &["domain_id", "sha256"], &digests)?;
     Ok(digests.len() as u64)
 }
 
-/// Bytes put down for removal, by digest from `after` on.
-pub fn removals(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Sha256>> {
+/// Bytes of a domain put down for removal, by digest from `after` on.
+pub fn removals(conn: &mut Conn, domain: Id, after: &str, limit: i64) -> Result<Vec<Sha256>> {
     let rows = conn.query(
-        "SELECT sha256 FROM artifact_removal WHERE sha256 > $1 ORDER BY sha256 LIMIT $2",
-        params![after, limit],
+        "SELECT sha256 FROM artifact_removal WHERE domain_id = $3 AND sha256 > $1 ORDER BY sha256 LIMIT $2",
+        params![after, limit, domain],
     )?;
     digests(&rows)
 }
 
-/// Those of the digests that no artifact has and no process has announced; none while somebody holds all bytes.
-pub fn removable(conn: &mut Conn, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
+/// Those of the digests that no artifact of the domain has and no process has announced, for whichever domain; none
+/// while somebody holds all bytes.
+pub fn removable(conn: &mut Conn, domain: Id, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
     if super::holds::are_held(conn, now)? {
         return Ok(vec![]);
     }
     let rows = conn.query(
-        &format!(
-            "SELECT r.sha256 FROM artifact_removal r WHERE r.sha256 = ANY($1)
-                 AND NOT EXISTS (SELECT 1 FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = r.sha256)
-                 AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)"
-        ),
-        params![texts(of), now],
+        "SELECT r.sha256 FROM artifact_removal r WHERE r.domain_id = $3 AND r.sha256 = ANY($1)
+             AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.domain_id = r.domain_id AND a.sha256 = r.sha256)
+             AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)",
+        params![texts(of), now, domain],
     )?;
     digests(&rows)
 }
 
 /// Strikes removals that were carried out, and those of bytes that an artifact has again.
-pub fn strike_removals(conn: &mut Conn, removed: &[Sha256], looked_at: &[Sha256]) -> Result<()> {
-    conn.execute("DELETE FROM artifact_removal WHERE sha256 = ANY($1)", params![texts(removed)])?;
+pub fn strike_removals(conn: &mut Conn, domain: Id, removed: &[Sha256], looked_at: &[Sha256]) -> Result<()> {
+    let sql = "DELETE FROM artifact_removal WHERE domain_id = $2 AND sha256 = ANY($1)";
+    conn.execute(sql, params![texts(removed), domain])?;
     conn.execute(
-        &format!(
-            "DELETE FROM artifact_removal WHERE sha256 = ANY($1)
-                 AND EXISTS (SELECT 1 FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = artifact_removal.sha256)"
-        ),
-        params![texts(looked_at)],
+        "DELETE FROM artifact_removal WHERE domain_id = $2 AND sha256 = ANY($1) AND EXISTS (SELECT 1 FROM artifact a
+             WHERE a.domain_id = artifact_removal.domain_id AND a.sha256 = artifact_removal.sha256)",
+        params![texts(looked_at), domain],
     )?;
     Ok(())
 }
@@ -112,19 +109,19 @@ pub fn expire_announcements(conn: &mut Conn, now: Instant) -> Result<u64> {
     conn.execute("DELETE FROM artifact_arrival WHERE expires <= $1", params![now])
 }
 
-/// Artifacts by id from `after` on.
-pub fn page(conn: &mut Conn, after: Option<Id>, limit: i64) -> Result<Vec<StoredArtifact>> {
+/// Artifacts of a domain by id from `after` on.
+pub fn page(conn: &mut Conn, domain: Id, after: Option<Id>, limit: i64) -> Result<Vec<StoredArtifact>> {
     let rows = conn.query(
-        "SELECT id, sha256, size FROM artifact WHERE id > $1 ORDER BY id LIMIT $2",
-        params![after.unwrap_or(Id::LEAST), limit],
+        "SELECT id, sha256, size FROM artifact WHERE id > $1 AND domain_id = $3 ORDER BY id LIMIT $2",
+        params![after.unwrap_or(Id::LEAST), limit, domain],
     )?;
     rows.iter().map(read).collect()
 }
 
-/// The artifacts with these digests.
-pub fn with_digests(conn: &mut Conn, of: &[Sha256]) -> Result<Vec<StoredArtifact>> {
-    let sql = format!("SELECT a.id, a.sha256, a.size FROM artifact a WHERE {ANY_DOMAIN} AND a.sha256 = ANY($1)");
-    let rows = conn.query(&sql, params![texts(of)])?;
+/// The artifacts of a domain with these digests.
+pub fn with_digests(conn: &mut Conn, domain: Id, of: &[Sha256]) -> Result<Vec<StoredArtifact>> {
+    let sql = "SELECT a.id, a.sha256, a.size FROM artifact a WHERE a.domain_id = $2 AND a.sha256 = ANY($1)";
+    let rows = conn.query(sql, params![texts(of), domain])?;
     rows.iter().map(read).collect()
 }
 

@@ -15,8 +15,11 @@ const GRACE: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Distribution {
     pub id: Id,
+    pub domain: Id,
     pub pulp_type: String,
     pub base_path: String,
+    /// Where it is found below the content face: its base path, behind the name of its domain where there are domains.
+    pub place: String,
     pub checkpoint: bool,
     pub publication: Option<Id>,
     pub repository: Option<Id>,
@@ -74,19 +77,23 @@ pub struct Entry {
     pub size: Option<u64>,
 }
 
-/// The distribution whose base path is one of `prefixes`; the longest, should there be several.
-pub fn distribution(conn: &mut Conn, prefixes: Vec<String>) -> Result<Option<Distribution>> {
+/// The distribution of a domain whose base path is one of `prefixes`; the longest, should there be several. `mount` is
+/// what stands in front of base paths.
+pub fn distribution(conn: &mut Conn, domain: Id, mount: &str, prefixes: Vec<String>) -> Result<Option<Distribution>> {
     let row = conn.query_opt(
         "SELECT id, pulp_type, base_path, checkpoint, publication_id, repository_id, repository_version_id, remote_id, details,
                 content_guard_id
-         FROM distribution WHERE base_path = ANY($1) ORDER BY length(base_path) DESC LIMIT 1",
-        params![prefixes],
+         FROM distribution WHERE base_path = ANY($1) AND domain_id = $2 ORDER BY length(base_path) DESC LIMIT 1",
+        params![prefixes, domain],
     )?;
     row.map(|row| {
+        let base_path: String = row.get(2)?;
         Ok(Distribution {
             id: row.get(0)?,
+            domain,
             pulp_type: row.get(1)?,
-            base_path: row.get(2)?,
+            place: format!("{mount}{base_path}"),
+            base_path,
             checkpoint: row.get(3)?,
             publication: row.get(4)?,
             repository: row.get(5)?,

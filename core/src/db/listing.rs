@@ -217,8 +217,15 @@ pub enum Listed {
     Unguarded,
 }
 
+impl Listed {
+    /// By whether guarded distributions are hidden.
+    pub fn of(hides_guarded: bool) -> Self {
+        if hides_guarded { Self::Unguarded } else { Self::All }
+    }
+}
+
 /// The next segments of base paths below `folder` which are not hidden.
-pub fn base_paths(conn: &mut Conn, folder: &str, after: &str, listed: Listed) -> Result<Vec<Entry>> {
+pub fn base_paths(conn: &mut Conn, domain: Id, folder: &str, after: &str, listed: Listed) -> Result<Vec<Entry>> {
     let (start, end) = range(folder);
     let guarded = match listed {
         Listed::All => "",
@@ -226,9 +233,9 @@ pub fn base_paths(conn: &mut Conn, folder: &str, after: &str, listed: Listed) ->
     };
     let paths = format!(
         "SELECT base_path || '/' AS path FROM distribution
-         WHERE NOT hidden AND base_path >= $1 AND base_path < $2 {guarded}"
+         WHERE NOT hidden AND base_path >= $1 AND base_path < $2 AND domain_id = $4 {guarded}"
     );
-    let rows = conn.query(&grouped(&paths, folder, "1", "$3"), params![start, end, after])?;
+    let rows = conn.query(&grouped(&paths, folder, "1", "$3"), params![start, end, after, domain])?;
     rows.iter().map(|row| Ok(Entry { name: row.get(0)?, created: None, size: None })).collect()
 }
 

@@ -29,6 +29,7 @@ pub const CORE: Migrations = Migrations {
         ("0017_alternate_content_source", include_str!("../../../migrations/core/0017_alternate_content_source.sql")),
         ("0020_task_schedule", include_str!("../../../migrations/core/0020_task_schedule.sql")),
         ("0021_access_control", include_str!("../../../migrations/core/0021_access_control.sql")),
+        ("0025_domain", include_str!("../../../migrations/core/0025_domain.sql")),
         ("0030_pinned_version", include_str!("../../../migrations/core/0030_pinned_version.sql")),
     ],
 };

@@ -11,14 +11,14 @@ const ORPHAN: &str = "NOT EXISTS (SELECT 1 FROM repository_content m WHERE m.con
     AND NOT EXISTS (SELECT 1 FROM content_artifact f CROSS JOIN published_artifact p
         WHERE f.content_id = c.id AND p.content_artifact_id = f.id)";
 
-/// Orphans that were last of interest no later than `before`, by id from `after` on.
-pub fn content(conn: &mut Conn, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
+/// Orphans of a domain that were last of interest no later than `before`, by id from `after` on.
+pub fn content(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
         &format!(
-            "SELECT c.id FROM content c WHERE c.id > $1 AND c.timestamp_of_interest <= $2 AND {ORPHAN}
-             ORDER BY c.id LIMIT $3"
+            "SELECT c.id FROM content c WHERE c.id > $1 AND c.timestamp_of_interest <= $2 AND c.domain_id = $4
+                 AND {ORPHAN} ORDER BY c.id LIMIT $3"
         ),
-        params![after.unwrap_or(Id::LEAST), before, limit],
+        params![after.unwrap_or(Id::LEAST), before, limit, domain],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }
@@ -37,11 +37,12 @@ pub fn delete_content(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u6
     )
 }
 
-/// Deletes up to `limit` uploads that nobody has written to since `before`; their ids.
-pub fn delete_uploads(conn: &mut Conn, before: Instant, limit: i64) -> Result<Vec<Id>> {
+/// Deletes up to `limit` uploads of a domain that nobody has written to since `before`; their ids.
+pub fn delete_uploads(conn: &mut Conn, domain: Id, before: Instant, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
-        "DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE updated <= $1 LIMIT $2) RETURNING id",
-        params![before, limit],
+        "DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE domain_id = $3 AND updated <= $1 LIMIT $2)
+         RETURNING id",
+        params![before, limit, domain],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }

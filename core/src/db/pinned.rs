@@ -77,15 +77,15 @@ pub fn hold(conn: &mut Conn, repository: Id) -> Result<bool> {
     Ok(conn.execute("UPDATE repository SET updated = $2 WHERE id = $1", params![repository, now()])? > 0)
 }
 
-/// Hidden repositories with versions that nothing pins.
-pub fn loose(conn: &mut Conn, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+/// Hidden repositories of a domain with versions that nothing pins.
+pub fn loose(conn: &mut Conn, domain: Id, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
         &format!(
-            "SELECT r.id FROM repository r WHERE r.id > $1 AND r.user_hidden AND EXISTS (
+            "SELECT r.id FROM repository r WHERE r.id > $1 AND r.domain_id = $3 AND r.user_hidden AND EXISTS (
                  SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND {LOOSE})
              ORDER BY r.id LIMIT $2"
         ),
-        params![after.unwrap_or(Id::LEAST), limit],
+        params![after.unwrap_or(Id::LEAST), limit, domain],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }

@@ -277,6 +277,7 @@ pub struct Claimed {
     pub cid: String,
     pub created_by: Option<i64>,
     pub group: Option<Id>,
+    pub domain: Id,
     /// Sealed.
     pub payload: String,
     /// By the clock of this process.
@@ -292,7 +293,7 @@ pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed
          AND seq = (SELECT seq FROM task WHERE finished_at IS NULL AND state = 'waiting' \
          AND unblocked_at IS NOT NULL AND (not_before IS NULL OR not_before <= $1) \
          ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED) \
-         RETURNING seq, id, logging_cid, created_by, task_group_id, payload, name",
+         RETURNING seq, id, logging_cid, created_by, task_group_id, payload, name, domain_id",
         params![now, worker],
     )?;
     row.map(|row| {
@@ -304,6 +305,7 @@ pub fn claim(conn: &mut Conn, worker: Id, now: Instant) -> Result<Option<Claimed
             group: row.get(4)?,
             payload: row.get::<Option<String>>(5)?.unwrap_or_default(),
             name: row.get(6)?,
+            domain: row.get(7)?,
             claimed: std::time::Instant::now(),
         })
     })

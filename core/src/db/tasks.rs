@@ -317,6 +317,8 @@ pub struct Purged {
     pub states: Vec<State>,
     /// Only tasks that this user started; none: everybody's.
     pub created_by: Option<i64>,
+    /// Only tasks of this domain; none: of all.
+    pub domain: Option<Id>,
 }
 
 /// How many rows of each table a purge removed.
@@ -333,9 +335,13 @@ pub fn purge(conn: &mut Conn, purged: &Purged, limit: i64) -> Result<PurgeCount>
     let states: Vec<String> = purged.states.iter().filter(|state| state.is_final()).map(ToString::to_string).collect();
     let mut sql = "SELECT seq, id FROM task WHERE finished_at < $1 AND state = ANY($2) AND created < $1".to_owned();
     let mut values = vec![purged.finished_before.into(), states.into(), limit.into()];
-    if let Some(user) = purged.created_by {
-        sql.push_str(" AND created_by = $4");
-        values.push(user.into());
+    let conditions =
+        [("created_by", purged.created_by.map(Value::from)), ("domain_id", purged.domain.map(Value::from))];
+    for (column, value) in conditions {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" AND {column} = ${}", values.len()));
+        }
     }
     sql.push_str(" ORDER BY created LIMIT $3");
     let rows = conn.query(&sql, &values)?;

@@ -177,13 +177,13 @@ fn show_readers(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &
 
 /// A user in short.
 pub fn shown_user(scope: &Scope<'_>, number: i64, username: &str) -> Json {
-    let href = format!("{}users/{number}/", scope.api);
+    let href = format!("{}users/{number}/", scope.api.shared());
     json!({"username": username, "pulp_href": href, "prn": crate::id::prn("auth", "user", number)})
 }
 
 /// A group.
 pub fn shown_group(scope: &Scope<'_>, number: i64, name: &str) -> Json {
-    let href = format!("{}groups/{number}/", scope.api);
+    let href = format!("{}groups/{number}/", scope.api.shared());
     json!({"name": name, "pulp_href": href, "prn": crate::id::prn("core", "group", number), "id": number})
 }
 

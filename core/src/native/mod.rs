@@ -171,7 +171,8 @@ async fn respond(
     if is_read && let Some(refusal) = app.delivery.refusal(request, pointer, &path).await? {
         return Ok(refusal);
     }
-    let rest = path[view.distribution.base_path.len()..].strip_prefix('/');
+    let app = &app.of_domain(pointer.distribution.domain).await?;
+    let rest = path[pointer.distribution.place.len()..].strip_prefix('/');
     let method = if is_read { FaceMethod::Get } else { FaceMethod::Post };
     let method = (is_read || *request.method() == Method::POST).then_some(method);
     let response = match routed.routes.find(method, rest) {
@@ -225,7 +226,7 @@ async fn run(
     form: Option<Form>,
     actor: Option<Actor>,
 ) -> Result<HttpResponse> {
-    let links = links(app, request, asked.routed, asked.view);
+    let links = links(app, request, asked.routed, asked.pointer);
     let changed = asked.view.units.as_ref().map(crate::plugin::VersionUnits::changed);
     let told = FaceRequest {
         operation: asked.operation,
@@ -250,16 +251,16 @@ async fn run(
     }
 }
 
-fn links(app: &Shared, request: &HttpRequest, routed: &Routed, view: &FaceView) -> Links {
+fn links(app: &Shared, request: &HttpRequest, routed: &Routed, pointer: &Pointer) -> Links {
     let seen = || {
         let connection = request.connection_info();
         format!("{}://{}", connection.scheme(), connection.host())
     };
     let origin = app.config.content_origin.as_ref().map_or_else(seen, ToString::to_string);
-    let base_path = serve::encode(&view.distribution.base_path);
+    let place = serve::encode(&pointer.distribution.place);
     Links {
-        content: format!("{origin}{}{base_path}/", app.config.content_path_prefix).into(),
-        face: format!("{origin}/{}/{base_path}/", routed.face.prefix()).into(),
+        content: format!("{origin}{}{place}/", app.config.content_path_prefix).into(),
+        face: format!("{origin}/{}/{place}/", routed.face.prefix()).into(),
     }
 }
 
@@ -275,8 +276,12 @@ pub async fn on_content_face(
     pointer: &Arc<Pointer>,
     rest: &str,
 ) -> Option<Result<HttpResponse>> {
+    let app = match app.of_domain(pointer.distribution.domain).await {
+        Ok(app) => app,
+        Err(error) => return Some(Err(error)),
+    };
     let (view, routed) = (pointer.face.as_ref()?, app.native.of(&pointer.distribution.pulp_type)?);
     let Way::Found(operation, parameters) = routed.routes.on_content_face(rest) else { return None };
     let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: true };
-    Some(run(app, request, asked, None, None).await)
+    Some(run(&app, request, asked, None, None).await)
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::db::Db;
 use crate::db::artifact_bytes::{self as rows, StoredArtifact};
 use crate::error::Result;
-use crate::id::Sha256;
+use crate::id::{Id, Sha256};
 use crate::storage::Storage;
 
 /// Artifacts per slice.
@@ -77,19 +77,19 @@ impl Comparison {
     }
 }
 
-/// Looks at every row and every file. What is deleted or comes in meanwhile is no finding, but for an
+/// Looks at every row of a domain and every file of its store. What is deleted or comes in meanwhile is no finding, but for an
 /// upload whose bytes are there and whose row is not yet.
-pub async fn check(db: &Db, storage: &Storage) -> Result<Comparison> {
+pub async fn check(db: &Db, domain: Id, storage: &Storage) -> Result<Comparison> {
     let mut found = Comparison::default();
-    check_rows(db, storage, &mut found).await?;
-    check_files(db, storage, &mut found).await?;
+    check_rows(db, domain, storage, &mut found).await?;
+    check_files(db, domain, storage, &mut found).await?;
     Ok(found)
 }
 
-async fn check_rows(db: &Db, storage: &Storage, found: &mut Comparison) -> Result<()> {
+async fn check_rows(db: &Db, domain: Id, storage: &Storage, found: &mut Comparison) -> Result<()> {
     let mut after = None;
     loop {
-        let slice = db.read(move |conn| rows::page(conn, after, SLICE as i64)).await?;
+        let slice = db.read(move |conn| rows::page(conn, domain, after, SLICE as i64)).await?;
         let Some(last) = slice.last() else { return Ok(()) };
         after = Some(last.id);
         found.artifacts += slice.len() as u64;
@@ -104,21 +104,21 @@ async fn check_rows(db: &Db, storage: &Storage, found: &mut Comparison) -> Resul
                 Some(_) => &mut found.wrong_size,
                 None => &mut found.missing,
             };
-            if !known(db, vec![artifact.sha256.clone()]).await?.is_empty() {
+            if !known(db, domain, vec![artifact.sha256.clone()]).await?.is_empty() {
                 findings.note(artifact.sha256);
             }
         }
     }
 }
 
-async fn check_files(db: &Db, storage: &Storage, found: &mut Comparison) -> Result<()> {
+async fn check_files(db: &Db, domain: Id, storage: &Storage, found: &mut Comparison) -> Result<()> {
     let mut files = storage.list().try_chunks(SLICE);
     while let Some(slice) = files.next().await {
         let slice = slice.map_err(|broken| broken.1)?;
         found.files += slice.len() as u64;
         let digests: Vec<Sha256> = slice.into_iter().map(|(sha256, _)| sha256).collect();
         let known: std::collections::HashSet<Sha256> =
-            known(db, digests.clone()).await?.into_iter().map(|artifact| artifact.sha256).collect();
+            known(db, domain, digests.clone()).await?.into_iter().map(|artifact| artifact.sha256).collect();
         for sha256 in digests {
             if !known.contains(&sha256) && storage.size(&sha256).await?.is_some() {
                 found.unknown.note(sha256);
@@ -128,6 +128,6 @@ async fn check_files(db: &Db, storage: &Storage, found: &mut Comparison) -> Resu
     Ok(())
 }
 
-async fn known(db: &Db, digests: Vec<Sha256>) -> Result<Vec<StoredArtifact>> {
-    db.read(move |conn| rows::with_digests(conn, &digests)).await
+async fn known(db: &Db, domain: Id, digests: Vec<Sha256>) -> Result<Vec<StoredArtifact>> {
+    db.read(move |conn| rows::with_digests(conn, domain, &digests)).await
 }

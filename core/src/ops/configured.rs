@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{alternates, change_version, content_guards, distributions, references, remotes, versions};
+use super::{alternates, change_version, content_guards, distributions, domains, references, remotes, versions};
 use crate::app::App;
+use crate::db::domains as domain_rows;
 use crate::db::roles::ObjectKey;
 use crate::db::{self, Conn, FromValue, Value};
 use crate::error::{Error, Result};
@@ -30,6 +31,11 @@ impl Change {
         self.columns.iter().find(|(column, _)| column == name).map(|(_, value)| value)
     }
 
+    /// Replaces what is encrypted.
+    pub fn set_secrets(&mut self, secrets: Map<String, Json>) {
+        self.secrets = secrets;
+    }
+
     pub fn get<T: FromValue>(&self, name: &str) -> Option<T> {
         T::from_value(self.column(name)?)
     }
@@ -46,16 +52,25 @@ pub fn check(
     errors: &mut Errors,
 ) -> Result<Change> {
     let mut change = Change::default();
+    // What a domain names is to be its own, whichever domain is spoken to.
+    let scope = &match (resource.kind, existing) {
+        (Kind::Domain, id) => Scope { domain: id.unwrap_or(Id::LEAST), ..*scope },
+        _ => *scope,
+    };
     for field in &resource.fields {
         if let Some(value) = draft.get(field.name) {
             add(scope, conn, field, value, &mut change, errors)?;
         }
     }
     if let Some(name) = change.get::<String>("name") {
-        let taken = conn.query_opt(
-            &format!("SELECT id FROM {} WHERE domain_id = $1 AND name = $2", resource.kind.table()),
-            params![scope.domain, name],
-        )?;
+        let table = resource.kind.table();
+        let taken = match resource.kind.has_domain() {
+            true => conn.query_opt(
+                &format!("SELECT id FROM {table} WHERE domain_id = $1 AND name = $2"),
+                params![scope.domain, name],
+            )?,
+            false => conn.query_opt(&format!("SELECT id FROM {table} WHERE name = $1"), params![name])?,
+        };
         if taken.map(|row| row.get::<Id>(0)).transpose()?.is_some_and(|id| Some(id) != existing) {
             errors.add("name", "This field must be unique.");
         }
@@ -67,6 +82,7 @@ pub fn check(
         Kind::AlternateContentSource => alternates::check(conn, resource, &mut change, errors)?,
         Kind::ContentGuard => change.guards = content_guards::check(scope, conn, draft, existing, errors)?,
         Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
+        Kind::Domain => domains::check(app, conn, draft, &mut change, existing, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
         _ => {}
     }
@@ -86,13 +102,13 @@ fn add(
         let id = match value.as_str() {
             None => Value::Null,
             Some(_) if target == Target::Nothing => {
-                errors.add(field.name, crate::resource::Unresolved::NoMatch.message());
+                crate::resource::Unresolved::NoMatch.tell(scope, field.name, errors);
                 return Ok(());
             }
-            Some(text) => match scope.registry.resolve(scope.api, conn, target, text)? {
+            Some(text) => match scope.registry.resolve(scope, conn, target, text)? {
                 Ok(id) => Value::Id(id),
                 Err(unresolved) => {
-                    errors.add(field.name, unresolved.message());
+                    unresolved.tell(scope, field.name, errors);
                     return Ok(());
                 }
             },
@@ -134,14 +150,15 @@ fn column_value(field: &Field, value: &Json) -> Result<Value> {
 /// Makes the object; a repository gets its empty version 0.
 pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) -> Result<Id> {
     let (id, now) = (Id::new(), now());
-    let mut columns: Vec<(String, Value)> = vec![
-        ("id".into(), id.into()),
-        ("domain_id".into(), app.domain.into()),
-        ("created".into(), now.into()),
-        ("updated".into(), now.into()),
-        ("pulp_type".into(), resource.pulp_type.into()),
-        ("details".into(), Json::Object(change.details.clone()).into()),
-    ];
+    let mut columns: Vec<(String, Value)> =
+        vec![("id".into(), id.into()), ("created".into(), now.into()), ("updated".into(), now.into())];
+    if resource.kind.has_domain() {
+        columns.extend([
+            ("domain_id".into(), app.domain.into()),
+            ("pulp_type".into(), resource.pulp_type.into()),
+            ("details".into(), Json::Object(change.details.clone()).into()),
+        ]);
+    }
     if resource.kind == Kind::Repository {
         columns.extend([("next_version".into(), 0i64.into()), ("user_hidden".into(), false.into())]);
     }
@@ -153,6 +170,9 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
         columns.push(("secrets".into(), app.secrets.seal(&Json::Object(secrets))?.into()));
     }
     columns.extend(change.columns.iter().cloned());
+    if resource.kind == Kind::Distribution && change.column("content_guard_id").is_none() {
+        columns.push(("content_guard_id".into(), domain_rows::default_content_guard(conn, app.domain)?.into()));
+    }
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
     conn.insert_all(resource.kind.table(), &names, &[values])?;
@@ -183,11 +203,15 @@ pub fn would_change(app: &App, conn: &mut Conn, resource: &Resource, id: Id, cha
     if conn.query_opt(&format!("SELECT 1 FROM {table} WHERE id = $1 AND {condition}"), &params)?.is_none() {
         return Ok(true);
     }
-    let details = stored_details(conn, table, id)?;
+    let details = if change.details.is_empty() { Map::new() } else { stored_details(conn, table, id)? };
     if change.details.iter().any(|(name, value)| details.get(name).unwrap_or(&Json::Null) != value) {
         return Ok(true);
     }
     let secrets = stored_secrets(app, conn, resource, id)?;
+    // Those of a domain are all given anew.
+    if resource.kind == Kind::Domain && change.column("storage_settings").is_some() && change.secrets != secrets {
+        return Ok(true);
+    }
     Ok(change.secrets.iter().any(|(name, value)| secrets.get(name).unwrap_or(&Json::Null) != value))
 }
 
@@ -201,7 +225,11 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
         details.extend(change.details.clone());
         columns.push(("details".into(), Json::Object(details).into()));
     }
-    if !change.secrets.is_empty() {
+    if resource.kind == Kind::Domain && change.column("storage_settings").is_some() {
+        // Those of a store of another class go.
+        let secrets = Json::Object(change.secrets.clone());
+        columns.push(("secrets".into(), app.secrets.seal(&secrets)?.into()));
+    } else if !change.secrets.is_empty() {
         let mut secrets = stored_secrets(app, conn, resource, id)?;
         secrets.extend(change.secrets.clone());
         columns.push(("secrets".into(), app.secrets.seal(&Json::Object(secrets))?.into()));
@@ -239,10 +267,11 @@ fn stored_details(conn: &mut Conn, table: &str, id: Id) -> Result<Map<String, Js
 }
 
 fn stored_secrets(app: &App, conn: &mut Conn, resource: &Resource, id: Id) -> Result<Map<String, Json>> {
-    if resource.kind != Kind::Remote {
+    if !matches!(resource.kind, Kind::Remote | Kind::Domain) {
         return Ok(Map::new());
     }
-    let row = conn.query_opt("SELECT secrets FROM remote WHERE id = $1", params![id])?;
+    let table = resource.kind.table();
+    let row = conn.query_opt(&format!("SELECT secrets FROM {table} WHERE id = $1"), params![id])?;
     let sealed = row.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
     let secrets = sealed.map(|sealed| app.secrets.open(&sealed)).transpose()?;
     Ok(secrets.and_then(|secrets| secrets.as_object().cloned()).unwrap_or_default())
@@ -334,10 +363,10 @@ pub fn resolve(
     text: &str,
     errors: &mut Errors,
 ) -> Result<Option<Id>> {
-    match scope.registry.resolve(scope.api, conn, target, text)? {
+    match scope.registry.resolve(scope, conn, target, text)? {
         Ok(id) => Ok(Some(id)),
         Err(unresolved) => {
-            errors.add(field, unresolved.message());
+            unresolved.tell(scope, field, errors);
             Ok(None)
         }
     }
@@ -349,7 +378,7 @@ pub fn find(scope: &Scope<'_>, conn: &mut Conn, kind: Kind, href: &str) -> Resul
         return Ok(Err(format!("URI not valid: {href}")));
     };
     let fits = matches!(&reference, Reference::Object(at, _) if scope.registry.resources[*at].kind == kind);
-    let found = if fits { scope.registry.find(conn, &reference)? } else { None };
+    let found = if fits { scope.registry.find(scope, conn, &reference)? } else { None };
     Ok(found.ok_or_else(|| format!("URI {href} not found for {}.", kind.table())))
 }
 
@@ -378,20 +407,22 @@ pub fn content_units(
         }
     }
     let ids: Vec<Id> = wanted.iter().flatten().copied().collect();
-    let mut known = std::collections::HashSet::with_capacity(ids.len());
+    let mut known = std::collections::HashMap::with_capacity(ids.len());
     for ids in ids.chunks(10_000) {
-        for row in conn.query("SELECT id FROM content WHERE id = ANY($1)", params![ids.to_vec()])? {
-            known.insert(row.get::<Id>(0)?);
+        for row in conn.query("SELECT id, domain_id FROM content WHERE id = ANY($1)", params![ids.to_vec()])? {
+            known.insert(row.get::<Id>(0)?, row.get::<Id>(1)?);
         }
     }
-    let missing: Vec<_> = wanted
-        .iter()
-        .zip(hrefs)
-        .filter(|(id, _)| id.is_none_or(|id| !known.contains(&id)))
-        .map(|(_, href)| format!("'{href}'"))
-        .collect();
-    if !missing.is_empty() {
-        errors.add(field, format!("Could not find the following content units: [{}]", missing.join(", ")));
-    }
+    let mut wrong = |text: String, is_wrong: &dyn Fn(Option<&Id>) -> bool| {
+        let found = wanted.iter().map(|id| id.and_then(|id| known.get(&id)));
+        let named: Vec<_> =
+            found.zip(hrefs).filter(|(found, _)| is_wrong(*found)).map(|(_, href)| format!("'{href}'")).collect();
+        if !named.is_empty() {
+            errors.add(field, format!("{text}: [{}]", named.join(", ")));
+        }
+    };
+    wrong("Could not find the following content units".into(), &|found| found.is_none());
+    let foreign = format!("Content units are not a part of the current domain {}", scope.domain_name);
+    wrong(foreign, &|found| found.is_some_and(|domain| *domain != scope.domain));
     Ok(ids)
 }

@@ -21,10 +21,10 @@ pub fn check(
     let Some(given) = draft.get("guards").and_then(Json::as_array) else { return Ok(None) };
     let mut members = Vec::new();
     for href in given.iter().filter_map(Json::as_str) {
-        match scope.registry.resolve(scope.api, conn, Target::Kind(Kind::ContentGuard), href)? {
+        match scope.registry.resolve(scope, conn, Target::Kind(Kind::ContentGuard), href)? {
             Ok(id) if !members.contains(&id) => members.push(id),
             Ok(_) => {}
-            Err(unresolved) => errors.add("guards", unresolved.message()),
+            Err(unresolved) => unresolved.tell(scope, "guards", errors),
         }
     }
     let reached = content_guards::reached(conn, &members, MOST_ASKED)?;

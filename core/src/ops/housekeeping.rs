@@ -6,21 +6,20 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::Stores;
-use super::remove_bytes::remove_bytes;
 use crate::db::tasks::{self, Purged, State};
-use crate::db::{Db, artifact_bytes, orphans};
+use crate::db::{Db, artifact_bytes, domains, orphans};
 use crate::error::Result;
-use crate::id::{Instant, now};
+use crate::id::{Id, Instant, now};
 
 /// Rows per slice.
 const SLICE: i64 = 200;
 
-/// Removes uploads that nobody has written to for so long (`upload_protection_time`).
+/// Removes uploads of a domain that nobody has written to for so long (`upload_protection_time`).
 pub async fn expire_uploads(stores: &Stores, kept: Duration) -> Result<u64> {
     let Some(before) = time_before(kept) else { return Ok(0) };
-    let mut count = 0;
+    let (mut count, domain) = (0, stores.domain);
     loop {
-        let uploads = stores.db.write(move |conn| orphans::delete_uploads(conn, before, SLICE)).await?;
+        let uploads = stores.db.write(move |conn| orphans::delete_uploads(conn, domain, before, SLICE)).await?;
         if uploads.is_empty() {
             return Ok(count);
         }
@@ -40,7 +39,7 @@ pub async fn sweep_staging(stores: &Stores, kept: Duration) -> Result<u64> {
 pub async fn expire_tasks(db: &Db, kept: Duration) -> Result<u64> {
     let Some(finished_before) = time_before(kept) else { return Ok(0) };
     let states = State::ALL.into_iter().filter(|state| state.is_final()).collect();
-    let purged = Purged { finished_before, states, created_by: None };
+    let purged = Purged { finished_before, states, created_by: None, domain: None };
     let mut count = 0;
     loop {
         let purged = purged.clone();
@@ -57,10 +56,15 @@ pub async fn expire_publications(db: &Db) -> Result<u64> {
     db.write(|conn| orphans::expire_publications(conn, now())).await
 }
 
-/// Removes the bytes of deleted artifacts that were left when a process ended or bytes were on their way.
-pub async fn finish_removals(stores: &Stores) -> Result<u64> {
-    stores.db.write(|conn| artifact_bytes::expire_announcements(conn, now())).await?;
-    remove_bytes(stores).await
+/// Forgets what processes announced that ended before they could store it.
+pub async fn expire_announcements(db: &Db) -> Result<u64> {
+    db.write(|conn| artifact_bytes::expire_announcements(conn, now())).await
+}
+
+/// The domains that have work for [`expire_uploads`] or for [`super::remove_bytes`].
+pub async fn untidy_domains(db: &Db, kept: Duration) -> Result<Vec<Id>> {
+    let before = time_before(kept).unwrap_or_default();
+    db.read(move |conn| domains::untidy(conn, before)).await
 }
 
 fn time_before(kept: Duration) -> Option<Instant> {

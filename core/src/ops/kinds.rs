@@ -1,8 +1,8 @@
 //! All tasks, by the keys under which they wait in the queue.
 
 use super::{
-    change_units, change_version, configured, create_content, operation_task, publish_task, refresh, repository_task,
-    scan_task, sync_task, take_in, upkeep_tasks,
+    change_units, change_version, configured, create_content, domains, operation_task, publish_task, refresh,
+    repository_task, scan_task, sync_task, take_in, upkeep_tasks,
 };
 use crate::tasks::{PURGE, TaskKind};
 
@@ -35,6 +35,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("orphan_cleanup", upkeep_tasks::clean_up),
         long("repair", upkeep_tasks::run_repair),
         long("reclaim_space", upkeep_tasks::run_reclaim),
+        long("domain_delete", domains::run_delete),
         PURGE,
     ]
 }

@@ -12,6 +12,7 @@ pub mod content_guards;
 pub mod create_content;
 mod create_together;
 pub mod distributions;
+pub mod domains;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod housekeeping;

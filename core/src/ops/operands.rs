@@ -21,8 +21,8 @@ impl NamedOperands<'_> {
     }
 
     fn resolve(&mut self, target: Target, text: &str) -> Result<Result<Id, String>> {
-        let found = self.scope.registry.resolve(self.scope.api, self.conn, target, text)?;
-        Ok(found.map_err(|unresolved| unresolved.message().to_owned()))
+        let found = self.scope.registry.resolve(self.scope, self.conn, target, text)?;
+        Ok(found.map_err(|unresolved| unresolved.message(self.scope)))
     }
 }
 
@@ -51,14 +51,14 @@ impl Operands for NamedOperands<'_> {
         };
         let (repository, found, _) = repositories::owner(self.conn, version)?;
         if found != pulp_type {
-            return Ok(Err(Unresolved::OtherType.message().to_owned()));
+            return Ok(Err(Unresolved::OtherType.message(self.scope)));
         }
         Ok(Ok((version, self.operand(pulp_type, repository)?)))
     }
 
     fn numbered_version(&mut self, repository: Id, number: i64) -> Result<Result<Id, String>> {
         match repositories::version(self.conn, repository, number) {
-            Err(Error::NotFound(_)) => Ok(Err(Unresolved::Absent.message().to_owned())),
+            Err(Error::NotFound(_)) => Ok(Err(Unresolved::Absent.message(self.scope))),
             found => found.map(Ok),
         }
     }

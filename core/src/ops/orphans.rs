@@ -54,9 +54,9 @@ pub async fn clean_up(stores: &Stores, scope: &Scope, before: Instant, report: R
 }
 
 async fn clean_content(stores: &Stores, before: Instant, report: Report<'_>, cleaned: &mut Cleaned) -> Result<()> {
-    let mut after = None;
+    let (mut after, domain) = (None, stores.domain);
     loop {
-        let slice = stores.db.read(move |conn| rows::content(conn, after, before, SLICE)).await?;
+        let slice = stores.db.read(move |conn| rows::content(conn, domain, after, before, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(()) };
         after = Some(*last);
         cleaned.content += delete_content(stores, slice, before).await?;
@@ -65,9 +65,9 @@ async fn clean_content(stores: &Stores, before: Instant, report: Report<'_>, cle
 }
 
 async fn clean_artifacts(stores: &Stores, before: Instant, report: Report<'_>, cleaned: &mut Cleaned) -> Result<()> {
-    let mut after = None;
+    let (mut after, domain) = (None, stores.domain);
     loop {
-        let slice = stores.db.read(move |conn| artifact_bytes::unused(conn, after, before, SLICE)).await?;
+        let slice = stores.db.read(move |conn| artifact_bytes::unused(conn, domain, after, before, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(()) };
         after = Some(*last);
         cleaned.artifacts += delete_artifacts(stores, slice, before).await?;

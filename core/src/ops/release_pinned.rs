@@ -11,9 +11,9 @@ const SLICE: i64 = 200;
 
 /// How many versions went.
 pub async fn release_pinned(stores: &Stores) -> Result<u64> {
-    let (mut count, mut after) = (0, None);
+    let (mut count, mut after, domain) = (0, None, stores.domain);
     loop {
-        let slice = stores.db.read(move |conn| pinned::loose(conn, after, SLICE)).await?;
+        let slice = stores.db.read(move |conn| pinned::loose(conn, domain, after, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(count) };
         after = Some(*last);
         for repository in slice {

@@ -17,10 +17,10 @@ const TOGETHER: usize = 16;
 /// Removes what is put down for removal and neither has a row again nor is on its way in. What is on its
 /// way in stays put down for the next time. Returns how many files went.
 pub async fn remove_bytes(stores: &Stores) -> Result<u64> {
-    let (mut after, mut count) = (String::new(), 0);
+    let (mut after, mut count, domain) = (String::new(), 0, stores.domain);
     loop {
         let from = after.clone();
-        let slice = stores.db.read(move |conn| artifact_bytes::removals(conn, &from, SLICE)).await?;
+        let slice = stores.db.read(move |conn| artifact_bytes::removals(conn, domain, &from, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(count) };
         after = last.to_string();
         count += remove_slice(stores, slice).await?;
@@ -30,23 +30,23 @@ pub async fn remove_bytes(stores: &Stores) -> Result<u64> {
 async fn remove_slice(stores: &Stores, slice: Vec<Sha256>) -> Result<u64> {
     let _alone = stores.db.exclude_arrivals(&slice).await;
     if !stores.db.is_embedded() {
-        let (storage, runtime) = (stores.storage.clone(), Handle::current());
-        return stores.db.write(move |conn| remove_alone(conn, &storage, &runtime, &slice)).await;
+        let (stores, runtime) = (stores.clone(), Handle::current());
+        return stores.db.clone().write(move |conn| remove_alone(conn, &stores, &runtime, &slice)).await;
     }
-    let wanted = slice.clone();
-    let removed = stores.db.read(move |conn| artifact_bytes::removable(conn, &wanted, now())).await?;
+    let (wanted, domain) = (slice.clone(), stores.domain);
+    let removed = stores.db.read(move |conn| artifact_bytes::removable(conn, domain, &wanted, now())).await?;
     delete_all(&stores.storage, &removed).await?;
     let count = removed.len() as u64;
-    stores.db.write(move |conn| artifact_bytes::strike_removals(conn, &removed, &slice)).await?;
+    stores.db.write(move |conn| artifact_bytes::strike_removals(conn, domain, &removed, &slice)).await?;
     Ok(count)
 }
 
 /// With the lock that keeps other processes from announcing until the transaction ends.
-fn remove_alone(conn: &mut Conn, storage: &Storage, runtime: &Handle, slice: &[Sha256]) -> Result<u64> {
+fn remove_alone(conn: &mut Conn, stores: &Stores, runtime: &Handle, slice: &[Sha256]) -> Result<u64> {
     conn.lock(&Lock::Arrivals)?;
-    let removed = artifact_bytes::removable(conn, slice, now())?;
-    runtime.block_on(delete_all(storage, &removed))?;
-    artifact_bytes::strike_removals(conn, &removed, slice)?;
+    let removed = artifact_bytes::removable(conn, stores.domain, slice, now())?;
+    runtime.block_on(delete_all(&stores.storage, &removed))?;
+    artifact_bytes::strike_removals(conn, stores.domain, &removed, slice)?;
     u64::try_from(removed.len()).map_err(Error::internal)
 }
 

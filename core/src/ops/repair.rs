@@ -57,10 +57,10 @@ pub async fn repair(
 ) -> Result<Repaired> {
     let mut sums = Repaired::default();
     let mut known = HashMap::new();
-    let mut after = None;
+    let (mut after, domain) = (None, stores.domain);
     tell(report, sums)?;
     loop {
-        let (slice, last) = stores.db.read(move |conn| slice(conn, scope, after)).await?;
+        let (slice, last) = stores.db.read(move |conn| slice(conn, domain, scope, after)).await?;
         if last.is_none() {
             return Ok(sums);
         }
@@ -87,10 +87,15 @@ fn tell(report: Report<'_>, sums: Repaired) -> Result<()> {
 }
 
 /// Some artifacts of the scope, and where the next slice starts; that is none at the end.
-fn slice(conn: &mut crate::db::Conn, scope: Scope, after: Option<Id>) -> Result<(Vec<StoredArtifact>, Option<Id>)> {
+fn slice(
+    conn: &mut crate::db::Conn,
+    domain: Id,
+    scope: Scope,
+    after: Option<Id>,
+) -> Result<(Vec<StoredArtifact>, Option<Id>)> {
     match scope {
         Scope::All => {
-            let artifacts = rows::page(conn, after, SLICE)?;
+            let artifacts = rows::page(conn, domain, after, SLICE)?;
             let last = artifacts.last().map(|artifact| artifact.id);
             Ok((artifacts, last))
         }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::app::{App, Shared};
+use crate::app::Shared;
 use crate::error::Result;
-use crate::id::now;
+use crate::id::{Id, now};
 use crate::tasks::{NewTask, Schedule, dispatch_due, keep_schedules};
 
 static SCHEDULES: &[Schedule] = &[Schedule {
     name: "Clean up stale content periodically",
     interval: |app| app.config.orphan_cleanup_interval,
-    task: |app| NewTask { cid: uuid::Uuid::new_v4().simple().to_string(), ..clean_up(app) },
+    task: |_, domain| NewTask { cid: uuid::Uuid::new_v4().simple().to_string(), ..clean_up(domain) },
 }];
 
 /// To be called once at the start.
@@ -27,13 +27,13 @@ pub(super) async fn dispatch(app: &Shared) -> Result<u64> {
     Ok(tasks.len() as u64)
 }
 
-fn clean_up(app: &App) -> NewTask {
+fn clean_up(domain: Id) -> NewTask {
     NewTask {
         name: "pulpcore.app.tasks.orphan.orphan_cleanup".into(),
         kind: "orphan_cleanup",
         kind_if_blocked: None,
         args: json!({}),
-        exclusive: vec![format!("pdrn:{}:orphans", app.domain)],
+        exclusive: vec![format!("pdrn:{domain}:orphans")],
         shared: vec![],
         cid: String::new(),
         created_by: None,

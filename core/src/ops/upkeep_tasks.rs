@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use super::publish_task::stores;
 use super::reclaim::{Reclaim, reclaim};
+use super::remove_bytes::remove_bytes;
 use super::upkeep::{Count, Part};
 use super::{housekeeping, orphans, remote, repair, schedules, upload};
 use crate::app::Shared;
@@ -119,27 +120,31 @@ pub fn run_reclaim(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'
 
 /// What is done once a minute without being asked. Each part is tried, whatever became of the others.
 pub async fn keep_house(app: &Shared) -> Result<()> {
-    let (stores, config) = (stores(app)?, &app.config);
-    let results = [
+    let config = &app.config;
+    let mut results = vec![
         housekeeping::expire_publications(&app.db).await,
-        if config.upload_protection_time.is_zero() {
-            Ok(0)
-        } else {
-            housekeeping::expire_uploads(&stores, config.upload_protection_time).await
-        },
-        if config.tmpfile_protection_time.is_zero() {
-            Ok(0)
-        } else {
-            housekeeping::sweep_staging(&stores, config.tmpfile_protection_time).await
-        },
         if config.task_protection_time.is_zero() {
             Ok(0)
         } else {
             housekeeping::expire_tasks(&app.db, config.task_protection_time).await
         },
-        housekeeping::finish_removals(&stores).await,
+        housekeeping::expire_announcements(&app.db).await,
         upload::take_in_forsaken(app).await,
         schedules::dispatch(app).await,
     ];
+    for view in app.of_known_domains()? {
+        results.push(housekeeping::sweep_staging(&stores(&view)?, config.tmpfile_protection_time).await);
+    }
+    for domain in housekeeping::untidy_domains(&app.db, config.upload_protection_time).await? {
+        results.push(tidy_domain(app, domain).await);
+    }
     results.into_iter().collect::<Result<Vec<_>>>().map(drop)
+}
+
+/// Clears away what lies about in a domain's store. One that cannot be reached leaves the others as they are.
+async fn tidy_domain(app: &Shared, domain: Id) -> Result<u64> {
+    let view = app.of_domain(domain).await?;
+    let stores = stores(&view)?;
+    let uploads = housekeeping::expire_uploads(&stores, app.config.upload_protection_time).await?;
+    Ok(uploads + remove_bytes(&stores).await?)
 }

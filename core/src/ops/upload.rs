@@ -83,7 +83,7 @@ fn arrive(app: &App, conn: &mut Conn, arrival: Arrival) -> Result<Option<(Id, In
     let due = if publishes { now } else { gathered.max(now) };
     let id = match waits_for {
         Some(id) => id,
-        None => tasks::enqueue(app, conn, &kind_of(task, publishes), due)?,
+        None => tasks::enqueue(app, conn, app.domain, &kind_of(task, publishes), due)?,
     };
     pending::add(conn, repository, &units, id, now)?;
     Ok(Some((id, due)))
@@ -118,7 +118,8 @@ pub async fn take_in_forsaken(app: &Shared) -> Result<u64> {
             let cid = uuid::Uuid::new_v4().simple().to_string();
             let task = kind_of(take_in::task(*repository, prn, name, &cid, None), publish_task::is_automatic(&details));
             tasks::reserve(conn, &task)?;
-            let id = tasks::enqueue(&shared, conn, &task, now())?;
+            let domain = repositories::domain(conn, *repository)?;
+            let id = tasks::enqueue(&shared, conn, domain, &task, now())?;
             pending::reassign(conn, *repository, id)?;
         }
         Ok(forsaken.len() as u64)

@@ -372,7 +372,7 @@ impl FilterContext<'_> {
             Reference::Version { .. } | Reference::VersionId(_) => kind == Kind::RepositoryVersion,
             Reference::Collection(_) => false,
         };
-        let found = if fits { registry.find(self.conn, &reference)? } else { None };
+        let found = if fits { registry.find(&self.scope, self.conn, &reference)? } else { None };
         found.ok_or_else(|| Self::error(format!("URI {text} not found for {noun}.")))
     }
 
@@ -391,7 +391,7 @@ impl FilterContext<'_> {
             _ => "repositoryversion".to_owned(),
         };
         let absent = || Self::error(format!("URI {text} not found for {noun}."));
-        let found = registry.find(self.conn, &reference)?.ok_or_else(absent)?;
+        let found = registry.find(&self.scope, self.conn, &reference)?.ok_or_else(absent)?;
         let sql = match &reference {
             Reference::Object(at, _) if registry.resources[*at].kind == Kind::Repository => {
                 "SELECT repository_id, max(number) FROM repository_version WHERE repository_id = $1 GROUP BY repository_id"

@@ -1,6 +1,7 @@
 //! REST collections as data. A [`Resource`] says what a collection is called, which fields and filters it
 //! has and where they live in the database; `rest` serves it and writes its OpenAPI from the same value.
 
+mod address;
 pub mod creator;
 pub mod expression;
 mod field;
@@ -12,6 +13,7 @@ mod registry;
 
 use crate::auth::policy::Policy;
 
+pub use address::{Api, DEFAULT_DOMAIN};
 pub use field::{Access, Draft, Errors, Field, Mode, Source, Target, Wire, check_label};
 pub(crate) use field::{parse_boolean, type_name};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
@@ -28,6 +30,7 @@ pub enum Kind {
     Content,
     ContentGuard,
     Distribution,
+    Domain,
     Group,
     /// Below a repository, of its format alone.
     Part,
@@ -58,6 +61,7 @@ impl Kind {
             Self::Content => "content",
             Self::ContentGuard => "content_guard",
             Self::Distribution => "distribution",
+            Self::Domain => "domain",
             Self::Group => "auth_group",
             Self::Part => "repository_part",
             Self::Publication => "publication",
@@ -91,14 +95,29 @@ impl Kind {
         )
     }
 
-    /// Whether rows belong to a domain.
+    /// Whether rows belong to a domain by a column of their own.
     pub fn has_domain(self) -> bool {
-        !matches!(
+        !self.is_shared() && !matches!(self, Self::Part | Self::RepositoryVersion)
+    }
+
+    /// The expression for the domain of a row of this kind's table, which is called `row`; a null where it has none.
+    pub fn domain_of(self, row: &str) -> String {
+        match self {
+            kind if kind.is_shared() => "NULL".to_owned(),
+            Self::Part | Self::RepositoryVersion => {
+                format!("(SELECT w.domain_id FROM repository w WHERE w.id = {row}.repository_id)")
+            }
+            _ => format!("{row}.domain_id"),
+        }
+    }
+
+    /// Whether rows belong to the installation, not to one domain.
+    pub fn is_shared(self) -> bool {
+        matches!(
             self,
             Self::AccessPolicy
+                | Self::Domain
                 | Self::Group
-                | Self::Part
-                | Self::RepositoryVersion
                 | Self::Role
                 | Self::RoleAssignment
                 | Self::SigningService
@@ -160,6 +179,14 @@ pub struct Derivation {
     pub description: &'static str,
     /// The fields of the object.
     pub derive: fn(Draft) -> crate::Result<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Which stores domains can have, and how their settings are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct DomainStores {
+    /// All that clients know.
+    pub classes: &'static [&'static str],
+    pub show: Show,
 }
 
 /// One REST collection.

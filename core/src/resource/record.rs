@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Access, Clause, Field, Kind, Registry, Resource, Source, Target, Wire};
+use super::{Access, Api, Clause, Field, Kind, Registry, Resource, Source, Target, Wire};
 use crate::auth::Secrets;
 use crate::db::{Conn, FromValue, Row, Value};
 use crate::error::Result;
@@ -14,13 +14,13 @@ use crate::id::{Id, Instant, format_instant};
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub registry: &'a Registry,
-    /// `/pulp/api/v3/`
-    pub api: &'a str,
+    pub api: &'a Api,
     /// Opens what is kept encrypted, to say which of it is set.
     pub secrets: &'a Secrets,
-    /// `http://host/pulp/content/`
+    /// `http://host/pulp/content/`, with the domain behind it where there are domains.
     pub content: &'a str,
     pub domain: Id,
+    pub domain_name: &'a str,
     /// How long after it was last heard of a worker counts as online.
     pub worker_ttl: std::time::Duration,
     /// The variables of the environment that guards may name.
@@ -32,12 +32,18 @@ impl Scope<'_> {
     pub fn face_url(&self, prefix: &str, base_path: &str) -> String {
         let start = self.content.find("://").map_or(0, |at| at + 3);
         let end = self.content[start..].find('/').map_or(self.content.len(), |at| start + at);
-        format!("{}/{prefix}/{base_path}/", &self.content[..end])
+        format!("{}/{prefix}/{}{base_path}/", &self.content[..end], self.api.mount())
     }
 
     /// An object's href.
     pub fn href(&self, resource: &Resource, id: impl std::fmt::Display) -> String {
-        format!("{}{}{id}/", self.api, resource.path)
+        let api = if resource.kind.is_shared() { self.api.shared() } else { self.api.as_str() };
+        format!("{api}{}{id}/", resource.path)
+    }
+
+    /// The href of an object of the collection at `path`.
+    pub fn link(&self, path: &str, id: impl std::fmt::Display) -> Option<String> {
+        self.registry.by_path(path).map(|resource| self.href(resource, id))
     }
 
     /// The href of the object that a reference in `details` names by its id.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Kind, Resource, Target};
-use crate::auth::policy::{Policy, Scope, Statement, Verb};
+use super::{Api, Errors, Kind, Resource, Scope, Target};
+use crate::auth::policy::{self, Policy, Statement, Verb};
 use crate::db::Conn;
 use crate::db::roles::ObjectKey;
-use crate::error::Result;
+use crate::error::{NON_FIELD, Result};
 use crate::id::Id;
 use crate::params;
 use crate::plugin::{ContentType, Face, FormatOperation, Plugin};
@@ -74,7 +74,7 @@ fn say_how_repositories_are_modified(resources: &mut [Resource]) {
 fn access_policies(resources: &[Resource]) -> Vec<AccessPolicy> {
     let mut policies = Vec::new();
     for resource in resources {
-        if !resource.policy.rules.is_empty() && resource.policy.scope != Scope::Own {
+        if !resource.policy.rules.is_empty() && resource.policy.scope != policy::Scope::Own {
             policies.push(AccessPolicy::new(resource.viewset(), resource.policy.clone()));
         }
         if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
@@ -131,14 +131,26 @@ pub enum Unresolved {
     NoMatch,
     OtherType,
     Absent,
+    /// It exists, in another domain than the one that is spoken to.
+    OtherDomain,
 }
 
 impl Unresolved {
-    pub fn message(self) -> &'static str {
+    pub fn message(self, scope: &Scope<'_>) -> String {
         match self {
-            Self::NoMatch => "Invalid hyperlink - No URL match.",
-            Self::OtherType => "Invalid hyperlink - Incorrect URL match.",
-            Self::Absent => "Invalid hyperlink - Object does not exist.",
+            Self::NoMatch => "Invalid hyperlink - No URL match.".into(),
+            Self::OtherType => "Invalid hyperlink - Incorrect URL match.".into(),
+            Self::Absent => "Invalid hyperlink - Object does not exist.".into(),
+            Self::OtherDomain => format!("Objects must all be a part of the {} domain.", scope.domain_name),
+        }
+    }
+
+    /// Puts the message where Pulp does: that of another domain concerns the object as a whole.
+    pub fn tell(self, scope: &Scope<'_>, field: &str, errors: &mut Errors) {
+        match self {
+            Self::OtherDomain if errors.0.contains_key(NON_FIELD) => {}
+            Self::OtherDomain => errors.non_field(self.message(scope)),
+            _ => errors.add(field, self.message(scope)),
         }
     }
 }
@@ -219,7 +231,7 @@ impl Registry {
     }
 
     /// The object that an href or a PRN names and that roles can be given on, if there is one.
-    pub fn object_with_roles(&self, api: &str, text: &str) -> Option<(&Resource, ObjectKey)> {
+    pub fn object_with_roles(&self, api: &Api, text: &str) -> Option<(&Resource, ObjectKey)> {
         if let Some(Reference::Object(at, id)) = self.parse(api, text) {
             return Some((&self.resources[at], ObjectKey::Id(id))).filter(|(found, _)| found.has_object_roles());
         }
@@ -227,7 +239,7 @@ impl Registry {
         let path = text.split_once("://").map_or(text, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
         let number = match text.strip_prefix("prn:core.group:") {
             Some(number) => number,
-            None => path.strip_prefix(api)?.strip_prefix(groups.path)?.strip_suffix('/')?,
+            None => api.path_of(path)?.strip_prefix(groups.path)?.strip_suffix('/')?,
         };
         Some((groups, ObjectKey::Number(number.parse().ok()?)))
     }
@@ -262,8 +274,8 @@ impl Registry {
             && self.plugin(pulp_type).is_some_and(|plugin| plugin.serves_publications())
     }
 
-    /// Reads an href (with or without scheme and host) or a PRN.
-    pub fn parse(&self, api: &str, text: &str) -> Option<Reference> {
+    /// Reads an href (with or without scheme and host) or a PRN, of whichever domain.
+    pub fn parse(&self, api: &Api, text: &str) -> Option<Reference> {
         if let Some(name) = text.strip_prefix("prn:") {
             let (model, id) = name.rsplit_once(':')?;
             let id = id.parse().ok()?;
@@ -276,7 +288,7 @@ impl Registry {
             Some((_, rest)) => &rest[rest.find('/')?..],
             None => text,
         };
-        self.parse_path(path.strip_prefix(api)?)
+        self.parse_path(api.path_of(path)?)
     }
 
     fn parse_path(&self, path: &str) -> Option<Reference> {
@@ -297,19 +309,24 @@ impl Registry {
         }
     }
 
-    /// The id of the object of `target` that `text` points to.
+    /// The id of the object of `target` that `text` points to. Here it is decided for every reference in a request
+    /// that it stays within the domain.
     pub fn resolve(
         &self,
-        api: &str,
+        scope: &Scope<'_>,
         conn: &mut Conn,
         target: Target,
         text: &str,
     ) -> Result<std::result::Result<Id, Unresolved>> {
-        let Some(reference) = self.parse(api, text) else { return Ok(Err(Unresolved::NoMatch)) };
+        let Some(reference) = self.parse(scope.api, text) else { return Ok(Err(Unresolved::NoMatch)) };
         if !self.fits(target, &reference) {
             return Ok(Err(Unresolved::OtherType));
         }
-        let Some(id) = self.find(conn, &reference)? else { return Ok(Err(Unresolved::Absent)) };
+        let id = match self.look_up(conn, &reference)? {
+            None => return Ok(Err(Unresolved::Absent)),
+            Some((_, Some(domain))) if domain != scope.domain => return Ok(Err(Unresolved::OtherDomain)),
+            Some((id, _)) => id,
+        };
         if let Target::Typed(Kind::SigningService, class) = target {
             return Ok(if signs(conn, id, class)? { Ok(id) } else { Err(Unresolved::OtherType) });
         }
@@ -336,8 +353,14 @@ impl Registry {
         }
     }
 
-    /// The id of what a reference points to, none when it does not exist.
-    pub fn find(&self, conn: &mut Conn, reference: &Reference) -> Result<Option<Id>> {
+    /// The id of what a reference points to, none when it does not exist in this domain.
+    pub fn find(&self, scope: &Scope<'_>, conn: &mut Conn, reference: &Reference) -> Result<Option<Id>> {
+        let found = self.look_up(conn, reference)?;
+        Ok(found.filter(|(_, domain)| domain.is_none_or(|domain| domain == scope.domain)).map(|(id, _)| id))
+    }
+
+    /// The id of what a reference points to, and its domain if it has one.
+    fn look_up(&self, conn: &mut Conn, reference: &Reference) -> Result<Option<(Id, Option<Id>)>> {
         let row = match reference {
             Reference::Object(at, id) => {
                 let resource = &self.resources[*at];
@@ -345,34 +368,52 @@ impl Registry {
                     // None has an id like other objects.
                     return Ok(None);
                 }
+                let domain = resource.kind.domain_of("o");
                 let table = match resource.kind {
                     Kind::Repository => SHOWN,
                     kind => kind.table(),
                 };
                 match resource.pulp_type {
                     Some(name) => conn.query_opt(
-                        &format!("SELECT t.id FROM {table} t WHERE t.id = $1 AND t.pulp_type = $2"),
+                        &format!("SELECT o.id, {domain} FROM {table} o WHERE o.id = $1 AND o.pulp_type = $2"),
                         params![*id, name],
                     )?,
-                    None => conn.query_opt(&format!("SELECT t.id FROM {table} t WHERE t.id = $1"), params![*id])?,
+                    None => {
+                        conn.query_opt(&format!("SELECT o.id, {domain} FROM {table} o WHERE o.id = $1"), params![*id])?
+                    }
                 }
             }
             Reference::Version { resource, repository, number } => conn.query_opt(
                 &format!(
-                    "SELECT v.id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id
+                    "SELECT v.id, r.domain_id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id
                      WHERE v.repository_id = $1 AND v.number = $2 AND r.pulp_type = $3"
                 ),
                 params![*repository, *number, self.resources[*resource].pulp_type.unwrap_or_default()],
             )?,
             Reference::VersionId(id) => conn.query_opt(
                 &format!(
-                    "SELECT v.id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id WHERE v.id = $1"
+                    "SELECT v.id, r.domain_id FROM repository_version v JOIN {SHOWN} r ON r.id = v.repository_id
+                     WHERE v.id = $1"
                 ),
                 params![*id],
             )?,
             Reference::Collection(_) => None,
         };
-        row.map(|row| row.get(0)).transpose()
+        row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    }
+
+    /// Whether the object with this id of a resource, or the repository it is part of, exists in the domain; true for
+    /// what belongs to no domain.
+    pub fn is_within(&self, conn: &mut Conn, at: usize, id: Id, domain: Id) -> Result<bool> {
+        let table = match self.resources[at].kind {
+            kind if kind.is_shared() => return Ok(true),
+            // In the paths of these the first id is that of their repository.
+            Kind::Part | Kind::RepositoryVersion => Kind::Repository.table(),
+            kind => kind.table(),
+        };
+        let found =
+            conn.query_opt(&format!("SELECT 1 FROM {table} WHERE id = $1 AND domain_id = $2"), params![id, domain])?;
+        Ok(found.is_some())
     }
 }
 

@@ -7,7 +7,7 @@ use super::page::{Query, envelope};
 use super::request::Request;
 use crate::db::{Conn, Value};
 use crate::error::{Error, Result};
-use crate::resource::{Clause, FilterContext, Resource, Scope, expression};
+use crate::resource::{Clause, FilterContext, Kind, Resource, Scope, expression};
 
 pub async fn list(request: Request) -> Result<Answer> {
     list_within(request, None).await
@@ -73,8 +73,10 @@ fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Qu
         return Err(Error::InvalidBody(json!({"errors": unknown})));
     }
     let mut clauses = Vec::new();
-    if resource.kind.has_domain() {
-        clauses.push(Clause::new("t.domain_id = {}", [Value::Id(scope.domain)]));
+    match resource.kind {
+        kind if kind.has_domain() => clauses.push(Clause::new("t.domain_id = {}", [Value::Id(scope.domain)])),
+        Kind::RepositoryVersion => clauses.push(Clause::new("r.domain_id = {}", [Value::Id(scope.domain)])),
+        _ => {}
     }
     if let Some(pulp_type) = resource.pulp_type {
         clauses.push(Clause::new("t.pulp_type = {}", [pulp_type.into()]));

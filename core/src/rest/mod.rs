@@ -25,7 +25,7 @@ use crate::app::{Plugins, Shared};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
-use crate::resource::Registry;
+use crate::resource::{Api, Registry};
 use crate::serve::Outbox;
 pub(crate) use answer::Answer;
 use authorize::Authorized;
@@ -36,7 +36,7 @@ use request::Request;
 pub fn description(config: &Config, plugins: &Plugins) -> String {
     let registry = Registry::new(plugins.clone(), core_resources);
     let routes = Routes::new(&registry);
-    let api = format!("{}api/v3/", config.api_root);
+    let api = Api::new(&config.api_root, None);
     openapi::Subject { registry: &registry, routes: &routes, api: &api }.printed()
 }
 
@@ -70,7 +70,7 @@ async fn dispatch(
     cid: &str,
     seen: &mut Seen,
 ) -> Result<Answer> {
-    let Some(path) = request.path().strip_prefix(&app.api) else { return Ok(Answer::no_route()) };
+    let Some((app, path)) = domain_of(app, request.path()).await? else { return Ok(Answer::no_route()) };
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let matched = match app.routes.find(method, path) {
         Ok(matched) => matched,
@@ -80,7 +80,9 @@ async fn dispatch(
     if !request::accepts_json(request) {
         return Ok(Answer::detail(406, "Could not satisfy the request Accept header."));
     }
-    let endpoint = &app.routes.endpoints[matched.endpoint];
+    let routes = app.routes.clone();
+    let endpoint = &routes.endpoints[matched.endpoint];
+    let app = &as_owned(app, endpoint)?;
     let policy = app.routes.policy(app, endpoint);
     // What is open to all answers also when credentials are wrong or the database is away.
     let is_open = policy.is_open_for(endpoint.verb);
@@ -91,7 +93,39 @@ async fn dispatch(
         false => authorize::authorize(app, actor.as_ref(), &matched, request.method()).await?,
     };
     let request = Request::new(app.clone(), request, payload, actor, authorized, cid.to_owned(), matched);
+    if app.config.domain_enabled && !is_within_domain(&request).await? {
+        return Err(request.not_found());
+    }
     (endpoint.run)(request).await
+}
+
+/// The process as seen from the domain that a path names, and what follows the API in the path.
+async fn domain_of<'p>(app: &Shared, path: &'p str) -> Result<Option<(Shared, &'p str)>> {
+    if !app.config.domain_enabled {
+        return Ok(path.strip_prefix(app.api.as_str()).map(|path| (app.clone(), path)));
+    }
+    match app.api.domain_of(path) {
+        Some((Some(name), path)) => Ok(app.of_domain_named(name).await?.map(|app| (app, path))),
+        // What tells of the installation as a whole is found without the name of a domain too.
+        Some((None, path)) if ["status/", "livez/", "docs/"].iter().any(|open| path.starts_with(open)) => {
+            Ok(Some((app.clone(), path)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What belongs to no domain is seen from the default one, wherever it is asked for.
+fn as_owned(app: Shared, endpoint: &Endpoint) -> Result<Shared> {
+    let is_shared = endpoint.resource.is_some_and(|at| app.registry.resources[at].kind.is_shared());
+    if is_shared { app.of_default_domain() } else { Ok(app) }
+}
+
+/// Whether the object that the path names is in the domain that the path names. The one place where that is decided
+/// for all operations on objects.
+async fn is_within_domain(request: &Request) -> Result<bool> {
+    let (Ok(at), Ok(id)) = (request.resource_at(), request.id()) else { return Ok(true) };
+    let app = request.app.clone();
+    request.app.db.read(move |conn| app.registry.is_within(conn, at, id, app.domain)).await
 }
 
 /// The correlation id's header; made when the client sent none, and always sent back.

@@ -189,6 +189,9 @@ impl Routes {
                 if is_parameter {
                     parameters.push(segment.to_owned());
                     "{}"
+                } else if segment == "{}" {
+                    // Said literally it stands for nothing.
+                    "\u{0}"
                 } else {
                     segment
                 }

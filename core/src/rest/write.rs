@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
-use super::endpoints::{content, content_guards, parts, publications, vulnerability_reports};
+use super::endpoints::{content, content_guards, domains, parts, publications, vulnerability_reports};
 use super::request::Request;
 use super::routes::Run;
 use crate::db::roles::ObjectKey;
@@ -19,6 +19,7 @@ pub fn creator(kind: Kind) -> Run {
         Kind::Distribution => |request| Box::pin(create_by_task(request)),
         Kind::Publication => |request| Box::pin(publications::create(request)),
         Kind::Content => |request| Box::pin(content::create(request)),
+        Kind::Domain => |request| Box::pin(domains::create(request)),
         Kind::Part => |request| Box::pin(parts::create(request)),
         _ => |request| Box::pin(create(request)),
     }
@@ -28,6 +29,7 @@ pub fn creator(kind: Kind) -> Run {
 pub fn replacer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::replace(request)),
+        Kind::Domain => |request| Box::pin(domains::replace(request)),
         _ => |request| Box::pin(replace(request)),
     }
 }
@@ -36,6 +38,7 @@ pub fn replacer(kind: Kind) -> Run {
 pub fn changer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::change(request)),
+        Kind::Domain => |request| Box::pin(domains::change(request)),
         _ => |request| Box::pin(change(request)),
     }
 }
@@ -44,6 +47,7 @@ pub fn changer(kind: Kind) -> Run {
 pub fn deleter(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::delete(request)),
+        Kind::Domain => |request| Box::pin(domains::delete(request)),
         Kind::Publication => |request| Box::pin(publications::delete(request)),
         Kind::Part => |request| Box::pin(parts::delete(request)),
         Kind::VulnerabilityReport => |request| Box::pin(vulnerability_reports::delete(request)),
@@ -120,13 +124,17 @@ impl Holds {
     }
 }
 
-/// Reads the body by the resource's fields and checks it against the database.
-async fn checked(request: &mut Request, mode: Mode, existing: Option<Id>) -> Result<Draft> {
-    let at = request.resource_at()?;
+/// Reads the body by the resource's fields.
+async fn given(request: &mut Request) -> Result<Map<String, Json>> {
     let fields = request.resource()?.fields.clone();
-    let input = request.input(&fields).await?;
+    Ok(request.input(&fields).await?.fields)
+}
+
+/// Checks what was given against the database.
+async fn checked(request: &Request, mode: Mode, given: &Map<String, Json>, existing: Option<Id>) -> Result<Draft> {
+    let at = request.resource_at()?;
     let mut errors = Errors::default();
-    let draft = mode.parse(&fields, &input.fields, &mut errors);
+    let draft = mode.parse(&request.resource()?.fields, given, &mut errors);
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     request
         .app
@@ -171,7 +179,8 @@ pub async fn create_derived(mut request: Request) -> Result<Answer> {
     create_of(request, &fields).await
 }
 
-async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer> {
+/// Creates an object of the request's resource.
+pub async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer> {
     let at = request.resource_at()?;
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&request.resource()?.fields, given, &mut errors);
@@ -193,7 +202,8 @@ async fn create_of(request: Request, given: &Map<String, Json>) -> Result<Answer
 }
 
 async fn create_by_task(mut request: Request) -> Result<Answer> {
-    let draft = checked(&mut request, Mode::Create, None).await?;
+    let given = given(&mut request).await?;
+    let draft = checked(&request, Mode::Create, &given, None).await?;
     let args = configured::arguments(request.resource()?, None, draft, request.viewpoint().content());
     let domain = request.app.domain;
     let holds = Holds::exclusive(format!("pdrn:{domain}:distribution.base_path"))
@@ -210,8 +220,14 @@ async fn change(request: Request) -> Result<Answer> {
 }
 
 async fn update(mut request: Request, mode: Mode) -> Result<Answer> {
+    let given = given(&mut request).await?;
+    update_of(request, mode, &given).await
+}
+
+/// Changes the object that the path names: by a task, if anything is to change.
+pub async fn update_of(request: Request, mode: Mode, given: &Map<String, Json>) -> Result<Answer> {
     let (at, id) = (request.resource_at()?, request.id()?);
-    let draft = checked(&mut request, mode, Some(id)).await?;
+    let draft = checked(&request, mode, given, Some(id)).await?;
     let (app, viewpoint, asked) = (request.app.clone(), request.viewpoint(), draft.clone());
     let unchanged = request
         .app

@@ -17,7 +17,7 @@ use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
 use super::wire::Outbox;
-use super::{Delivery, Inner, checkpoint, folder, guard, lazy, path};
+use super::{Delivery, Inner, ServedDomain, checkpoint, folder, guard, lazy, path};
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
 
@@ -66,7 +66,7 @@ async fn in_distribution(
     path: &str,
 ) -> Result<HttpResponse> {
     let distribution = &pointer.distribution;
-    let Some(rest) = path[distribution.base_path.len()..].strip_prefix('/') else { return Ok(with_slash(request)) };
+    let Some(rest) = path[distribution.place.len()..].strip_prefix('/') else { return Ok(with_slash(request)) };
     if !distribution.is_pointing() {
         return Ok(not_pointing());
     }
@@ -104,7 +104,7 @@ pub async fn in_tree(
     for _ in 0..2 {
         match locate::locate(inner, pointer, path).await? {
             Located::Found(Found::File(file), mark) => {
-                if let Some(response) = stored(inner, request, &file, mark).await? {
+                if let Some(response) = stored(inner, request, &pointer.domain, &file, mark).await? {
                     return Ok(response);
                 }
                 // The space may have been reclaimed since the path was remembered.
@@ -126,18 +126,19 @@ pub async fn in_tree(
 pub async fn stored(
     inner: &Arc<Inner>,
     request: &HttpRequest,
+    domain: &ServedDomain,
     file: &File,
     mark: Mark,
 ) -> Result<Option<HttpResponse>> {
     let range = match decide(request, file, mark) {
         Decision::Done(response) => return Ok(Some(response)),
-        Decision::Send(_) if redirects(inner, file) => return redirect(inner, file, mark).await,
+        Decision::Send(_) if redirects(domain, file) => return redirect(domain, file, mark).await,
         Decision::Send(range) => range,
     };
     if *request.method() == Method::HEAD {
         return Ok(Some(send(request, file, mark, range, Content::Memory(Default::default()))));
     }
-    let content = blocks::read(inner, &file.sha256, file.size, range.clone()).await?;
+    let content = blocks::read(inner, &domain.storage, &file.sha256, file.size, range.clone()).await?;
     Ok(content.map(|content| send(request, file, mark, range, content)))
 }
 
@@ -197,12 +198,12 @@ fn outbox(request: &HttpRequest) -> Option<Outbox> {
     request.conn_data::<Outbox>().cloned()
 }
 
-fn redirects(inner: &Inner, file: &File) -> bool {
-    inner.settings.redirects && inner.storage.local_path(&file.sha256).is_none()
+fn redirects(domain: &ServedDomain, file: &File) -> bool {
+    domain.redirects && domain.storage.local_path(&file.sha256).is_none()
 }
 
-async fn redirect(inner: &Inner, file: &File, mark: Mark) -> Result<Option<HttpResponse>> {
-    let signed = inner.storage.presigned(&file.sha256, &file.name, file.content_type, SIGNED_FOR).await?;
+async fn redirect(domain: &ServedDomain, file: &File, mark: Mark) -> Result<Option<HttpResponse>> {
+    let signed = domain.storage.presigned(&file.sha256, &file.name, file.content_type, SIGNED_FOR).await?;
     Ok(signed.map(|address| {
         let mut response = file.description(StatusCode::FOUND, mark);
         response.insert_header((header::LOCATION, address));

@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 use super::Inner;
 use crate::error::{Error, Result};
 use crate::id::Sha256;
-use crate::storage::ByteStream;
+use crate::storage::{ByteStream, Storage};
 
 /// Read at once: three copies of a block this size stay in the processor's cache.
 const BLOCK: u64 = 128 << 10;
@@ -33,12 +33,18 @@ pub enum Content {
 }
 
 /// The bytes `range` of an artifact, which lies inside its `size`; none when the store has lost them.
-pub async fn read(inner: &Arc<Inner>, sha256: &Sha256, size: u64, range: Range<u64>) -> Result<Option<Content>> {
+pub async fn read(
+    inner: &Arc<Inner>,
+    storage: &Storage,
+    sha256: &Sha256,
+    size: u64,
+    range: Range<u64>,
+) -> Result<Option<Content>> {
     if let Some(bytes) = inner.bodies.get(sha256) {
         return Ok(Some(Content::Memory(part(&bytes, &range))));
     }
-    let Some(path) = inner.storage.local_path(sha256) else {
-        return inner.storage.stream(sha256, Some(range)).await.map(|stream| Some(Content::Stream(stream)));
+    let Some(path) = storage.local_path(sha256) else {
+        return storage.stream(sha256, Some(range)).await.map(|stream| Some(Content::Stream(stream)));
     };
     if size <= LARGEST_REMEMBERED {
         let read = move || read_range(&File::open(&path)?, &(0..size));

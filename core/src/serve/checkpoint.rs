@@ -41,13 +41,13 @@ pub async fn answer(
     };
     let served = format(created);
     if served != stamp {
-        let base_path = &pointer.distribution.base_path;
-        let location = format!("{base_path}/{served}/{}", below.unwrap_or_default());
+        let place = &pointer.distribution.place;
+        let location = format!("{place}/{served}/{}", below.unwrap_or_default());
         return Ok(moved(&format!("{}{}", inner.settings.prefix, encode(&location))));
     }
     // From here on the checkpoint is found as if it had a base path of its own.
     let pointer = Arc::new(pointer.at_checkpoint(publication, &served));
-    inner.pointers.insert(pointer.distribution.base_path.clone(), pointer.clone());
+    inner.pointers.insert(pointer.distribution.place.clone(), pointer.clone());
     match below {
         Some(below) => answer::in_tree(inner, request, &pointer, below).await,
         None => Ok(with_slash(request)),

@@ -15,7 +15,7 @@ use moka::sync::Cache;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::{Inner, Pulled};
+use super::{Inner, Pulled, ServedDomain};
 use crate::db::alternates::{self, Failed};
 use crate::db::delivery::{self, StoredFile};
 use crate::db::lazy::{self, Origin, Remote, Source};
@@ -45,6 +45,8 @@ pub enum Key {
 /// A flight to be started.
 #[derive(Clone)]
 pub struct Order {
+    /// Where the file is kept.
+    pub domain: Arc<ServedDomain>,
     pub key: Key,
     pub sources: Vec<Source>,
     /// The repository and type a pulled file is for.
@@ -178,7 +180,7 @@ async fn fly(inner: Arc<Inner>, order: Order, progress: watch::Sender<Progress>)
 }
 
 async fn attempt(inner: &Arc<Inner>, order: &Order, source: &Source, progress: &watch::Sender<Progress>) -> End {
-    let failure = match fetch(inner, source, progress).await {
+    let failure = match fetch(inner, order, source, progress).await {
         Ok(staged) => match finish(inner, order, source, staged, progress).await {
             Ok(end) => return end,
             Err(error) => {
@@ -221,7 +223,12 @@ async fn remember(inner: &Inner, source: &Source, failure: Failure) {
 }
 
 /// Fetches, hashes and compares.
-async fn fetch(inner: &Inner, source: &Source, progress: &watch::Sender<Progress>) -> Result<Staged, Failure> {
+async fn fetch(
+    inner: &Inner,
+    order: &Order,
+    source: &Source,
+    progress: &watch::Sender<Progress>,
+) -> Result<Staged, Failure> {
     let downloader = downloader(inner, &source.remote).await.map_err(|error| internal(&error, source))?;
     let answer = downloader.stream(&source.url, None).await.map_err(|error| unreachable(&error, source))?;
     match answer.status {
@@ -238,7 +245,7 @@ async fn fetch(inner: &Inner, source: &Source, progress: &watch::Sender<Progress
     progress.send_modify(|progress| progress.size = size);
     let wanted = source.digests.iter().filter_map(|(name, _)| name.parse().ok());
     let digests = wanted.fold(inner.settings.digests, |set, algorithm| set.with(algorithm));
-    let mut writer = inner.storage.stage(digests).map_err(|error| internal(&error, source))?;
+    let mut writer = order.domain.storage.stage(digests).map_err(|error| internal(&error, source))?;
     receive(answer, &mut writer, source, size, progress).await?;
     let staged = writer.finish().await.map_err(|error| internal(&error, source))?;
     match is_right(&staged, source) {
@@ -303,8 +310,8 @@ async fn finish(
         return Ok(End::Passed(stored, passed));
     }
     match (&order.key, &order.pulled) {
-        (Key::Content(content_artifact), _) => keep(inner, *content_artifact, staged).await,
-        (Key::Pulled(remote, _), Some(pulled)) => keep_pulled(inner, *remote, pulled, source, staged).await,
+        (Key::Content(content_artifact), _) => keep(inner, &order.domain, *content_artifact, staged).await,
+        (Key::Pulled(remote, _), Some(pulled)) => keep_pulled(inner, order, *remote, pulled, (source, staged)).await,
         (Key::Pulled(..), None) => Err(Error::internal("a pulled file belongs to no distribution")),
     }
     .map(End::Kept)
@@ -324,10 +331,10 @@ async fn into_memory(staged: Staged) -> Result<Bytes> {
 }
 
 /// The bytes first, then the rows that point at them.
-async fn keep(inner: &Inner, content_artifact: Id, staged: Staged) -> Result<StoredFile> {
+async fn keep(inner: &Inner, domain: &ServedDomain, content_artifact: Id, staged: Staged) -> Result<StoredFile> {
     let (size, digests) = (staged.size, staged.digests.clone());
     let _announced = inner.db.announce(std::slice::from_ref(&digests.sha256)).await?;
-    inner.storage.keep(staged).await?;
+    domain.storage.keep(staged).await?;
     inner
         .db
         .write(move |conn| {
@@ -339,14 +346,18 @@ async fn keep(inner: &Inner, content_artifact: Id, staged: Staged) -> Result<Sto
 
 async fn keep_pulled(
     inner: &Inner,
+    order: &Order,
     remote: Id,
     pulled: &PulledFor,
-    source: &Source,
-    staged: Staged,
+    (source, staged): (&Source, Staged),
 ) -> Result<StoredFile> {
     let PulledFor { pulp_type, distribution, repository, path, told } = pulled.clone();
     let url = source.url.clone();
-    inner.formats.keep_pulled(Pulled { pulp_type, distribution, repository, remote, path, url, told, staged }).await
+    let domain = order.domain.id;
+    inner
+        .formats
+        .keep_pulled(Pulled { domain, pulp_type, distribution, repository, remote, path, url, told, staged })
+        .await
 }
 
 async fn downloader(inner: &Inner, remote: &Remote) -> Result<Downloader> {

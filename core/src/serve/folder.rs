@@ -9,14 +9,14 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 
-use super::Inner;
 use super::answer::{not_found, with_slash};
 use super::file;
 use super::html::{self, Parent};
 use super::locate::{self, Mark};
-use super::pointer::Pointer;
+use super::pointer::{self, Pointer};
+use super::{Inner, ServedDomain};
 use crate::db::delivery::{Entry, Tree};
-use crate::db::listing::{self, Listed, PAGE};
+use crate::db::listing::{self, PAGE};
 use crate::error::{Error, Result};
 
 /// Pages no larger are remembered.
@@ -26,7 +26,8 @@ const LARGEST_REMEMBERED: usize = 64 << 10;
 #[derive(Clone)]
 enum Source {
     Tree(Tree, String),
-    BasePaths(String, Listed),
+    /// Of a domain.
+    BasePaths(Arc<ServedDomain>, String),
 }
 
 impl Source {
@@ -41,7 +42,7 @@ impl Source {
             .db
             .read(move |conn| match &source {
                 Self::Tree(tree, folder) => listing::entries(conn, tree, folder, &after),
-                Self::BasePaths(folder, listed) => listing::base_paths(conn, folder, &after, *listed),
+                Self::BasePaths(domain, folder) => listing::base_paths(conn, domain.id, folder, &after, domain.listed),
             })
             .await
     }
@@ -82,10 +83,13 @@ pub async fn listing(
 pub async fn base_paths(inner: &Arc<Inner>, request: &HttpRequest, path: &str) -> Result<HttpResponse> {
     let has_slash = path.is_empty() || path.ends_with('/');
     let folder = if has_slash { path.to_owned() } else { format!("{path}/") };
-    let source = Source::BasePaths(folder, inner.settings.listed);
+    let Some((domain, mount)) = pointer::domain_of(inner, &folder).await? else { return Ok(not_found(Mark::Absent)) };
+    let below = folder[mount.len()..].to_owned();
+    let is_root = below.is_empty();
+    let source = Source::BasePaths(domain, below);
     let first = source.lines(inner, String::new()).await?;
     Ok(match first.len() {
-        0 if !path.is_empty() => not_found(Mark::Absent),
+        0 if !is_root => not_found(Mark::Absent),
         _ if !has_slash => with_slash(request),
         PAGE => streamed(inner, request, source, first, Mark::Absent),
         _ => page(request, &first),

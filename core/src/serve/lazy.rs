@@ -42,7 +42,7 @@ pub async fn content(
     if let Some(head) = unfetched_head(request, &source, path) {
         return Ok(head);
     }
-    let order = Order { key: Key::Content(content_artifact), sources, pulled: None };
+    let order = Order { domain: pointer.domain.clone(), key: Key::Content(content_artifact), sources, pulled: None };
     let answer = follow(inner, request, path, order.clone(), &source).await?;
     // A path of a version is remembered from the moment its bytes are here.
     if let (Outcome::Kept(_, stored), Mark::Hit | Mark::Miss) = (&answer, mark) {
@@ -69,7 +69,7 @@ pub async fn join(inner: &Arc<Inner>, pointer: &Pointer, unit: Id) {
     let add = async {
         let remote = inner.db.read(move |conn| lazy::remote(conn, remote)).await?;
         match remote.is_some_and(|remote| remote.keeps()) {
-            true => inner.formats.add_to_repository(repository, vec![unit]).await,
+            true => inner.formats.add_to_repository(distribution.domain, repository, vec![unit]).await,
             false => Ok(()),
         }
     };
@@ -106,7 +106,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
         told,
     };
     let key = Key::Pulled(source.remote.id, source.url.clone());
-    let order = Order { key, sources: vec![source.clone()], pulled: Some(pulled) };
+    let order = Order { domain: pointer.domain.clone(), key, sources: vec![source.clone()], pulled: Some(pulled) };
     Ok(match follow(inner, request, path, order, &source).await? {
         Outcome::Kept(response, _) | Outcome::Other(response) => response,
         Outcome::Failed(Failure::Mismatch) => cut(request, &source, path),
@@ -138,7 +138,7 @@ async fn follow(
         match (progress.end, progress.file) {
             (Some(End::Kept(stored)), _) => {
                 let file = File::new(&stored, path);
-                if let Some(response) = answer::stored(inner, request, &file, Mark::Absent).await? {
+                if let Some(response) = answer::stored(inner, request, &order.domain, &file, Mark::Absent).await? {
                     return Ok(Outcome::Kept(response, stored));
                 }
                 // It was here a moment ago; it is fetched again.

@@ -85,6 +85,11 @@ pub trait Formats: Send + Sync + 'static {
     /// Whether distributions of this type have a native face.
     fn has_face(&self, pulp_type: &str) -> bool;
 
+    /// The domain of this name, of which there are several only where they are turned on.
+    async fn domain(&self, _name: &str) -> Result<Option<Arc<ServedDomain>>> {
+        Ok(None)
+    }
+
     /// The guard with this id, ready to judge.
     fn guard(&self, _conn: &mut Conn, _id: Id) -> Result<Guard> {
         Err(Error::internal("there are no guards"))
@@ -133,13 +138,24 @@ pub trait Formats: Send + Sync + 'static {
     /// for again, a unit is found whose content artifact has that path and a source at that remote.
     async fn keep_pulled(&self, pulled: Pulled) -> Result<StoredFile>;
 
-    /// Sees to it that units become part of the next version of a repository.
-    async fn add_to_repository(&self, repository: Id, units: Vec<Id>) -> Result<()>;
+    /// Sees to it that units become part of the next version of a repository of the domain.
+    async fn add_to_repository(&self, domain: Id, repository: Id, units: Vec<Id>) -> Result<()>;
+}
+
+/// A domain as delivery sees it.
+#[derive(Clone)]
+pub struct ServedDomain {
+    pub id: Id,
+    pub storage: Storage,
+    /// Readers are sent to the bucket.
+    pub redirects: bool,
+    pub listed: Listed,
 }
 
 /// A file that was fetched because a client asked a distribution for it; its digests are verified as far
 /// as the upstream told any.
 pub struct Pulled {
+    pub domain: Id,
     pub pulp_type: String,
     pub distribution: Id,
     /// The repository that shall get it, when the distribution has one too.
@@ -158,7 +174,8 @@ pub struct Delivery(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    storage: Storage,
+    /// The default domain; where domains are off, the one that is served.
+    domain: Arc<ServedDomain>,
     formats: Arc<dyn Formats>,
     settings: Settings,
     requests: Arc<Requests>,
@@ -166,8 +183,9 @@ struct Inner {
     generation: AtomicU64,
     pointers: Cache<String, Arc<pointer::Pointer>>,
     paths: Cache<locate::Key, locate::Found>,
+    /// Of all domains: a digest names the same bytes wherever they lie, and who may read is decided before.
     bodies: Cache<Sha256, Bytes>,
-    /// Open artifacts.
+    /// Open artifacts, likewise.
     files: Cache<Sha256, Arc<File>>,
     pages: Cache<locate::Key, Bytes>,
     searches: Semaphore,
@@ -181,8 +199,8 @@ struct Inner {
 struct Settings {
     /// Starts and ends with `/`.
     prefix: String,
-    redirects: bool,
-    listed: Listed,
+    /// Paths begin with the name of a domain.
+    has_domains: bool,
     cooldown: Duration,
     digests: DigestSet,
     access_log: bool,
@@ -191,18 +209,19 @@ struct Settings {
 impl Delivery {
     /// # Errors
     /// `Malformed` when the configuration names an unknown digest.
-    pub fn new(config: &Config, db: Db, storage: Storage, formats: Arc<dyn Formats>) -> Result<Self> {
+    pub fn new(config: &Config, db: Db, (id, storage): (Id, Storage), formats: Arc<dyn Formats>) -> Result<Self> {
         let settings = Settings {
             prefix: config.content_path_prefix.clone(),
-            redirects: config.redirect_to_object_storage,
-            listed: if config.hide_guarded_distributions { Listed::Unguarded } else { Listed::All },
+            has_domains: config.domain_enabled,
             cooldown: config.remote_content_fetch_failure_cooldown,
             digests: DigestSet::parse(&config.allowed_content_checksums)?,
             access_log: config.access_log,
         };
+        let listed = Listed::of(config.hide_guarded_distributions);
+        let domain = ServedDomain { id, storage, redirects: config.redirect_to_object_storage, listed };
         Ok(Self(Arc::new(Inner {
             db,
-            storage,
+            domain: Arc::new(domain),
             formats,
             settings,
             requests: Arc::default(),

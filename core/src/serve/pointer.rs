@@ -5,7 +5,7 @@ use std::time::Instant as Moment;
 
 use sha2::Digest;
 
-use super::{Formats, Inner, STALE, path};
+use super::{Formats, Inner, STALE, ServedDomain, path};
 use crate::db::Conn;
 use crate::db::delivery::{self, Distribution, Tree};
 use crate::db::pending::{self, Pending};
@@ -18,6 +18,8 @@ use crate::plugin::{FaceDistribution, VersionUnits};
 /// A distribution and what it serves.
 pub struct Pointer {
     pub distribution: Distribution,
+    /// The distribution's.
+    pub domain: Arc<ServedDomain>,
     /// Who may read it; without one everybody.
     pub guard: Option<Arc<Guard>>,
     pub tree: Option<Tree>,
@@ -59,12 +61,14 @@ impl Pointer {
 
     /// A pointer to one checkpoint, with the life of the distribution's own.
     pub fn at_checkpoint(&self, publication: Id, stamp: &str) -> Self {
-        let base_path = format!("{}/{stamp}", self.distribution.base_path);
-        let distribution = Distribution { base_path, checkpoint: false, ..self.distribution.clone() };
+        let at = |path: &str| format!("{path}/{stamp}");
+        let (base_path, place) = (at(&self.distribution.base_path), at(&self.distribution.place));
+        let distribution = Distribution { base_path, place, checkpoint: false, ..self.distribution.clone() };
         let tree = Some(Tree::Publications(vec![publication]));
         let scope = scope(&distribution, tree.as_ref(), None, (&[], None));
         Self {
             distribution,
+            domain: self.domain.clone(),
             guard: self.guard.clone(),
             tree,
             grace: None,
@@ -80,30 +84,44 @@ impl Pointer {
 /// The distribution that `path` belongs to. Remembered ones cost no trip to the database.
 pub async fn find(inner: &Arc<Inner>, path: &str) -> Result<Option<Arc<Pointer>>> {
     let generation = inner.generation();
+    // What is remembered goes by the whole path, the name of the domain included.
     let known = path::prefixes(path).filter_map(|prefix| inner.pointers.get(prefix)).last();
     if let Some(pointer) = known.filter(|pointer| pointer.is_good(generation)) {
         return Ok(Some(pointer));
     }
-    let prefixes: Vec<String> = path::prefixes(path).map(str::to_owned).collect();
+    let Some((domain, mount)) = domain_of(inner, path).await? else { return Ok(None) };
+    let prefixes: Vec<String> = path::prefixes(&path[mount.len()..]).map(str::to_owned).collect();
     if prefixes.is_empty() {
         return Ok(None);
     }
+    let mount = mount.to_owned();
     let (formats, life) = (inner.formats.clone(), (!inner.db.is_embedded()).then_some(STALE));
     let found = inner.db.read(move |conn| {
-        let found = delivery::distribution(conn, prefixes)?;
-        found.map(|distribution| load(conn, distribution, formats.as_ref())).transpose()
+        let found = delivery::distribution(conn, domain.id, &mount, prefixes)?;
+        found.map(|distribution| load(conn, domain, distribution, formats.as_ref())).transpose()
     });
     let Some((mut pointer, grace_left)) = found.await? else { return Ok(None) };
     pointer.generation = generation;
     pointer.good_until = [life, grace_left].into_iter().flatten().min().map(|left| Moment::now() + left);
     let pointer = Arc::new(pointer);
-    inner.pointers.insert(pointer.distribution.base_path.clone(), pointer.clone());
+    inner.pointers.insert(pointer.distribution.place.clone(), pointer.clone());
     Ok(Some(pointer))
+}
+
+/// The domain that a path lies in, and what of the path names it; none when there is no such domain.
+pub async fn domain_of<'p>(inner: &Arc<Inner>, path: &'p str) -> Result<Option<(Arc<ServedDomain>, &'p str)>> {
+    if !inner.settings.has_domains {
+        return Ok(Some((inner.domain.clone(), "")));
+    }
+    let Some(end) = path.find('/') else { return Ok(None) };
+    let domain = inner.formats.domain(&path[..end]).await?;
+    Ok(domain.map(|domain| (domain, &path[..=end])))
 }
 
 /// The pointer, and how long until the first superseded publication ends.
 fn load(
     conn: &mut Conn,
+    domain: Arc<ServedDomain>,
     distribution: Distribution,
     formats: &dyn Formats,
 ) -> Result<(Pointer, Option<std::time::Duration>)> {
@@ -132,7 +150,10 @@ fn load(
     let guard = distribution.guard.map(|id| formats.guard(conn, id)).transpose()?.map(Arc::new);
     let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
     let pending = pending.units;
-    Ok((Pointer { distribution, guard, tree, grace, pending, face, scope, generation: 0, good_until: None }, left))
+    Ok((
+        Pointer { distribution, domain, guard, tree, grace, pending, face, scope, generation: 0, good_until: None },
+        left,
+    ))
 }
 
 fn face(

@@ -35,14 +35,36 @@ pub(super) struct Local {
 
 impl Local {
     /// Creates all folders, so that keeping an artifact only ever adds a name to one of them.
-    pub async fn open(root: PathBuf) -> Result<Self> {
-        let local = Self { root: root.into(), keys: Keys::new("") };
+    pub async fn open(root: PathBuf, domain: Option<Id>) -> Result<Self> {
+        let local = Self { root: root.into(), keys: Keys::new("", domain) };
         let opened = local.clone();
         spawn_blocking(move || opened.create_folders())
             .await
             .map_err(Error::internal)?
             .map_err(|cause| failed(&format!("cannot use the folder `{}`", local.root.display()), cause))?;
         Ok(local)
+    }
+
+    /// Whether files can be made below `root`.
+    pub async fn try_out(root: PathBuf) -> Result<()> {
+        let what = format!("cannot use the folder `{}`", root.display());
+        let folder = root.join(Keys::new("", None).staging());
+        blocking(&what, move || {
+            fs::create_dir_all(&folder)?;
+            let file = paths::staged_file(&folder);
+            File::create_new(&file)?;
+            fs::remove_file(file)
+        })
+        .await
+    }
+
+    /// Removes all artifacts of a domain; those of the default domain stay.
+    pub async fn dissolve(&self) -> Result<()> {
+        let folder = self.path(&self.keys.artifacts());
+        if !self.keys.is_of_domain() {
+            return Ok(());
+        }
+        blocking("cannot remove the folders of a domain", move || absent_is_fine(fs::remove_dir_all(folder))).await
     }
 
     fn create_folders(&self) -> io::Result<()> {

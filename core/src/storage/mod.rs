@@ -41,7 +41,7 @@ use stats::{Deed, Stats};
 pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// Where the store is and how to reach it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct StorageConfig {
     /// `file:///folder`, a plain path, or `s3://bucket/prefix`.
     pub url: String,
@@ -50,6 +50,12 @@ pub struct StorageConfig {
     pub region: Option<String>,
     pub access_key_id: Option<String>,
     pub secret_access_key: Option<String>,
+    /// Goes with keys that were lent for a time.
+    pub session_token: Option<String>,
+    /// The bucket's name is part of the host's name, not of the path.
+    pub virtual_hosts: bool,
+    /// Whose artifacts these are; none for the default domain.
+    pub domain: Option<Id>,
     /// Permits an endpoint without TLS.
     pub allow_http: bool,
     /// A folder of this host for files being written. A local store has its own, where a rename
@@ -96,18 +102,27 @@ enum Kind {
 /// So many files of a bulk are kept at the same time.
 const TOGETHER: usize = 16;
 
-/// The key under which a store keeps an artifact.
-pub fn artifact_key(sha256: &Sha256) -> String {
-    paths::Keys::new("").artifact(sha256)
+/// The key under which a store keeps an artifact of a domain, or of the default one.
+pub fn artifact_key(domain: Option<Id>, sha256: &Sha256) -> String {
+    paths::Keys::new("", domain).artifact(sha256)
 }
 
 impl Storage {
     /// Creates the folders of a local store; asks the bucket with one request whether it can be used.
     pub async fn open(config: &StorageConfig) -> Result<Self> {
+        let storage = Self::attach(config).await?;
+        if let Kind::Bucket(bucket) = &storage.0.kind {
+            bucket.try_out().await?;
+        }
+        Ok(storage)
+    }
+
+    /// The same without a request to the bucket.
+    pub async fn attach(config: &StorageConfig) -> Result<Self> {
         let (kind, staging) = match config.url.strip_prefix("s3://") {
-            Some(bucket) => (Kind::Bucket(Bucket::open(config, bucket).await?), config.staging.clone()),
+            Some(bucket) => (Kind::Bucket(Bucket::new(config, bucket)?), config.staging.clone()),
             None => {
-                let local = Local::open(local_root(&config.url)?).await?;
+                let local = Local::open(local_root(&config.url)?, config.domain).await?;
                 let staging = local.staging();
                 (Kind::Local(local), staging)
             }
@@ -238,6 +253,22 @@ impl Storage {
         }
         let intact = digest::finish(hasher)?.sha256 == *sha256;
         Ok(if intact { Verdict::Intact } else { Verdict::Corrupt })
+    }
+
+    /// Removes the folders of a local store of a domain that is no more. What they still hold goes with them.
+    pub async fn dissolve(&self) -> Result<()> {
+        match &self.0.kind {
+            Kind::Local(local) => local.dissolve().await,
+            Kind::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// Whether a store can be used there, without leaving anything but the folder.
+    pub async fn try_out(config: &StorageConfig) -> Result<()> {
+        match config.url.strip_prefix("s3://") {
+            Some(bucket) => Bucket::new(config, bucket)?.try_out().await,
+            None => Local::try_out(local_root(&config.url)?).await,
+        }
     }
 
     /// Whether files can be put here: a local store writes one and removes it, a bucket is asked a short question.

@@ -37,19 +37,24 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Bucket {
     store: AmazonS3,
     keys: Keys,
+    /// What is said of a bucket that cannot be used.
+    unusable: String,
 }
 
 impl Bucket {
     /// `address` is `bucket/prefix`.
-    pub async fn open(config: &StorageConfig, address: &str) -> Result<Self> {
+    pub fn new(config: &StorageConfig, address: &str) -> Result<Self> {
         // The HTTP client insists on a provider even for plain HTTP; an earlier one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (name, prefix) = address.split_once('/').unwrap_or((address, ""));
-        let public = format!("cannot use the bucket `{name}`");
-        let store = build(config, name).map_err(|cause| Error::storage(public.clone(), cause))?;
-        let bucket = Self { store, keys: Keys::new(prefix) };
-        bucket.ask().await.map_err(|cause| Error::storage(public, cause))?;
-        Ok(bucket)
+        let unusable = format!("cannot use the bucket `{name}`");
+        let store = build(config, name).map_err(|cause| Error::storage(unusable.clone(), cause))?;
+        Ok(Self { store, keys: Keys::new(prefix, config.domain), unusable })
+    }
+
+    /// Asks whether the bucket can be used.
+    pub async fn try_out(&self) -> Result<()> {
+        self.ask().await.map_err(|cause| Error::storage(self.unusable.as_str(), cause))
     }
 
     /// Whether it answers.
@@ -147,10 +152,13 @@ impl Bucket {
     }
 
     pub fn list(&self) -> impl Stream<Item = Result<(Sha256, u64)>> + Send + 'static {
+        let folder = Path::from(self.keys.artifacts());
         self.store
-            .list(Some(&Path::from(self.keys.artifacts())))
+            .list(Some(&folder))
             .map_err(|cause| Error::storage("cannot list the artifacts", cause))
-            .try_filter_map(|found| future::ok(digest_of(&found.location).map(|digest| (digest, found.size))))
+            .try_filter_map(move |found| {
+                future::ok(digest_of(&folder, &found.location).map(|digest| (digest, found.size)))
+            })
     }
 
     /// Removes all chunks. Idempotent.
@@ -179,6 +187,10 @@ fn build(config: &StorageConfig, bucket: &str) -> object_store::Result<AmazonS3>
     if let Some(endpoint) = &config.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
+    if let Some(token) = &config.session_token {
+        builder = builder.with_token(token);
+    }
+    builder = builder.with_virtual_hosted_style_request(config.virtual_hosts);
     if let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) {
         builder = builder.with_access_key_id(id).with_secret_access_key(secret);
     }
@@ -210,10 +222,9 @@ async fn next_part(mut reader: StagedReader, size: u64) -> Result<(Bytes, Staged
     read.await.map_err(Error::internal)?.map_err(|cause| failed("cannot read the staged file", cause))
 }
 
-fn digest_of(key: &Path) -> Option<Sha256> {
-    let key = key.as_ref();
-    let (above, name) = key.rsplit_once('/')?;
-    let folder = above.rsplit('/').next()?;
+/// Artifacts lie right below their domain's folder; what lies deeper is another domain's.
+fn digest_of(folder: &Path, key: &Path) -> Option<Sha256> {
+    let (folder, name) = key.as_ref().strip_prefix(folder.as_ref())?.strip_prefix('/')?.split_once('/')?;
     paths::artifact_digest(folder, name)
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! <root or bucket/prefix>/
 //! ├── artifact/<2>/<62>          an artifact, by the hexadecimal digits of its SHA-256; never changed once there
+//! ├── artifact/<domain>/<2>/<62> an artifact of another domain than the default one, by that domain's id
 //! ├── upload/<id>/content        local: an unfinished upload, chunks at their offsets
 //! ├── upload/<id>/<id>.writer    local: a process that wrote to `content`
 //! ├── upload/<id>/<offset>       S3: one chunk, offset in 20 digits
@@ -13,17 +14,23 @@ use std::path::PathBuf;
 
 use crate::id::{Id, Sha256};
 
-/// The names below one root. A domain other than the default one would put its id in front of
-/// `artifact`: this struct is where it would be held.
+/// The names below one root, for one domain: several may share the root.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     /// Empty, or the prefix inside the bucket, without a slash at either end.
     prefix: String,
+    /// None for the default domain.
+    domain: Option<Id>,
 }
 
 impl Keys {
-    pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.trim_matches('/').to_owned() }
+    pub fn new(prefix: &str, domain: Option<Id>) -> Self {
+        Self { prefix: prefix.trim_matches('/').to_owned(), domain }
+    }
+
+    /// Whether these are the names of another domain than the default one.
+    pub fn is_of_domain(&self) -> bool {
+        self.domain.is_some()
     }
 
     fn below(&self, key: &str) -> String {
@@ -31,17 +38,20 @@ impl Keys {
     }
 
     pub fn artifacts(&self) -> String {
-        self.below("artifact")
+        match self.domain {
+            Some(domain) => self.below(&format!("artifact/{domain}")),
+            None => self.below("artifact"),
+        }
     }
 
     /// The folder of the artifacts whose digest starts with this byte.
     pub fn artifact_folder(&self, first: u8) -> String {
-        self.below(&format!("artifact/{first:02x}"))
+        format!("{}/{first:02x}", self.artifacts())
     }
 
     pub fn artifact(&self, sha256: &Sha256) -> String {
         let (folder, name) = sha256.as_str().split_at(2);
-        self.below(&format!("artifact/{folder}/{name}"))
+        format!("{}/{folder}/{name}", self.artifacts())
     }
 
     pub fn upload(&self, upload: Id) -> String {
@@ -91,7 +101,7 @@ mod tests {
     #[test]
     fn an_artifact_key_is_read_back() {
         let sha256: Sha256 = DIGEST.parse().unwrap();
-        let key = Keys::new("").artifact(&sha256);
+        let key = Keys::new("", None).artifact(&sha256);
         assert_eq!(key, format!("artifact/e3/{}", &DIGEST[2..]));
         assert_eq!(artifact_digest("e3", &DIGEST[2..]), Some(sha256));
     }
@@ -106,7 +116,9 @@ mod tests {
     #[test]
     fn a_prefix_stands_in_front_of_every_key() {
         let id = Id::new();
-        let keys = Keys::new("/pulp/store/");
+        let keys = Keys::new("/pulp/store/", None);
         assert_eq!(keys.upload_chunk(id, 5), format!("pulp/store/upload/{id}/00000000000000000005"));
+        let keys = Keys::new("/pulp/store/", Some(id));
+        assert_eq!(keys.artifact(&DIGEST.parse().unwrap()), format!("pulp/store/artifact/{id}/e3/{}", &DIGEST[2..]));
     }
 }

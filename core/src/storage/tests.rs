@@ -24,6 +24,7 @@ fn config(url: String, folder: &Path) -> StorageConfig {
         allow_http: false,
         staging: folder.join("staging"),
         digests: DigestSet::default(),
+        ..StorageConfig::default()
     }
 }
 

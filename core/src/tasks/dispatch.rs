@@ -40,10 +40,10 @@ impl Queue {
         kind.ok_or_else(|| Error::internal(format!("there is no kind of task `{key}`")))
     }
 
-    pub(super) fn row(&self, task: &NewTask) -> NewRow {
+    pub(super) fn row(&self, domain: Id, task: &NewTask) -> NewRow {
         NewRow {
             id: Id::new(),
-            domain: self.parts.domain,
+            domain,
             created: now(),
             name: task.name.clone(),
             cid: task.cid.clone(),
@@ -61,7 +61,7 @@ impl Queue {
 }
 
 async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
-    let row = app.queue.row(&task);
+    let row = app.queue.row(app.domain, &task);
     let (id, payload) = (row.id, app.queue.seal(task.kind, &task)?);
     let body_app = app.clone();
     let add = move |conn: &mut Conn| {
@@ -83,7 +83,7 @@ async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
 
 /// Makes a group of these long tasks, complete or not at all, and returns its id.
 pub async fn dispatch_group(app: &Shared, description: String, tasks: Vec<NewTask>) -> Result<Id> {
-    let (shared, domain) = (app.clone(), app.queue.parts.domain);
+    let (shared, domain) = (app.clone(), app.domain);
     let all = |names: fn(&NewTask) -> &Vec<String>| tasks.iter().flat_map(names).cloned().collect();
     // Locked together, in one order.
     let wanted = Reservations::new(all(|task| &task.exclusive), all(|task| &task.shared));
@@ -91,7 +91,7 @@ pub async fn dispatch_group(app: &Shared, description: String, tasks: Vec<NewTas
         wanted.lock(conn)?;
         let group = rows::insert_group(conn, domain, &description, now())?;
         for task in &tasks {
-            let row = NewRow { group: Some(group), ..shared.queue.row(task) };
+            let row = NewRow { group: Some(group), ..shared.queue.row(domain, task) };
             let payload = shared.queue.seal(task.kind, task)?;
             let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
             let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
@@ -108,7 +108,7 @@ pub async fn dispatch_group(app: &Shared, description: String, tasks: Vec<NewTas
 }
 
 async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(Id, Option<FieldErrors>)> {
-    let row = app.queue.row(&task);
+    let row = app.queue.row(app.domain, &task);
     let (id, begun) = (row.id, Instant::now());
     let mut span = Span::child("task", SpanKind::Internal);
     if span.is_recorded() {
@@ -173,7 +173,7 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
 
 /// Records a task that failed with this error without having run.
 pub async fn dispatch_failed(app: &Shared, task: &NewTask, error: Error) -> Result<Id> {
-    let row = app.queue.row(task);
+    let row = app.queue.row(app.domain, task);
     let id = row.id;
     record_failure(app, row, error, &task.cid, Duration::ZERO).await?;
     Ok(id)

@@ -27,9 +27,9 @@ pub fn is_running(conn: &mut Conn, task: &NewTask) -> Result<bool> {
     queue::is_running(conn, &reservations(task))
 }
 
-/// Adds a task, after [`reserve`], that does not begin before `due`. Call [`wake_at`] when the transaction is over.
-pub fn enqueue(app: &App, conn: &mut Conn, task: &NewTask, due: Instant) -> Result<Id> {
-    let row = app.queue.row(task);
+/// Adds a task of a domain, after [`reserve`], that does not begin before `due`. Call [`wake_at`] when the transaction is over.
+pub fn enqueue(app: &App, conn: &mut Conn, domain: Id, task: &NewTask, due: Instant) -> Result<Id> {
+    let row = app.queue.row(domain, task);
     let payload = app.queue.seal(task.kind, task)?;
     let unblocked_at = if row.reservations.are_blocked(conn)? { None } else { Some(now()) };
     let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
@@ -47,7 +47,7 @@ pub fn run_now(app: &App, conn: &mut Conn, task: &NewTask) -> Result<Id> {
     let TaskKind::Short { run, .. } = app.queue.kind(task.kind)? else {
         return Err(Error::internal("only a short task runs within a transaction"));
     };
-    let (row, started, begun) = (app.queue.row(task), now(), std::time::Instant::now());
+    let (row, started, begun) = (app.queue.row(app.domain, task), now(), std::time::Instant::now());
     let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
     let result = short::run_body(app, conn, run, &task.args, &mut short)?;
     let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);

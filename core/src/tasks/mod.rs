@@ -110,7 +110,6 @@ pub struct QueueParts {
     pub db: Db,
     /// Of the same database: PostgreSQL is listened to on a connection of its own.
     pub address: Address,
-    pub domain: Id,
     pub sealing: Sealing,
     pub kinds: Vec<TaskKind>,
     /// Version by component, shown with the process.

@@ -38,6 +38,7 @@ async fn purge(app: &Shared, options: &PurgeOptions, context: &TaskContext) -> R
         finished_before: options.finished_before,
         states: options.states.iter().filter_map(|state| state.parse::<State>().ok()).collect(),
         created_by: options.created_by,
+        domain: Some(app.domain),
     };
     let task_objects = count(context, "core.Task");
     let total = context.progress("Purged task-related-objects total", "purge.tasks.total", Some(0));

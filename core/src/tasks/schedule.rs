@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 
 use super::{NewTask, enqueue, reserve, wake_at};
 use crate::app::{App, Shared};
-use crate::db::Conn;
 use crate::db::task_schedules::{self, Wanted};
+use crate::db::{Conn, domains};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 
@@ -19,7 +19,8 @@ pub struct Schedule {
     pub name: &'static str,
     /// Zero: never.
     pub interval: fn(&App) -> Duration,
-    pub task: fn(&App) -> NewTask,
+    /// The task in the domain with this id; each domain gets one.
+    pub task: fn(&App, Id) -> NewTask,
 }
 
 impl Schedule {
@@ -36,8 +37,8 @@ pub async fn keep_schedules(app: &Shared, schedules: &'static [Schedule]) -> Res
         for schedule in schedules {
             let interval = schedule.seconds(&shared);
             let first = interval.and_then(TimeDelta::try_seconds).and_then(|delta| now().checked_add_signed(delta));
-            let task_name = (schedule.task)(&shared).name;
-            let wanted = Wanted { domain: shared.queue.parts.domain, name: schedule.name, task_name, interval };
+            let task_name = (schedule.task)(&shared, shared.domain).name;
+            let wanted = Wanted { domain: shared.domain, name: schedule.name, task_name, interval };
             task_schedules::keep(conn, &wanted, first)?;
         }
         Ok(())
@@ -63,17 +64,28 @@ pub async fn dispatch_due(app: &Shared, schedules: &'static [Schedule], at: Inst
     Ok(tasks)
 }
 
-fn dispatch_one(app: &App, conn: &mut Conn, schedule: &Schedule, at: Instant) -> Result<Option<Id>> {
-    let task = (schedule.task)(app);
-    reserve(conn, &task)?;
-    let Some((due, interval)) = task_schedules::due(conn, schedule.name, at)? else { return Ok(None) };
+/// The tasks, one for each domain. The schedule shows that of the domain which it belongs to.
+fn dispatch_one(app: &App, conn: &mut Conn, schedule: &Schedule, at: Instant) -> Result<Vec<Id>> {
+    // By id, so that all hosts lock what the tasks reserve in one order.
+    let domains = domains::all(conn)?.into_iter().map(|domain| domain.id);
+    let tasks: Vec<_> = domains.map(|domain| (domain, (schedule.task)(app, domain))).collect();
+    for (_, task) in &tasks {
+        reserve(conn, task)?;
+    }
+    let Some((due, interval)) = task_schedules::due(conn, schedule.name, at)? else { return Ok(vec![]) };
     let next = next_after(due, interval, at).ok_or_else(|| Error::internal("a schedule leads out of time"))?;
     if !task_schedules::advance(conn, schedule.name, due, next)? {
-        return Ok(None);
+        return Ok(vec![]);
     }
-    let id = enqueue(app, conn, &task, at.min(now()))?;
-    task_schedules::dispatched(conn, schedule.name, id)?;
-    Ok(Some(id))
+    let mut dispatched = Vec::with_capacity(tasks.len());
+    for (domain, task) in &tasks {
+        let id = enqueue(app, conn, *domain, task, at.min(now()))?;
+        if *domain == app.domain {
+            task_schedules::dispatched(conn, schedule.name, id)?;
+        }
+        dispatched.push(id);
+    }
+    Ok(dispatched)
 }
 
 /// The first moment after `at` that lies a whole number of intervals after `due`.

@@ -90,12 +90,12 @@ async fn run(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
 }
 
 async fn run_traced(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
-    let done = match short::open_payload(app, &claimed.payload) {
-        Ok(Payload { kind, args, measures_memory }) => {
+    let done = match prepared(app, &claimed).await {
+        Ok((app, Payload { kind, args, measures_memory })) => {
             let profile = measures_memory.then(MemoryProfile::begin);
             match kind {
-                TaskKind::Short { run, .. } => short::run_claimed(app, worker, claimed, run, args, profile).await,
-                TaskKind::Long { run, .. } => long::run_claimed(app, worker, claimed, run, args, profile).await,
+                TaskKind::Short { run, .. } => short::run_claimed(&app, worker, claimed, run, args, profile).await,
+                TaskKind::Long { run, .. } => long::run_claimed(&app, worker, claimed, run, args, profile).await,
             }
         }
         Err(error) => {
@@ -105,6 +105,12 @@ async fn run_traced(app: &Shared, worker: Id, claimed: Claimed) -> Result<()> {
     };
     app.served_content_changed();
     done
+}
+
+/// What the task is to do, and the process as seen from its domain.
+async fn prepared(app: &Shared, claimed: &Claimed) -> Result<(Shared, Payload)> {
+    let payload = short::open_payload(app, &claimed.payload)?;
+    Ok((app.of_domain(claimed.domain).await?, payload))
 }
 
 /// Waits for the turns under way, then asks their tasks to stop.

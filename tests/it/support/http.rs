@@ -18,6 +18,8 @@ pub const API: &str = "/pulp/api/v3/";
 pub struct Client {
     agent: ureq::Agent,
     base: String,
+    /// Where the API is.
+    api: String,
     authorization: Option<String>,
 }
 
@@ -32,7 +34,12 @@ impl Client {
             .build();
         let authorization =
             user.map(|(name, password)| format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))));
-        Self { agent: config.into(), base: format!("http://{address}"), authorization }
+        Self { agent: config.into(), base: format!("http://{address}"), api: API.to_owned(), authorization }
+    }
+
+    /// The same, speaking to the API of a domain.
+    pub fn within(&self, domain: &str) -> Self {
+        Self { api: format!("/pulp/{domain}/api/v3/"), ..self.clone() }
     }
 
     /// A request to a path below the API, to a path from the root (`/…`) or to a whole address.
@@ -42,7 +49,7 @@ impl Client {
         } else if path.starts_with('/') {
             format!("{}{path}", self.base)
         } else {
-            format!("{}{API}{path}", self.base)
+            format!("{}{}{path}", self.base, self.api)
         };
         let builder = http::Request::builder().method(method).uri(address);
         let request = Request { client: self, builder, body: None };

@@ -44,6 +44,7 @@ async fn storage(folder: &Path) -> Storage {
         allow_http: false,
         staging: folder.join("staging"),
         digests: DigestSet::sha256(),
+        ..StorageConfig::default()
     };
     Storage::open(&config).await.unwrap()
 }

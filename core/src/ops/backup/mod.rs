@@ -130,6 +130,7 @@ async fn store_in(folder: &Path) -> Result<Storage> {
         allow_http: false,
         staging: folder.join("tmp"),
         digests: DigestSet::sha256(),
+        ..StorageConfig::default()
     };
     Storage::open(&config).await
 }

@@ -42,6 +42,7 @@ impl Shop {
             allow_http: false,
             staging: fixture.folder.path().join("tmp"),
             digests: DigestSet::sha256(),
+            ..StorageConfig::default()
         };
         let storage = Storage::open(&config).await.unwrap();
         let (db, domain, signing) = (fixture.db.clone(), fixture.domain, fixture.signing());
@@ -129,7 +130,7 @@ async fn orphans_go_with_their_bytes_and_the_rest_stays() {
     assert!(shop.has(&kept_bytes).await);
     assert!(!shop.has(&orphan_bytes).await && !shop.has(&loose_bytes).await);
     assert_eq!((shop.count("content").await, shop.count("artifact_removal").await), (1, 0));
-    assert!(check(&shop.stores.db, &shop.stores.storage).await.unwrap().is_sound());
+    assert!(check(&shop.stores.db, shop.stores.domain, &shop.stores.storage).await.unwrap().is_sound());
 }
 
 #[tokio::test]
@@ -171,7 +172,7 @@ async fn bytes_that_came_back_are_not_removed() {
     let (id, bytes) = shop.artifact("again").await;
     shop.write(move |conn| artifact_bytes::delete_unused(conn, &[id], now())).await;
     shop.artifact("again").await;
-    assert_eq!(housekeeping::finish_removals(&shop.stores).await.unwrap(), 0);
+    assert_eq!(remove_bytes(&shop.stores).await.unwrap(), 0);
     assert!(shop.has(&bytes).await);
     assert_eq!(shop.count("artifact_removal").await, 0);
 }
@@ -199,10 +200,10 @@ async fn uploads_and_clean_up_of_the_same_bytes_never_lose_them() {
     };
     futures_util::future::join_all(uploads).await.into_iter().for_each(|upload| upload.unwrap());
     cleaner.await.unwrap();
-    let found = check(&shop.stores.db, &shop.stores.storage).await.unwrap();
+    let found = check(&shop.stores.db, shop.stores.domain, &shop.stores.storage).await.unwrap();
     assert_eq!((found.missing.count, found.wrong_size.count), (0, 0));
     shop.clean(Scope::All).await;
-    housekeeping::finish_removals(&shop.stores).await.unwrap();
+    remove_bytes(&shop.stores).await.unwrap();
 }
 
 #[tokio::test]
@@ -245,7 +246,7 @@ async fn damaged_bytes_are_found_and_fetched_again() {
         units.push((unit, sha256));
     }
     let (_, version) = shop.repository(&units.iter().map(|(unit, _)| *unit).collect::<Vec<_>>()).await;
-    let found = check(&shop.stores.db, &shop.stores.storage).await.unwrap();
+    let found = check(&shop.stores.db, shop.stores.domain, &shop.stores.storage).await.unwrap();
     assert_eq!((found.artifacts, found.files, found.missing.count), (4, 2, 2));
     let downloaders = |_| -> futures_util::future::BoxFuture<'_, Result<Downloader>> {
         let settings = RemoteSettings { url: format!("file://{}/", source.display()), ..Default::default() };
@@ -267,7 +268,7 @@ async fn the_comparison_names_what_does_not_fit() {
     let (id, unknown) = shop.artifact("unknown").await;
     std::fs::write(shop.stores.storage.local_path(&cut).unwrap(), "c").unwrap();
     shop.write(move |conn| conn.execute("DELETE FROM artifact WHERE id = $1", params![id])).await;
-    let found = check(&shop.stores.db, &shop.stores.storage).await.unwrap();
+    let found = check(&shop.stores.db, shop.stores.domain, &shop.stores.storage).await.unwrap();
     assert_eq!((found.wrong_size.named, found.unknown.named, found.missing.count), (vec![cut], vec![unknown], 0));
 }
 

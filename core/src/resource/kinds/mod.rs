@@ -4,6 +4,7 @@ mod alternate_content_source;
 mod content;
 mod content_guard;
 mod distribution;
+mod domain;
 mod part;
 mod publication;
 mod remote;
@@ -14,6 +15,7 @@ mod vulnerability_report;
 
 pub(crate) use content::orphaned_for;
 pub use content::{DIGEST_COLUMNS, digest_fields, shown_artifacts};
+pub use domain::secrets as domain_secrets;
 pub use part::PartOf;
 pub use remote::SECRETS;
 pub use repository::Names;
@@ -97,7 +99,7 @@ fn by_href(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
             .parse(context.scope.api, href)
             .filter(|_| !href.starts_with("prn:"))
             .ok_or_else(|| Error::InvalidBody(json!([format!("URI not valid: {href}")])))?;
-        ids.extend(registry.find(context.conn, &reference)?);
+        ids.extend(registry.find(&context.scope, context.conn, &reference)?);
     }
     Ok(Clause::new("t.id = ANY({})", [Value::Ids(ids)]))
 }
@@ -113,7 +115,7 @@ fn by_prn(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
         let reference = registry
             .parse(context.scope.api, prn)
             .ok_or_else(|| Error::InvalidBody(json!([format!("Not a valid PRN: {prn}")])))?;
-        ids.extend(registry.find(context.conn, &reference)?);
+        ids.extend(registry.find(&context.scope, context.conn, &reference)?);
     }
     Ok(Clause::new("t.id = ANY({})", [Value::Ids(ids)]))
 }

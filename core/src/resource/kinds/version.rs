@@ -103,7 +103,7 @@ pub(super) fn content_ids(context: &mut FilterContext<'_>, text: &str) -> Result
         let reference = registry
             .parse(context.scope.api, href)
             .ok_or_else(|| Error::InvalidBody(json!([format!("URI not valid: {href}")])))?;
-        let id = registry.find(context.conn, &reference)?.ok_or_else(|| {
+        let id = registry.find(&context.scope, context.conn, &reference)?.ok_or_else(|| {
             Error::InvalidBody(json!([format!("Could not find the following content units: ['{href}']")]))
         })?;
         ids.push(id);

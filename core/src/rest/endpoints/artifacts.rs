@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::id::Sha256;
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters, orphaned_for};
 use crate::resource::{
-    Access, Clause, Errors, Field, Filter, Input, Kind, Lookup, Mode, Operation, Registry, Resource,
+    Access, Clause, DEFAULT_DOMAIN, Errors, Field, Filter, Input, Kind, Lookup, Mode, Operation, Registry, Resource,
 };
 
 const PATH: &str = "artifacts/";
@@ -27,12 +27,13 @@ const DIGESTS: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512
 
 pub fn resource() -> Resource {
     let mut fields = base_fields();
-    fields.push(
-        Field::text("file", "The key under which the store keeps the file.", "artifact/dc/3e0ddb9a…")
-            .shown(&["sha256"], |_, _, record| {
-                json!(record.get::<Sha256>("t.sha256").map(|sha256| crate::storage::artifact_key(&sha256)))
-            }),
-    );
+    fields.push(Field::text("file", "The key under which the store keeps the file.", "artifact/dc/3e0ddb9a…").shown(
+        &["sha256"],
+        |scope, _, record| {
+            let domain = (scope.domain_name != DEFAULT_DOMAIN).then_some(scope.domain);
+            json!(record.get::<Sha256>("t.sha256").map(|sha256| crate::storage::artifact_key(domain, &sha256)))
+        },
+    ));
     fields.push(Field::integer("size", None, "The size in bytes.", 1024));
     let digest = |name| Field::text(name, "A digest; given with an upload it is checked.", "dc3e0ddb…").nullable();
     fields.extend(DIGESTS.map(digest));

@@ -88,7 +88,9 @@ fn options(request: &Request, subject: &Subject<'_>) -> std::result::Result<Opti
 
 fn described(request: &Request, form: Form, content_type: &'static str) -> Result<Answer> {
     let app = &request.app;
-    let subject = Subject { registry: &app.registry, routes: &app.routes, api: &app.api };
+    // It is the same for all domains, and kept once.
+    let root = app.of_default_domain()?;
+    let subject = Subject { registry: &app.registry, routes: &app.routes, api: &root.api };
     match options(request, &subject) {
         Ok(options) => {
             let text = app.routes.description.text(&subject, &options, form, &request.origin)?;

@@ -105,7 +105,7 @@ async fn user(request: &Request) -> Result<User> {
 }
 
 fn show(request: &Request, user: &User) -> Result<Json> {
-    let href = format!("{}{}{}/", request.app.api, request.resource()?.path, user.id);
+    let href = format!("{}{}{}/", request.app.api.shared(), request.resource()?.path, user.id);
     Ok(json!({"pulp_href": href, "prn": request.resource()?.prn(user.id), "username": user.username}))
 }
 

@@ -5,6 +5,7 @@ pub mod artifacts;
 pub mod content;
 pub mod content_guards;
 pub mod docs;
+pub mod domains;
 pub mod faces;
 mod groups;
 mod login;
@@ -52,6 +53,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         access_policies::resource(),
         Resource::vulnerability_reports(),
         Resource::signing_services(),
+        Resource::domains(crate::ops::domains::STORES),
     ];
     resources.extend(role_assignments::resources());
     resources.extend(guards::resources::all(types(Kind::ContentGuard)));

@@ -45,7 +45,7 @@ fn endpoint(component: &'static str, operation: &FormatOperation) -> Endpoint {
 
 /// The operation at the path, and its component.
 fn asked(request: &Request) -> Result<(&'static str, FormatOperation)> {
-    let path = request.path.strip_prefix(&request.app.api).unwrap_or_default();
+    let path = request.app.api.path_of(&request.path).unwrap_or_default();
     let mut all = request.app.registry.operations.iter();
     let found = all.find(|(_, operation)| operation.path == path).cloned();
     found.ok_or_else(|| Error::internal("no operation at this path"))

@@ -51,7 +51,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
                 (None, None) => None,
             };
             if owner.as_ref().is_some_and(|(_, of)| of != pulp_type) {
-                errors.add("repository_version", crate::resource::Unresolved::OtherType.message());
+                errors.add("repository_version", crate::resource::Unresolved::OtherType.message(&scope));
             }
             errors.into_result()?;
             let (repository, _) = owner.ok_or_else(|| Error::internal("a publication of nothing"))?;

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::id::{Id, prn};
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
 use crate::resource::{
-    Access, Clause, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Record, Registry, Resource, Scope,
-    Target,
+    Access, Api, Clause, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Record, Registry, Resource,
+    Scope, Target,
 };
 
 /// One of the two collections.
@@ -66,13 +66,14 @@ pub fn resources() -> [Resource; 2] {
         ordering: BASE_ORDERING.into_iter().chain([("role", "r.name")]).collect(),
         policy: Policy::administrators(),
         description: "Roles that were given.",
-        enrich: Some(add_permissions),
+        enrich: Some(complete),
         ..Resource::generic(names.path, names.operations, names.model, names.tag)
     })
 }
 
 fn href(scope: &Scope<'_>, record: &Record, path: &str, principal: &str) -> Json {
-    let href = |(id, number): (Id, i64)| format!("{}{}{id}/", scope.api, path.replace("{}", &number.to_string()));
+    let href =
+        |(id, number): (Id, i64)| format!("{}{}{id}/", scope.api.shared(), path.replace("{}", &number.to_string()));
     json!(record.id().zip(record.get::<i64>(principal)).map(href))
 }
 
@@ -106,7 +107,7 @@ fn fields(names: Names) -> Vec<Field> {
         Field::href("domain", Target::Nothing, "The domain it is bound to; excludes an object.", domain)
             .nullable()
             .shown(&["domain_id"], |scope, _, record| {
-                json!(record.get::<Id>("t.domain_id").map(|id| format!("{}domains/{id}/", scope.api)))
+                json!(record.get::<Id>("t.domain_id").map(|id| format!("{}domains/{id}/", scope.api.shared())))
             })
             .writable(),
     ]);
@@ -126,7 +127,27 @@ fn object(scope: &Scope<'_>, record: &Record) -> Option<(String, String)> {
     Some((href.unwrap_or_default(), prn(app, model, key)))
 }
 
-fn add_permissions(_: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
+/// Says what the roles permit, and where objects of other domains than the default one are.
+fn complete(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
+    if !scope.api.mount().is_empty() {
+        for (record, json) in records.iter().zip(shown.iter_mut()) {
+            let place = json.get_mut("content_object").filter(|place| !place.is_null());
+            let object = record.get::<String>("t.object_type").zip(record.get::<Id>("t.object_id"));
+            let Some((place, (object_type, id))) = place.zip(object) else { continue };
+            let Some(resource) = scope.registry.by_object_type(&object_type) else { continue };
+            let kind = resource.kind;
+            if kind.is_shared() {
+                continue;
+            }
+            if let Some(domain) = domains::name_of(conn, kind.table(), &kind.domain_of("o"), id)? {
+                *place = json!(format!("{}{}{id}/", scope.api.within(&domain), resource.path));
+            }
+        }
+    }
+    add_permissions(conn, records, shown)
+}
+
+fn add_permissions(conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
     let ids: Vec<Id> = records.iter().filter_map(|record| record.get("t.role_id")).collect();
     let permissions = roles::permissions(conn, &ids)?;
     for (record, json) in records.iter().zip(shown) {
@@ -172,8 +193,8 @@ fn for_domain(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
 }
 
 /// The id in the address or PRN of a domain.
-fn domain_id(api: &str, text: &str) -> Option<Id> {
-    let below = text.strip_prefix(api).and_then(|path| path.strip_prefix("domains/")?.strip_suffix('/'));
+fn domain_id(api: &Api, text: &str) -> Option<Id> {
+    let below = api.path_of(text).and_then(|path| path.strip_prefix("domains/")?.strip_suffix('/'));
     below.or_else(|| text.strip_prefix("prn:core.domain:"))?.parse().ok()
 }
 

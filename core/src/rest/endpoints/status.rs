@@ -113,7 +113,7 @@ async fn status(request: Request) -> Result<Answer> {
             "content_origin": app.config.content_origin.as_deref().unwrap_or(&request.origin),
             "content_path_prefix": app.config.content_path_prefix,
         },
-        "domain_enabled": false,
+        "domain_enabled": app.config.domain_enabled,
     });
     Ok(Answer::ok(page::select(&request.query, body)))
 }

@@ -97,7 +97,7 @@ fn by_created(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
         Reference::VersionId(_) => ("prn", text.to_owned(), "repositoryversion".to_owned()),
         Reference::Collection(_) => return Err(no_object()),
     };
-    if registry.find(context.conn, &reference)?.is_none() {
+    if registry.find(&context.scope, context.conn, &reference)?.is_none() {
         return Err(invalid(format!("URI {text} not found for {noun}.")));
     }
     let sql = format!("t.seq IN (SELECT c.task_seq FROM created_resource c WHERE c.{column} = {{}})");
@@ -153,7 +153,7 @@ fn reserved_name(context: &mut FilterContext<'_>, text: &str) -> Result<String> 
     Ok(match registry.parse(context.scope.api, text) {
         Some(Reference::Object(at, id)) => registry.resources[at].prn(id),
         Some(reference @ Reference::Version { .. }) => {
-            let id = registry.find(context.conn, &reference)?;
+            let id = registry.find(&context.scope, context.conn, &reference)?;
             id.map_or_else(|| text.to_owned(), |id| crate::id::prn("core", "RepositoryVersion", id))
         }
         _ => text.to_owned(),

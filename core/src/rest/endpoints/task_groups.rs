@@ -109,7 +109,7 @@ fn show_task(scope: &Scope<'_>, task: &TaskRow) -> Json {
         "unblocked_at": time(task.unblocked_at),
         "started_at": time(task.started_at),
         "finished_at": time(task.finished_at),
-        "worker": worker.map(|id| format!("{}workers/{id}/", scope.api)),
+        "worker": worker.and_then(|id| scope.link("workers/", id)),
     })
 }
 

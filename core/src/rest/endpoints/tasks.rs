@@ -121,7 +121,7 @@ fn child(name: &'static str, description: &'static str, example: Json) -> Field 
 }
 
 fn show_link(scope: &Scope<'_>, path: &str, id: Option<impl std::fmt::Display>) -> Json {
-    json!(id.map(|id| format!("{}{path}{id}/", scope.api)))
+    json!(id.and_then(|id| scope.link(path, id)))
 }
 
 fn show_worker(scope: &Scope<'_>, _: &Resource, task: &Record) -> Json {

@@ -104,7 +104,7 @@ fn add_groups(scope: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mu
         if let Some(place) = json.get_mut("groups") {
             *place = own
                 .map(|(_, id, name)| {
-                    let href = format!("{}groups/{id}/", scope.api);
+                    let href = format!("{}groups/{id}/", scope.api.shared());
                     json!({"name": name, "pulp_href": href, "prn": crate::id::prn("auth", "group", id)})
                 })
                 .collect();
@@ -142,7 +142,7 @@ pub(super) fn numbers_by_href(context: &mut FilterContext<'_>, text: &str, colle
     let mut numbers: Vec<i64> = Vec::new();
     for href in text.split(',').filter(|href| !href.is_empty()) {
         let path = href.split_once("://").map_or(href, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-        let number = path.strip_prefix(api).and_then(|path| path.strip_prefix(collection)?.strip_suffix('/'));
+        let number = api.path_of(path).and_then(|path| path.strip_prefix(collection)?.strip_suffix('/'));
         let number: Option<i64> = number.and_then(|number| number.parse().ok());
         if number.is_none() && (href.starts_with("prn:") || registry.parse(api, href).is_none()) {
             return Err(Error::InvalidBody(json!([format!("URI not valid: {href}")])));

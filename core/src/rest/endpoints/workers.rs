@@ -14,6 +14,9 @@ const WORKERS: &str = "(SELECT * FROM app_status WHERE app_type = 'worker') t";
 /// The oldest task that a worker runs.
 const CURRENT_TASK: &str = "(SELECT task.id FROM task WHERE task.finished_at IS NULL AND task.worker_id = t.id \
                             ORDER BY task.seq LIMIT 1)";
+/// The name of that task's domain.
+const CURRENT_DOMAIN: &str = "(SELECT domain.name FROM task JOIN domain ON domain.id = task.domain_id \
+                              WHERE task.finished_at IS NULL AND task.worker_id = t.id ORDER BY task.seq LIMIT 1)";
 
 pub fn resource() -> Resource {
     let own = [("last_heartbeat", "t.last_heartbeat"), ("name", "t.name"), ("versions", "t.versions")];
@@ -41,13 +44,14 @@ fn fields() -> Vec<Field> {
         Field::any("versions", "", "Version by component.", json!({"core": "3.123.1"})).read_only(),
         Field::href("current_task", Target::Nothing, "The task it runs, the oldest of several.", task)
             .nullable()
-            .shown(&[CURRENT_TASK], show_task),
+            .shown(&[CURRENT_TASK, CURRENT_DOMAIN], show_task),
     ]);
     fields
 }
 
 fn show_task(scope: &Scope<'_>, _: &Resource, worker: &Record) -> Json {
-    json!(worker.get::<Id>(CURRENT_TASK).map(|id| format!("{}tasks/{id}/", scope.api)))
+    let task = worker.get::<Id>(CURRENT_TASK).zip(worker.get::<String>(CURRENT_DOMAIN));
+    json!(task.map(|(id, domain)| format!("{}tasks/{id}/", scope.api.within(&domain))))
 }
 
 fn filters() -> Vec<Filter> {

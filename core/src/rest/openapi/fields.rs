@@ -6,7 +6,10 @@ use super::schemas::{Side, reference};
 use crate::resource::{Access, Field, Wire};
 
 /// Lists of choices that have a name of their own, as in Pulp.
-pub const CHOICES: [(&str, &[&str]); 1] = [("Policy692Enum", &["immediate", "on_demand", "streamed"])];
+pub const CHOICES: [(&str, &[&str]); 2] = [
+    ("Policy692Enum", &["immediate", "on_demand", "streamed"]),
+    ("StorageClassEnum", &crate::ops::domains::settings::CLASSES),
+];
 
 /// The schema of a field, and on the way the names of the schemas that it refers to.
 pub fn schema(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {

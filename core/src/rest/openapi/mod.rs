@@ -18,7 +18,7 @@ pub use cache::{Cache, Form};
 
 use super::routes::{Endpoint, Routes};
 use crate::app::PULP_VERSION;
-use crate::resource::Registry;
+use crate::resource::{Api, Registry};
 use schemas::Schemas;
 
 /// What a client may ask of the description.
@@ -37,8 +37,7 @@ pub struct Options {
 pub struct Subject<'a> {
     pub registry: &'a Registry,
     pub routes: &'a Routes,
-    /// `/pulp/api/v3/`
-    pub api: &'a str,
+    pub api: &'a Api,
 }
 
 impl Subject<'_> {
@@ -46,6 +45,11 @@ impl Subject<'_> {
     pub fn components(&self) -> BTreeMap<&'static str, &'static str> {
         let plugins = self.registry.plugins.iter().map(|plugin| (plugin.name(), plugin.version()));
         plugins.chain([("core", PULP_VERSION)]).collect()
+    }
+
+    /// Whether the paths have the names of domains in them.
+    pub fn has_domains(&self) -> bool {
+        !self.api.mount().is_empty()
     }
 
     /// The component that an operation belongs to; none for the description itself.
@@ -111,7 +115,7 @@ impl Subject<'_> {
             "license": {"name": "MIT OR Apache-2.0"},
             "contact": {"name": "The maintainers of Pith"},
             "x-pulp-app-versions": versions,
-            "x-pulp-domain-enabled": false,
+            "x-pulp-domain-enabled": self.has_domains(),
         })
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::super::routes::{BodyDoc, Content, Endpoint};
 use super::schemas::{Schemas, Side, reference};
 use super::{Options, Subject, parameters};
-use crate::resource::Wire;
+use crate::resource::{Api, Wire};
 
 /// Ids that Pulp leaves whole when generators of client libraries ask.
 const WHOLE: [&str; 9] = [
@@ -23,10 +23,15 @@ const WHOLE: [&str; 9] = [
 const FORMS: [&str; 2] = ["multipart/form-data", "application/x-www-form-urlencoded"];
 
 /// The path as clients substitute it: `{file_file_repository_href}modify/`, or with ids.
-pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
+pub fn path(api: &Api, endpoint: &Endpoint, options: &Options) -> String {
+    let names_domain = !api.mount().is_empty() && is_of_domain(endpoint);
     if endpoint.path.starts_with('/') {
-        return endpoint.path.clone();
+        return match names_domain {
+            true => endpoint.path.replacen("/{path}/", "/{pulp_domain}/{path}/", 1),
+            false => endpoint.path.clone(),
+        };
     }
+    let api = api.within_any(names_domain);
     match endpoint.doc.href_parameter.filter(|_| !options.pk_path) {
         Some(name) => {
             let behind = endpoint.path.rsplit_once("{}/").map_or("", |(_, behind)| behind);
@@ -41,6 +46,11 @@ pub fn path(api: &str, endpoint: &Endpoint, options: &Options) -> String {
             format!("{api}{}", segments.collect::<Vec<_>>().join("/"))
         }
     }
+}
+
+/// Whether the operation is found below the name of a domain; what tells of the installation as a whole is not.
+pub fn is_of_domain(endpoint: &Endpoint) -> bool {
+    !["docs/", "livez/", "status/"].iter().any(|start| endpoint.path.starts_with(start))
 }
 
 /// The names that Pulp gives the ids in a path.
@@ -78,7 +88,7 @@ pub fn describe(subject: &Subject<'_>, endpoint: &Endpoint, options: &Options, s
     described.insert("summary".into(), json!(doc.summary));
     described.insert("description".into(), json!(doc.description));
     described.insert("tags".into(), json!([doc.tag]));
-    described.insert("parameters".into(), json!(parameters::of(endpoint, options)));
+    described.insert("parameters".into(), json!(parameters::of(endpoint, options, subject.has_domains())));
     if let Some(document) = doc.body.as_ref() {
         described.insert("requestBody".into(), body(document, schemas));
     }

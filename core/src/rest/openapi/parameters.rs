@@ -6,17 +6,21 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::routes::{Content, Endpoint};
 use super::Options;
-use super::operation::id_names;
+use super::operation::{id_names, is_of_domain};
 use crate::resource::Input;
 
 /// All parameters, sorted by place and name.
-pub fn of(endpoint: &Endpoint, options: &Options) -> Vec<Json> {
+pub fn of(endpoint: &Endpoint, options: &Options, has_domains: bool) -> Vec<Json> {
     let mut parameters = BTreeMap::new();
     let mut add = |place: &'static str, name: &str, parameter: Json| {
         parameters.entry((place, name.to_owned())).or_insert(parameter);
     };
     for (name, parameter) in in_path(endpoint, options) {
         add("path", name, parameter);
+    }
+    if has_domains && is_of_domain(endpoint) && (options.pk_path || endpoint.doc.href_parameter.is_none()) {
+        let name = json!({"required": true, "schema": {"type": "string"}, "description": "The name of the domain."});
+        add("path", "pulp_domain", name);
     }
     add("header", "X-Task-Diagnostics", diagnostics());
     for name in &endpoint.doc.headers {

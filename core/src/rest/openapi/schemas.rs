@@ -44,7 +44,7 @@ impl<'a> Schemas<'a> {
         let mut properties = BTreeMap::new();
         for field in fields {
             let field = match resource {
-                Some(resource) => with_own_example(field, resource, self.subject.api),
+                Some(resource) => with_own_example(field, resource, self.subject.api.as_str()),
                 None => field.clone(),
             };
             properties.insert(field.name, fields::schema(&field, side, &mut |name| used.push(name.to_owned())));

@@ -62,16 +62,18 @@ impl Site {
             allow_http: false,
             staging: PathBuf::new(),
             digests: DigestSet::default(),
+            ..StorageConfig::default()
         };
         let storage = Storage::open(&place).await.unwrap();
         let formats = Arc::new(Files { db: db.clone(), storage: storage.clone() });
-        let delivery = Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap();
+        let domain = Id::new();
+        let delivery = Delivery::new(&config, db.clone(), (domain, storage.clone()), formats).unwrap();
         let served = delivery.clone();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         actix_web::rt::spawn(server(listener, 2, move |services| routes(services, &served)).unwrap());
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let site = Self { db, storage, delivery, domain: Id::new(), url, client, _folder: folder };
+        let site = Self { db, storage, delivery, domain, url, client, _folder: folder };
         site.write(
             "INSERT INTO domain (id, created, updated, name, labels) VALUES ($1, $2, $2, 'default', '{}')",
             params![site.domain, now()],
@@ -261,7 +263,7 @@ impl Formats for Files {
         Downloader::new(&settings, &[])
     }
 
-    async fn add_to_repository(&self, _repository: Id, _units: Vec<Id>) -> Result<()> {
+    async fn add_to_repository(&self, _domain: Id, _repository: Id, _units: Vec<Id>) -> Result<()> {
         Ok(())
     }
 

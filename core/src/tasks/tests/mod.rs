@@ -40,8 +40,8 @@ async fn world() -> World {
     let config = Config::load(&overrides, std::iter::empty(), None).unwrap();
     let address = address(crate::db::sqlite_file(folder.path()));
     let opened = address.clone();
-    let (db, domain) = tokio::task::spawn_blocking(move || open(&opened)).await.unwrap();
-    let app = Arc::new(app(config, queue(db, address, domain)).await);
+    let db = tokio::task::spawn_blocking(move || open(&opened)).await.unwrap();
+    let app = Arc::new(app(config, queue(db, address)).await);
     // PostgreSQL's client blocks while it closes, which a thread of the runtime must not: it stays open.
     std::mem::forget(app.clone());
     World { app, _folder: folder }
@@ -54,7 +54,7 @@ fn address(path: std::path::PathBuf) -> Address {
     }
 }
 
-fn open(address: &Address) -> (Db, Id) {
+fn open(address: &Address) -> Db {
     let db = Db::open(address, 12).unwrap();
     if matches!(address, Address::Postgres(_)) {
         for sql in ["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"] {
@@ -62,17 +62,13 @@ fn open(address: &Address) -> (Db, Id) {
         }
     }
     db.migrate_core().unwrap();
-    let domain = Id::new();
-    let add = "INSERT INTO domain (id, created, updated, name, labels) VALUES ($1, $2, $2, 'default', $3)";
-    db.write_blocking(move |conn| conn.execute(add, params![domain, now(), json!({})])).unwrap();
-    (db, domain)
+    db
 }
 
-fn queue(db: Db, address: Address, domain: Id) -> Queue {
+fn queue(db: Db, address: Address) -> Queue {
     Queue::new(QueueParts {
         db,
         address,
-        domain,
         sealing: Sealing {
             seal: Box::new(|value| Ok(value.to_string())),
             open: Box::new(|text| serde_json::from_str(text).map_err(Error::internal)),
@@ -94,6 +90,7 @@ fn queue(db: Db, address: Address, domain: Id) -> Queue {
 
 /// A process without formats around the queue.
 async fn app(config: Config, queue: Queue) -> App {
+    let tenant = Arc::new(crate::app::default_domain(&queue.parts.db, &config).await.unwrap());
     config.prepare_data_dir().unwrap();
     let db = queue.parts.db.clone();
     let storage = Storage::open(&crate::app::storage_config(&config).unwrap()).await.unwrap();
@@ -102,22 +99,24 @@ async fn app(config: Config, queue: Queue) -> App {
     let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file).unwrap());
     App {
         signing: crate::app::signing(&config, &db, &secrets),
-        delivery: Delivery::new(&config, db.clone(), storage.clone(), formats).unwrap(),
-        native: crate::native::Native::new(&config, &registry, storage.clone()),
-        readiness: crate::probes::Readiness::default(),
+        delivery: Delivery::new(&config, db.clone(), (tenant.id, storage.clone()), formats).unwrap(),
+        native: Arc::new(crate::native::Native::new(&config, &registry, storage.clone())),
+        readiness: Arc::default(),
         started: std::time::SystemTime::now(),
         migrations: vec![],
-        routes: Routes::new(&registry),
-        credentials: CredentialCache::new(1).unwrap(),
+        routes: Arc::new(Routes::new(&registry)),
+        credentials: Arc::new(CredentialCache::new(1).unwrap()),
         secrets,
-        domain: queue.parts.domain,
-        api: format!("{}api/v3/", config.api_root),
-        config,
+        domain: tenant.id,
+        tenant,
+        domains: Arc::default(),
+        api: Arc::new(crate::resource::Api::new(&config.api_root, None)),
+        config: Arc::new(config),
         db,
         storage,
         registry,
-        queue,
-        upstreams: crate::ops::Upstreams::default(),
+        queue: Arc::new(queue),
+        upstreams: Arc::default(),
     }
 }
 

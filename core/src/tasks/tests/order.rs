@@ -10,7 +10,7 @@ async fn a_free_short_task_is_done_when_dispatch_returns() {
     assert_eq!((row.state, row.result), (State::Completed, Some(json!({"name": "a"}))));
     assert!(row.unblocked_at.is_some() && row.started_at.is_some() && row.finished_at.is_some());
     let children = world.children(id).await;
-    let domain = world.app.queue.parts.domain;
+    let domain = world.app.domain;
     assert_eq!(
         children.reserved_resources_record,
         ["r".to_owned(), "shared:s".to_owned(), format!("shared:prn:core.domain:{domain}")]

@@ -54,7 +54,8 @@ async fn every_way_to_run_is_measured() {
 async fn a_profile_is_in_use_until_its_task_goes() {
     let world = world().await;
     let id = world.dispatch(measured(task("note", json!({"name": "a"}), &[], &[]))).await;
-    let unused = |conn: &mut Conn| artifact_bytes::unused(conn, None, now(), 10);
+    let domain = world.app.domain;
+    let unused = move |conn: &mut Conn| artifact_bytes::unused(conn, domain, None, now(), 10);
     assert!(world.app.db.read(unused).await.unwrap().is_empty());
     world.app.db.write(move |conn| tasks::delete(conn, id)).await.unwrap();
     assert_eq!(world.app.db.read(unused).await.unwrap().len(), 1);

@@ -9,14 +9,14 @@ static SCHEDULES: &[Schedule] = &[
     Schedule {
         name: "each hour",
         interval: |_| Duration::from_secs(3600),
-        task: |_| task("hold", json!({}), &["a"], &[]),
+        task: |_, _| task("hold", json!({}), &["a"], &[]),
     },
-    Schedule { name: "never", interval: |_| Duration::ZERO, task: |_| task("hold", json!({}), &[], &[]) },
+    Schedule { name: "never", interval: |_| Duration::ZERO, task: |_, _| task("hold", json!({}), &[], &[]) },
 ];
 static SOONER: &[Schedule] = &[Schedule {
     name: "each hour",
     interval: |_| Duration::from_secs(60),
-    task: |_| task("hold", json!({}), &["a"], &[]),
+    task: |_, _| task("hold", json!({}), &["a"], &[]),
 }];
 
 async fn due_in(world: &World, hours: i64, schedules: &'static [Schedule]) -> Vec<Id> {

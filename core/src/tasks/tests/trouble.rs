@@ -71,7 +71,7 @@ async fn a_running_task_is_stopped_whether_it_hears_or_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_canceled_as_a_whole() {
     let world = world().await;
-    let domain = world.app.queue.parts.domain;
+    let domain = world.app.domain;
     let db = &world.app.queue.parts.db;
     let group = db.write(move |conn| tasks::insert_group(conn, domain, "many", now())).await.unwrap();
     for _ in 0..3 {

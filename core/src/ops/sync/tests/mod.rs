@@ -178,6 +178,7 @@ impl World {
             allow_http: false,
             staging: folder.join("staging"),
             digests: DigestSet::default(),
+            ..StorageConfig::default()
         };
         let storage = runtime.block_on(Storage::open(&config)).unwrap();
         let upstream = folder.join("upstream");

@@ -1,0 +1,168 @@
+//! From the settings of a domain to its store, and where stores may be.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json, json};
+use url::Url;
+
+use super::settings::{FILE_SYSTEM, S3, Settings};
+use crate::app::storage_config;
+use crate::auth::Secrets;
+use crate::config::{Config, StorageAddress};
+use crate::db::domains::{Domain, Store};
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::storage::StorageConfig;
+
+/// The settings of a store with its secrets.
+///
+/// # Errors
+/// `Internal` when the secrets cannot be opened.
+pub fn opened(secrets: &Secrets, store: &Store) -> Result<Settings> {
+    let secret = store.secrets.as_deref().map(|sealed| secrets.open(sealed)).transpose()?;
+    let map = |json: Option<Json>| json.and_then(|json| json.as_object().cloned()).unwrap_or_default();
+    Ok(Settings { shown: map(Some(store.settings.clone())), secret: map(secret) })
+}
+
+fn text<'a>(map: &'a Map<String, Json>, name: &str) -> Option<&'a str> {
+    map.get(name).and_then(Json::as_str).filter(|text| !text.is_empty())
+}
+
+/// What the default domain shows of the configuration.
+pub fn of_installation(config: &Config) -> Store {
+    let (class, settings) = match &config.storage {
+        StorageAddress::Local(folder) => (
+            FILE_SYSTEM,
+            json!({
+                "location": folder, "base_url": "", "file_permissions_mode": 420, "directory_permissions_mode": null,
+            }),
+        ),
+        StorageAddress::S3 { bucket, prefix } => (
+            S3[0],
+            json!({
+                "bucket_name": bucket, "endpoint_url": config.s3_endpoint, "region_name": config.s3_region,
+                "location": prefix,
+            }),
+        ),
+    };
+    Store { class: class.to_owned(), settings, secrets: None }
+}
+
+/// How to reach the store of a domain that is not the default one.
+///
+/// # Errors
+/// `Storage` when the configuration does not allow any more what the domain has.
+pub fn of(settings: &Config, secrets: &Secrets, domain: &Domain) -> Result<StorageConfig> {
+    let opened = opened(secrets, &domain.store)?;
+    config(settings, domain.id, &domain.store.class, &opened)
+        .map_err(|wrong| Error::storage(format!("cannot use the store of the domain `{}`", domain.name), wrong))
+}
+
+/// How to reach the store of a domain other than the default one. The bytes of each domain lie below its id, so that
+/// several may share a folder or a bucket, and the store of the installation.
+///
+/// # Errors
+/// What is wrong, by the names of settings.
+pub fn config(config: &Config, domain: Id, class: &str, settings: &Settings) -> Result<StorageConfig, Json> {
+    let own = storage_config(config).map_err(|error| json!([error.to_string()]))?;
+    let own = StorageConfig { domain: Some(domain), ..own };
+    if class.is_empty() {
+        return Ok(own);
+    }
+    if class == FILE_SYSTEM {
+        let folder = folder(config, text(&settings.shown, "location").unwrap_or_default());
+        let folder = folder.map_err(|message| json!({"location": [message]}))?;
+        return Ok(StorageConfig { url: folder.display().to_string(), ..own });
+    }
+    let bucket = text(&settings.shown, "bucket_name").unwrap_or_default();
+    if bucket.contains('/') {
+        return Err(json!({"bucket_name": ["is no name of a bucket"]}));
+    }
+    let endpoint = text(&settings.shown, "endpoint_url");
+    if let Some(endpoint) = endpoint
+        && !Url::parse(endpoint).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    {
+        return Err(json!({"endpoint_url": ["Enter a valid URL."]}));
+    }
+    let location = text(&settings.shown, "location").unwrap_or_default().trim_matches('/');
+    if location.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(json!({"location": ["must be a path without `.` and `..`"]}));
+    }
+    let secret = |name| text(&settings.secret, name).map(str::to_owned);
+    Ok(StorageConfig {
+        url: format!("s3://{bucket}/{location}"),
+        endpoint: endpoint.map(str::to_owned),
+        region: text(&settings.shown, "region_name").map(str::to_owned).or(own.region),
+        access_key_id: secret("access_key"),
+        secret_access_key: secret("secret_key"),
+        session_token: secret("security_token"),
+        virtual_hosts: text(&settings.shown, "addressing_style") == Some("virtual"),
+        allow_http: endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")),
+        ..own
+    })
+}
+
+/// The folder that a location means: the store of the installation when it is empty, else one that the administrator
+/// of this machine allows. Who may make domains does not thereby write wherever the server may.
+fn folder(config: &Config, location: &str) -> Result<PathBuf, String> {
+    let own = match &config.storage {
+        StorageAddress::Local(path) => Some(path.clone()),
+        StorageAddress::S3 { .. } => None,
+    };
+    if location.is_empty() {
+        return own.ok_or_else(|| "is needed: the store of this installation is no folder".to_owned());
+    }
+    let path = Path::new(location);
+    if !path.is_absolute() || location.contains('\0') || location.split('/').any(|part| part == "..") {
+        return Err("must be an absolute path without `..`".into());
+    }
+    let path: PathBuf = path.components().collect();
+    if own.as_deref() == Some(path.as_path()) {
+        return Ok(path);
+    }
+    let really = real(&path);
+    let allowed = |folder: &PathBuf| path.starts_with(folder) && really.starts_with(real(folder));
+    match config.domain_storage_paths.iter().any(allowed) {
+        true => Ok(path),
+        false => Err("must lie below one of the folders that `domain_storage_paths` allows".into()),
+    }
+}
+
+/// The path with all links followed in as much of it as exists.
+fn real(path: &Path) -> PathBuf {
+    for above in path.ancestors() {
+        if let Ok(found) = above.canonicalize() {
+            return found.join(path.strip_prefix(above).unwrap_or(Path::new("")));
+        }
+    }
+    path.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn a_location_lies_where_the_administrator_allows() {
+        let home = tempfile::tempdir().unwrap();
+        let allowed = home.path().join("allowed");
+        std::fs::create_dir_all(&allowed).unwrap();
+        std::os::unix::fs::symlink("/etc", allowed.join("link")).unwrap();
+        let data = home.path().join("data");
+        let overrides = Overrides { data_dir: Some(data.display().to_string()), ..Overrides::default() };
+        let variables = [("PITH_DOMAIN_STORAGE_PATHS".to_owned(), format!("[\"{}\"]", allowed.display()))];
+        let config = Config::load(&overrides, variables.into_iter(), None).unwrap();
+        let own = data.join("store");
+        let inside = |path: &str| allowed.join(path).display().to_string();
+        for good in [String::new(), own.display().to_string(), inside(""), inside("a/b")] {
+            assert!(folder(&config, &good).is_ok(), "{good}");
+        }
+        let outside = home.path().join("allowed-not").display().to_string();
+        let below_own = own.join("artifact").display().to_string();
+        let bad = ["/".into(), "/etc".into(), "relative".into(), inside("../x"), inside("link/x"), outside, below_own];
+        for bad in bad {
+            assert!(folder(&config, &bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Domains: parts of one installation that know nothing of each other.
+
+mod management;
+mod roles;
+mod stores;
+mod tightness;
+
+use serde_json::{Value, json};
+
+use crate::support::http::Client;
+use crate::support::pulp::text;
+use crate::support::random;
+use crate::support::server::Server;
+
+/// The class of stores that are folders.
+pub const FOLDER: &str = "pulpcore.app.models.storage.FileSystem";
+
+/// A server with domains. Folders below the one for temporary files may be theirs.
+pub fn server() -> Server {
+    let temporary = std::env::temp_dir();
+    let paths = json!([temporary]).to_string();
+    Server::start_with(&[("PITH_DOMAIN_ENABLED", "true"), ("PITH_DOMAIN_STORAGE_PATHS", paths.as_str())])
+}
+
+/// The settings of a store in a folder of its own.
+pub fn folder(path: &std::path::Path) -> Value {
+    json!({"storage_class": FOLDER, "storage_settings": {"location": path}})
+}
+
+/// A new domain with its files below `path`: its href, and a client that speaks to it.
+pub fn domain(server: &Server, path: &std::path::Path) -> (String, Client) {
+    let mut body = folder(path);
+    let name = random::name();
+    body["name"] = json!(name);
+    let made = server.within("default").post("domains/", body).expect(201).json();
+    (text(&made, "pulp_href"), server.within(&name))
+}
