@@ -8,6 +8,7 @@ pub mod db;
 pub mod domains;
 pub mod download;
 pub mod error;
+pub mod exchange;
 mod formats;
 pub mod guards;
 pub mod id;

@@ -8,7 +8,7 @@ use regex::Regex;
 /// The modules of core from the bottom up. A module may use those of its own and of lower levels. `app` holds
 /// one of everything and is handed to everything, so it counts as neither above nor below.
 const LEVELS: [&[&str]; 6] = [
-    &["id", "error", "config", "metrics", "openpgp", "zip"],
+    &["id", "error", "exchange", "config", "metrics", "openpgp", "zip"],
     &["db", "storage", "download", "auth", "signing", "trace"],
     &["resource", "plugin", "tasks"],
     &["guards", "ops"],

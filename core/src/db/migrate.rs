@@ -31,6 +31,7 @@ pub const CORE: Migrations = Migrations {
         ("0021_access_control", include_str!("../../../migrations/core/0021_access_control.sql")),
         ("0025_domain", include_str!("../../../migrations/core/0025_domain.sql")),
         ("0030_pinned_version", include_str!("../../../migrations/core/0030_pinned_version.sql")),
+        ("0040_exchange", include_str!("../../../migrations/core/0040_exchange.sql")),
     ],
 };
 

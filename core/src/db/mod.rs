@@ -16,6 +16,7 @@ pub mod delivery;
 mod dialect;
 pub mod domains;
 pub mod dump;
+pub mod exchange;
 pub mod groups;
 pub mod holds;
 pub mod installation;

@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{alternates, change_version, content_guards, distributions, domains, references, remotes, versions};
+use super::{
+    alternates, change_version, content_guards, distributions, domains, exchange, references, remotes, versions,
+};
 use crate::app::App;
 use crate::db::domains as domain_rows;
 use crate::db::roles::ObjectKey;
@@ -23,6 +25,10 @@ pub struct Change {
     secrets: Map<String, Json>,
     /// The guards that a guard asks.
     guards: Option<Vec<Id>>,
+    /// The repositories of an exporter.
+    repositories: Option<Vec<Id>>,
+    /// The repositories of an importer, by the names that exports have for them.
+    mapping: Option<Vec<(String, Id)>>,
 }
 
 impl Change {
@@ -83,6 +89,11 @@ pub fn check(
         Kind::ContentGuard => change.guards = content_guards::check(scope, conn, draft, existing, errors)?,
         Kind::Distribution => distributions::check(scope, conn, resource, &change, existing, errors)?,
         Kind::Domain => domains::check(app, conn, draft, &mut change, existing, errors)?,
+        Kind::Exporter => {
+            let allowed = &app.config.allowed_export_paths;
+            change.repositories = exchange::configure::exporter(scope, conn, draft, allowed, errors)?;
+        }
+        Kind::Importer => change.mapping = exchange::configure::importer(scope, conn, draft, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
         _ => {}
     }
@@ -178,6 +189,7 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
     conn.insert_all(resource.kind.table(), &names, &[values])?;
     match resource.kind {
         Kind::ContentGuard => set_guards(conn, id, change)?,
+        Kind::Exporter | Kind::Importer => set_exchanged(conn, id, change)?,
         Kind::Repository => drop(versions::create_empty(conn, id)?),
         Kind::Distribution => distributions::note_served(app, conn, id)?,
         _ => {}
@@ -187,8 +199,14 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
 
 /// Whether the change would change anything.
 pub fn would_change(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &Change) -> Result<bool> {
-    if change.guards.is_some() {
+    if change.guards.is_some() || change.mapping.is_some() {
         return Ok(true);
+    }
+    if let Some(repositories) = &change.repositories {
+        let known = db::exchange::repositories(conn, id)?;
+        if known.iter().map(|(id, _)| *id).ne(repositories.iter().copied()) {
+            return Ok(true);
+        }
     }
     let table = resource.kind.table();
     let same: Vec<_> = change
@@ -248,6 +266,7 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
             Ok(())
         }
         Kind::ContentGuard => set_guards(conn, id, change),
+        Kind::Exporter | Kind::Importer => set_exchanged(conn, id, change),
         Kind::Distribution => distributions::note_served(app, conn, id),
         _ => Ok(()),
     }
@@ -256,6 +275,16 @@ pub fn update(app: &App, conn: &mut Conn, resource: &Resource, id: Id, change: &
 fn set_guards(conn: &mut Conn, id: Id, change: &Change) -> Result<()> {
     match &change.guards {
         Some(guards) => db::content_guards::set_members(conn, id, guards),
+        None => Ok(()),
+    }
+}
+
+fn set_exchanged(conn: &mut Conn, id: Id, change: &Change) -> Result<()> {
+    if let Some(repositories) = &change.repositories {
+        db::exchange::set_repositories(conn, id, repositories)?;
+    }
+    match &change.mapping {
+        Some(mapping) => db::exchange::set_mapping(conn, id, mapping),
         None => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! All tasks, by the keys under which they wait in the queue.
 
 use super::{
-    change_units, change_version, configured, create_content, domains, operation_task, publish_task, refresh,
+    change_units, change_version, configured, create_content, domains, exchange, operation_task, publish_task, refresh,
     repository_task, scan_task, sync_task, take_in, upkeep_tasks,
 };
 use crate::tasks::{PURGE, TaskKind};
@@ -32,6 +32,10 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("repository_work", repository_task::run),
         long(operation_task::KIND, operation_task::run),
         long(scan_task::KIND, scan_task::run),
+        long(exchange::EXPORT, exchange::export::run),
+        long(exchange::FILESYSTEM_EXPORT, exchange::filesystem::run),
+        long(exchange::IMPORT, exchange::import::run),
+        long(exchange::IMPORT_VERSION, exchange::run_import_version),
         long("orphan_cleanup", upkeep_tasks::clean_up),
         long("repair", upkeep_tasks::run_repair),
         long("reclaim_space", upkeep_tasks::run_reclaim),

@@ -13,6 +13,7 @@ pub mod create_content;
 mod create_together;
 pub mod distributions;
 pub mod domains;
+pub mod exchange;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod housekeeping;

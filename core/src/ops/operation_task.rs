@@ -40,8 +40,13 @@ pub fn arguments(component: &str, task: &OperationTask, closes: Option<Id>) -> J
 
 /// Makes a group of tasks.
 pub async fn begin_group(app: &App, description: &'static str) -> Result<Id> {
+    begin_described_group(app, description.to_owned()).await
+}
+
+/// The same with a description that is made up.
+pub async fn begin_described_group(app: &App, description: String) -> Result<Id> {
     let domain = app.domain;
-    app.db.write(move |conn| rows::insert_group(conn, domain, description, now())).await
+    app.db.write(move |conn| rows::insert_group(conn, domain, &description, now())).await
 }
 
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {

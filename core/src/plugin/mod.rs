@@ -4,6 +4,7 @@
 mod access;
 mod content;
 mod draft;
+mod exchange;
 mod face;
 mod failures;
 mod guard;
@@ -30,6 +31,10 @@ pub use content::{
     ContentType, DetailTable, Inspected, Inspection, Pullable, PulledUnit, Unit, UnitFile, UpstreamFile,
 };
 pub use draft::{DraftUnits, Equal, Rejected};
+pub use exchange::{
+    DetailKind, Exchange, ExchangedContent, ExportedUnit, Facts, ImportedUnit, PartDump, RepositoryDump, flag,
+    json_text, number, text,
+};
 pub use face::{
     Change, Face, FaceAnswer, FaceDistribution, FaceDoc, FaceHost, FaceMethod, FaceOperation, FaceRequest, Form,
     FormFile, Links, Slash, Upload, Uploaded,
@@ -211,6 +216,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// How versions of the format's repositories are scanned for known vulnerabilities, where they can be.
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {
+        None
+    }
+
+    /// How repositories of the format are moved between installations, where they can be.
+    fn exchange(&self) -> Option<Exchange> {
         None
     }
 

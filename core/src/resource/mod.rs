@@ -31,7 +31,13 @@ pub enum Kind {
     ContentGuard,
     Distribution,
     Domain,
+    /// Below an exporter.
+    Export,
+    Exporter,
     Group,
+    /// Below an importer.
+    Import,
+    Importer,
     /// Below a repository, of its format alone.
     Part,
     Publication,
@@ -62,7 +68,11 @@ impl Kind {
             Self::ContentGuard => "content_guard",
             Self::Distribution => "distribution",
             Self::Domain => "domain",
+            Self::Export => "export",
+            Self::Exporter => "exporter",
             Self::Group => "auth_group",
+            Self::Import => "import",
+            Self::Importer => "importer",
             Self::Part => "repository_part",
             Self::Publication => "publication",
             Self::Remote => "remote",
@@ -89,10 +99,21 @@ impl Kind {
                 | Self::Content
                 | Self::ContentGuard
                 | Self::Distribution
+                | Self::Exporter
                 | Self::Publication
                 | Self::Remote
                 | Self::Repository
         )
+    }
+
+    /// The column that names the object below which rows of this kind lie.
+    pub fn parent(self) -> Option<&'static str> {
+        match self {
+            Self::Export => Some("t.exporter_id"),
+            Self::Import => Some("t.importer_id"),
+            Self::Part => Some("t.repository_id"),
+            _ => None,
+        }
     }
 
     /// Whether rows belong to a domain by a column of their own.
@@ -242,6 +263,8 @@ impl Resource {
             // Of all processes, which share a model, only workers are a collection.
             Kind::Worker => "Worker".to_owned(),
             Kind::User => self.model.to_owned(),
+            // Imports of all kinds look alike.
+            Kind::Import => "Import".to_owned(),
             _ if self.app == "core" => self.model.to_owned(),
             _ => format!("{}.{}", self.app, self.model),
         }

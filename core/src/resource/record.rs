@@ -148,9 +148,7 @@ impl Resource {
         if self.kind.is_typed() {
             columns.push("t.pulp_type");
         }
-        if self.kind == Kind::Part {
-            columns.push("t.repository_id");
-        }
+        columns.extend(self.kind.parent());
         if !self.kind.is_numbered() {
             columns.extend(["t.created", "t.updated"]);
         }

@@ -302,6 +302,10 @@ impl Registry {
         let id = segments[id_at].parse().ok()?;
         match &segments[id_at + 1..] {
             [] => Some(Reference::Object(resource, id)),
+            [name, id] if self.by_path.contains_key(format!("{collection}{{}}/{name}/").as_str()) => {
+                let nested = *self.by_path.get(format!("{collection}{{}}/{name}/").as_str())?;
+                Some(Reference::Object(nested, id.parse().ok()?))
+            }
             ["versions", number] if self.resources[resource].kind == Kind::Repository => {
                 Some(Reference::Version { resource, repository: id, number: number.parse().ok()? })
             }

@@ -340,12 +340,14 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
     };
     let body = |patched: &str| {
         let fields = resource.fields.iter().filter(|field| field.access != Access::ReadOnly).cloned().collect();
-        Some(BodyDoc { schema: format!("{patched}{}", resource.schema()), fields })
+        // What is asked of an import has a name of its own; what is shown of imports looks alike.
+        let schema = if resource.kind == Kind::Import { resource.model.to_owned() } else { resource.schema() };
+        Some(BodyDoc { schema: format!("{patched}{schema}"), fields })
     };
-    let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content);
+    let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content | Kind::Export);
     let noun = resource.noun;
     let (by_task, changed): (_, &dyn Fn() -> Vec<_>) = match resource.kind {
-        Kind::ContentGuard => ("", &|| vec![(200, object())]),
+        Kind::ContentGuard | Kind::Importer => ("", &|| vec![(200, object())]),
         _ => (" A change runs as a task; without one the object is answered.", &|| {
             vec![(200, object()), (202, Content::Task)]
         }),
@@ -355,7 +357,9 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "list",
             Method::GET,
             Verb::List,
-            if resource.kind == Kind::Part {
+            if matches!(resource.kind, Kind::Export | Kind::Import) {
+                |r| Box::pin(endpoints::exchange::list(r))
+            } else if resource.kind == Kind::Part {
                 |r| Box::pin(endpoints::parts::list(r))
             } else {
                 |r| Box::pin(list::list(r))
@@ -368,7 +372,9 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "read",
             Method::GET,
             Verb::Read,
-            if resource.kind == Kind::Part {
+            if matches!(resource.kind, Kind::Export | Kind::Import) {
+                |r| Box::pin(endpoints::exchange::read(r))
+            } else if resource.kind == Kind::Part {
                 |r| Box::pin(endpoints::parts::read(r))
             } else {
                 |r| Box::pin(list::read(r))
@@ -384,7 +390,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             write::creator(resource.kind),
             format!("Create a {noun}."),
             body(""),
-            vec![if is_task { (202, Content::Task) } else { (201, object()) }],
+            vec![match resource.kind {
+                Kind::Import => (202, Content::TaskGroup),
+                _ if is_task => (202, Content::Task),
+                _ => (201, object()),
+            }],
         ),
         Operation::Update => (
             "update",
@@ -438,9 +448,9 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             selects: matches!(operation, Operation::List | Operation::Read),
             href_parameter: match (on_collection, resource.part) {
                 (false, _) => Some(resource.href_parameter),
-                (true, part) => part.map(|part| part.repository),
+                (true, part) => part.map(|part| part.repository).or(endpoints::exchange::parent_parameter(resource)),
             },
-            nested: resource.kind == Kind::Part,
+            nested: resource.kind.parent().is_some(),
             ..Doc::default()
         },
     }
@@ -448,7 +458,17 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
 
 /// Whether objects of the kind are deleted without a task.
 fn deletes_at_once(kind: Kind) -> bool {
-    matches!(kind, Kind::ContentGuard | Kind::Publication | Kind::Upload | Kind::Part | Kind::VulnerabilityReport)
+    matches!(
+        kind,
+        Kind::ContentGuard
+            | Kind::Export
+            | Kind::Import
+            | Kind::Importer
+            | Kind::Publication
+            | Kind::Upload
+            | Kind::Part
+            | Kind::VulnerabilityReport
+    )
 }
 
 /// The first sentence, without its dot.

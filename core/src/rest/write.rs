@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::answer::Answer;
-use super::endpoints::{content, content_guards, domains, parts, publications, vulnerability_reports};
+use super::endpoints::{content, content_guards, domains, exchange, parts, publications, vulnerability_reports};
 use super::request::Request;
 use super::routes::Run;
 use crate::db::roles::ObjectKey;
@@ -20,6 +20,8 @@ pub fn creator(kind: Kind) -> Run {
         Kind::Publication => |request| Box::pin(publications::create(request)),
         Kind::Content => |request| Box::pin(content::create(request)),
         Kind::Domain => |request| Box::pin(domains::create(request)),
+        Kind::Export => |request| Box::pin(exchange::export(request)),
+        Kind::Import => |request| Box::pin(exchange::import(request)),
         Kind::Part => |request| Box::pin(parts::create(request)),
         _ => |request| Box::pin(create(request)),
     }
@@ -30,6 +32,7 @@ pub fn replacer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::replace(request)),
         Kind::Domain => |request| Box::pin(domains::replace(request)),
+        Kind::Importer => |request| Box::pin(exchange::replace_importer(request)),
         _ => |request| Box::pin(replace(request)),
     }
 }
@@ -39,6 +42,7 @@ pub fn changer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::change(request)),
         Kind::Domain => |request| Box::pin(domains::change(request)),
+        Kind::Importer => |request| Box::pin(exchange::change_importer(request)),
         _ => |request| Box::pin(change(request)),
     }
 }
@@ -49,6 +53,8 @@ pub fn deleter(kind: Kind) -> Run {
         Kind::ContentGuard => |request| Box::pin(content_guards::delete(request)),
         Kind::Domain => |request| Box::pin(domains::delete(request)),
         Kind::Publication => |request| Box::pin(publications::delete(request)),
+        Kind::Export | Kind::Import => |request| Box::pin(exchange::delete(request)),
+        Kind::Importer => |request| Box::pin(exchange::delete_importer(request)),
         Kind::Part => |request| Box::pin(parts::delete(request)),
         Kind::VulnerabilityReport => |request| Box::pin(vulnerability_reports::delete(request)),
         _ => |request| Box::pin(delete(request)),

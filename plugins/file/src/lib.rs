@@ -7,11 +7,13 @@
 //! - `content.rs`: what a unit is and how a file becomes one;
 //! - `sync.rs`: reading an upstream;
 //! - `publish.rs`: making a publication;
+//! - `exchange.rs`: what exports say of units, and back;
 //! - `manifest.rs`: the wire format, knowing nothing of the rest.
 //!
 //! It never sees a request, a connection to the database or a key of the object store.
 
 mod content;
+mod exchange;
 pub mod manifest;
 mod publish;
 mod resources;
@@ -22,8 +24,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, SyncJob, UpstreamReader,
-    VersionReader,
+    ContentType, Exchange, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, SyncJob,
+    UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
@@ -80,6 +82,10 @@ impl Plugin for FilePlugin {
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
         publish::publish(version, publication).await
+    }
+
+    fn exchange(&self) -> Option<Exchange> {
+        Some(exchange::exchange())
     }
 
     fn autopublication(&self, repository: &Json) -> Option<Json> {

@@ -22,6 +22,7 @@ pub mod simple;
 pub mod version;
 
 mod content;
+mod exchange;
 mod face;
 mod plugin;
 mod publish;

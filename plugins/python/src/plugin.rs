@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    ContentType, DraftUnits, Face, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
+    ContentType, DraftUnits, Exchange, Face, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
     RepositoryJob, Scanner, SyncJob, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
@@ -16,7 +16,7 @@ use crate::attestation::Trust;
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
 use crate::face::PypiFace;
 use crate::scan::PackageScanner;
-use crate::{publish, repair, resources, rules, sync};
+use crate::{exchange, publish, repair, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,10 @@ impl Plugin for PythonPlugin {
             resources::REPAIR => repair::repair(job).await,
             other => Err(Error::internal(format!("the format knows no work called `{other}`"))),
         }
+    }
+
+    fn exchange(&self) -> Option<Exchange> {
+        Some(exchange::exchange())
     }
 
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {

@@ -42,6 +42,7 @@ mod comps_upload;
 mod config_repo;
 mod content;
 mod copy;
+mod export;
 mod plugin;
 mod prune;
 mod publish;

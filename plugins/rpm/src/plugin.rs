@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
-    AccessRequest, ContentType, DraftUnits, FileSigner, FormatOperation, Inspection, Migrations, OperationJob, Plugin,
-    PublicationWriter, Pullable, PulledUnit, RemoteAccess, Scanner, ServedDistribution, SyncJob, SyncOptions,
-    UpstreamReader, VersionReader,
+    AccessRequest, ContentType, DraftUnits, Exchange, FileSigner, FormatOperation, Inspection, Migrations,
+    OperationJob, Plugin, PublicationWriter, Pullable, PulledUnit, RemoteAccess, Scanner, ServedDistribution, SyncJob,
+    SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
@@ -17,7 +17,7 @@ use crate::scan::PackageScanner;
 use crate::signer::PackageSigner;
 use crate::uln::{self, Channel};
 use crate::updateinfo::Policy;
-use crate::{comps_upload, config_repo, content, copy, prune, publish, resources, rules, sync};
+use crate::{comps_upload, config_repo, content, copy, export, prune, publish, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Debug)]
@@ -127,6 +127,10 @@ impl Plugin for RpmPlugin {
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {
         publish::publish(version, publication).await
+    }
+
+    fn exchange(&self) -> Option<Exchange> {
+        Some(export::exchange())
     }
 
     fn autopublication(&self, repository: &Json) -> Option<Json> {

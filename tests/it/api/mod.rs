@@ -3,6 +3,8 @@
 mod artifacts;
 mod content;
 mod distributions;
+mod exchange;
+mod exchange_of_formats;
 mod filters;
 mod labels;
 mod login;

@@ -5,6 +5,7 @@ mod content;
 mod content_guard;
 mod distribution;
 mod domain;
+mod exchange;
 mod part;
 mod publication;
 mod remote;
@@ -41,10 +42,10 @@ fn owner<'a>(scope: &Scope<'a>, resource: &'a Resource, record: &Record) -> &'a 
 pub(crate) fn show_href(scope: &Scope<'_>, resource: &Resource, record: &Record) -> Json {
     match record.get::<i64>("t.id") {
         Some(number) => json!(scope.href(resource, number)),
-        None if resource.kind == Kind::Part => {
-            let repository: Option<Id> = record.get("t.repository_id");
-            let href = |(id, repository): (Id, Id)| scope.href(resource, id).replace("{}", &repository.to_string());
-            json!(record.id().zip(repository).map(href))
+        None if resource.kind.parent().is_some() => {
+            let parent: Option<Id> = resource.kind.parent().and_then(|column| record.get(column));
+            let href = |(id, parent): (Id, Id)| scope.href(resource, id).replace("{}", &parent.to_string());
+            json!(record.id().zip(parent).map(href))
         }
         None => json!(record.id().map(|id| scope.href(owner(scope, resource, record), id))),
     }

@@ -6,6 +6,7 @@ pub mod content;
 pub mod content_guards;
 pub mod docs;
 pub mod domains;
+pub mod exchange;
 pub mod faces;
 mod groups;
 mod login;
@@ -54,6 +55,12 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         Resource::vulnerability_reports(),
         Resource::signing_services(),
         Resource::domains(crate::ops::domains::STORES),
+        Resource::pulp_exporters(),
+        Resource::pulp_exports(),
+        Resource::filesystem_exporters(),
+        Resource::filesystem_exports(),
+        Resource::pulp_importers(),
+        Resource::pulp_imports(),
     ];
     resources.extend(role_assignments::resources());
     resources.extend(guards::resources::all(types(Kind::ContentGuard)));
@@ -66,6 +73,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(uploads::endpoints(registry));
     endpoints.extend(content::endpoints(registry));
     endpoints.extend(docs::endpoints());
+    endpoints.extend(exchange::endpoints());
     endpoints.extend(upkeep::endpoints());
     endpoints.extend(tasks::endpoints(registry));
     endpoints.extend(task_profiles::endpoints(registry));

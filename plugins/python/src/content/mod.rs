@@ -4,7 +4,7 @@ mod package;
 mod provenance;
 mod yank;
 
-pub(crate) use package::StoredPackageContent;
+pub(crate) use package::{COLUMNS as PACKAGE_COLUMNS, StoredPackageContent, python_json};
 pub use package::{PackageContent, PackageFacts};
 pub use provenance::{ProvenanceContent, ProvenanceFacts};
 pub use yank::{YankContent, yank, yank_key};

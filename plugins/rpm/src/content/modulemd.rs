@@ -74,7 +74,7 @@ pub(crate) fn unit(module: &Modulemd, snippet: &str) -> Unit {
 }
 
 /// Of a version that clients say, which may be any text.
-fn unit_of_version(module: &Modulemd, version: &str, snippet: &str) -> Unit {
+pub(crate) fn unit_of_version(module: &Modulemd, version: &str, snippet: &str) -> Unit {
     let Modulemd { name, stream, context, arch, .. } = module;
     let values = vec![
         columns::text(&module.name),

@@ -163,6 +163,11 @@ pub(crate) fn unit(package: &Package, is_modular: bool, sha256: Option<Sha256>) 
     build(package, is_modular, sha256, Source::Metadata)
 }
 
+/// The same of a package whose file was read, though not here: it says who signed it, and the digests of files.
+pub(crate) fn unit_of_file(package: &Package, is_modular: bool, sha256: Option<Sha256>) -> Result<Unit> {
+    build(package, is_modular, sha256, Source::File)
+}
+
 fn build(package: &Package, is_modular: bool, sha256: Option<Sha256>, source: Source) -> Result<Unit> {
     let nevra = package.nevra().map_err(|problem| Error::field("file", problem.to_string()))?;
     let path = nevra.filename();

@@ -14,7 +14,7 @@ use crate::treeinfo::{Addon, Image, Moved, Treeinfo, Variant, packages_below};
 pub(crate) const DISTRIBUTION_TREE: &str = "rpm.distribution_tree";
 
 /// A version has one tree: adding another takes the place of the one before.
-const ONLY: &str = "distribution_tree";
+pub(crate) const ONLY: &str = "distribution_tree";
 
 pub(crate) const CONTENT: CarriedContent = CarriedContent {
     pulp_type: DISTRIBUTION_TREE,

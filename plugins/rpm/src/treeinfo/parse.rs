@@ -153,7 +153,7 @@ fn check_id(id: &str) -> Result<(), TreeinfoError> {
     }
 }
 
-/// Old files name the folder of the metadata instead of the one around it.
+/// Where the packages are that a file names so. Old files name the folder of the metadata instead of the one around it.
 fn place(repository: &str) -> Place {
     let folder = repository.trim_end_matches('/');
     let folder = folder.strip_suffix("/repodata").unwrap_or(folder);
