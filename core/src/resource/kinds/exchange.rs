@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::{Access, Field, Filter, Kind, Operation, Record, Resource, Scope, Target};
 use super::{base_fields, identity_filters, ordering};
-use crate::auth::policy::Owned;
+use crate::auth::policy::Policy;
 use crate::db::{Conn, Value};
 use crate::error::Result;
 use crate::id::Id;
@@ -23,7 +23,6 @@ struct Names {
     noun: &'static str,
     tag: &'static str,
     href_parameter: &'static str,
-    policy: &'static str,
     description: &'static str,
 }
 
@@ -34,7 +33,8 @@ fn collection(names: Names, fields: Vec<Field>) -> Resource {
         href_parameter: names.href_parameter,
         from: format!("{} t", names.kind.table()),
         fields: base_fields().into_iter().chain(fields).collect(),
-        policy: Owned::new("core", names.policy).policy(),
+        // Whoever exports or imports sees all repositories, and writes to the disk of the server.
+        policy: Policy::administrators(),
         description: names.description,
         ..Resource::generic(names.path, names.operations, names.model, names.tag)
     }
@@ -112,7 +112,6 @@ impl Resource {
             noun: "exporter",
             tag: "Exporters: Pulp",
             href_parameter: "pulp_exporter_href",
-            policy: "pulpexporter",
             description: "Exports of repositories, to be imported by other installations.",
         };
         let resource =
@@ -145,7 +144,6 @@ impl Resource {
             noun: "export",
             tag: "Exporters: Pulp: Exports",
             href_parameter: "pulp_pulp_export_href",
-            policy: "pulpexport",
             description: "What an exporter of repositories has exported.",
         };
         history(Self { enrich: Some(add_exported), ..collection(names, fields) })
@@ -172,7 +170,6 @@ impl Resource {
             noun: "file-system exporter",
             tag: "Exporters: Filesystem",
             href_parameter: "filesystem_exporter_href",
-            policy: "filesystemexporter",
             description: "Exports of publications and versions as plain files.",
         };
         let resource = Self { pulp_type: Some("core.filesystem"), ..collection(names, fields) };
@@ -200,7 +197,6 @@ impl Resource {
             noun: "file-system export",
             tag: "Exporters: Filesystem: Exports",
             href_parameter: "filesystem_filesystem_export_href",
-            policy: "filesystemexport",
             description: "What an exporter into folders has exported.",
         };
         history(Self { enrich: Some(add_exported), ..collection(names, fields) })
@@ -227,7 +223,6 @@ impl Resource {
             noun: "importer",
             tag: "Importers: Pulp",
             href_parameter: "pulp_importer_href",
-            policy: "pulpimporter",
             description: "Imports of what other installations exported.",
         };
         let resource = Self { enrich: Some(add_mapping), ..collection(names, fields) };
@@ -257,7 +252,6 @@ impl Resource {
             noun: "import",
             tag: "Importers: Pulp: Imports",
             href_parameter: "pulp_pulp_import_href",
-            policy: "pulpimport",
             description: "What an importer has imported.",
         };
         history(collection(names, fields))
