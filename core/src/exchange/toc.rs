@@ -41,6 +41,10 @@ impl Toc {
     /// Naming `file`, the path of the table, and what is wrong with it.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Error> {
         let wrong = |problem: String| unusable(file, problem);
+        // A list of the same members would be read as well.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(wrong("is no JSON object".to_owned()));
+        }
         // Objects hold a name once; one that is written twice would be lost.
         let raw: Raw = serde_json::from_slice(bytes).map_err(|problem| wrong(problem.to_string()))?;
         if let Some(kind) = raw.meta.get("checksum_type").filter(|kind| **kind != json!("crc32")) {
@@ -109,7 +113,8 @@ mod tests {
     #[test]
     fn hostile_tables_are_refused() {
         for (text, problem) in [
-            ("[]", "invalid type"),
+            ("[]", "no JSON object"),
+            ("[{}, {\"a\": \"1\"}]", "no JSON object"),
             ("{\"meta\": {}}", "missing field `files`"),
             ("{\"meta\": {}, \"files\": {}}", "0 files"),
             ("{\"meta\": {}, \"files\": {\"a\": \"1\", \"a\": \"2\"}}", "`a` twice"),
