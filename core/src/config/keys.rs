@@ -240,24 +240,6 @@ pub static KEYS: &[Key] = &[
         about: "The path below which distributions are served. Starts and ends with `/`.",
     },
     Key {
-        name: "domain_enabled",
-        group: Group::Content,
-        kind: Kind::Boolean,
-        default: Default::Flag(false),
-        about: "Whether there are domains: parts of the installation with names, contents and stores of their own. Each \
-                answers below its name, as in `/pulp/<domain>/api/v3/` and `/pulp/content/<domain>/`; what exists when \
-                this is turned on is in the domain `default`. Pulp has the same key.",
-    },
-    Key {
-        name: "domain_storage_paths",
-        group: Group::Content,
-        kind: Kind::TextList(absolute_paths),
-        default: Default::List(&[]),
-        about: "Folders of this machine below which domains may keep their files (`location` of a domain's \
-                `storage_settings`). Without any, a domain's files lie in the store of the installation or in a bucket. \
-                Where several hosts serve, all of them must reach these folders.",
-    },
-    Key {
         name: "hide_guarded_distributions",
         group: Group::Delivery,
         kind: Kind::Boolean,
@@ -286,6 +268,24 @@ pub static KEYS: &[Key] = &[
         kind: SECONDS,
         default: Default::Number(300),
         about: "How long an upstream address that failed to deliver a file is left alone.",
+    },
+    Key {
+        name: "domain_enabled",
+        group: Group::Content,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Whether there are domains: parts of the installation with names, contents and stores of their own. Each \
+                answers below its name, as in `/pulp/<domain>/api/v3/` and `/pulp/content/<domain>/`; what exists when \
+                this is turned on is in the domain `default`. Pulp has the same key.",
+    },
+    Key {
+        name: "domain_storage_paths",
+        group: Group::Content,
+        kind: Kind::TextList(absolute_paths),
+        default: Default::List(&[]),
+        about: "Folders of this machine below which domains may keep their files (`location` of a domain's \
+                `storage_settings`). Without any, a domain's files lie in the store of the installation or in a bucket. \
+                Where several hosts serve, all of them must reach these folders.",
     },
     Key {
         name: "allowed_content_checksums",

@@ -43,6 +43,15 @@ fn a_key_is_described_once() {
 }
 
 #[test]
+fn the_keys_of_a_group_stand_together() {
+    let reference = reference();
+    let headings: Vec<&str> = reference.lines().filter(|line| line.starts_with("## ")).collect();
+    for (at, heading) in headings.iter().enumerate() {
+        assert!(!headings[..at].contains(heading), "`{heading}` comes back");
+    }
+}
+
+#[test]
 fn a_wrong_type_names_its_key_in_file_and_environment() {
     for Key { name, kind, .. } in KEYS {
         let (wrong_in_file, wrong_as_text) = match kind {
