@@ -13,7 +13,7 @@ mod page;
 mod publish;
 mod remembered;
 mod repository;
-mod scan;
+pub mod scan;
 mod sync;
 mod task;
 mod units;

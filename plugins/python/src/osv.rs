@@ -6,6 +6,7 @@
 //! types say nothing about releases.
 
 use pep440_rs::Version;
+use pith_core::plugin::scan::{Event, is_inside, list_of};
 use serde_json::{Value, json};
 
 use crate::name::ProjectName;
@@ -40,16 +41,6 @@ struct Affected {
     fixed: Vec<String>,
 }
 
-/// In the order in which events at one version apply: a version that is fixed in one branch and
-/// introduces the fault in the next one has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Fixed,
-    Limit,
-    Introduced,
-    LastAffected,
-}
-
 /// Reads all records of an answer, a list or a single record. One that is wrong is an error of
 /// its own and hides no other.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Result<Vulnerability, OsvError>>, OsvError> {
@@ -78,7 +69,7 @@ impl Vulnerability {
             return Err(wrong("it has no `id`"));
         }
         let mut affected = Vec::new();
-        for entry in list(&record, "affected").map_err(&wrong)? {
+        for entry in list_of(&record, "affected").map_err(&wrong)? {
             if let Some(entry) = Affected::parse(entry).map_err(&wrong)? {
                 affected.push(entry);
             }
@@ -144,11 +135,11 @@ impl Affected {
         let name = package("name").ok_or("an affected package has no `name`")?;
         let project = ProjectName::parse(name).map_err(|_| "an affected package has an invalid name")?;
         let mut affected = Self { project, versions: Vec::new(), ranges: Vec::new(), fixed: Vec::new() };
-        for version in list(entry, "versions")? {
+        for version in list_of(entry, "versions")? {
             let text = version.as_str().ok_or("an entry of `versions` is not a string")?;
             affected.versions.push(text.to_owned());
         }
-        for range in list(entry, "ranges")? {
+        for range in list_of(entry, "ranges")? {
             if range.get("type").and_then(Value::as_str) == Some("ECOSYSTEM") {
                 affected.add_range(range)?;
             }
@@ -158,16 +149,10 @@ impl Affected {
 
     fn add_range(&mut self, range: &Value) -> Result<(), &'static str> {
         let mut events = Vec::new();
-        for event in list(range, "events")? {
+        for event in list_of(range, "events")? {
             let event = event.as_object().ok_or("an event is not an object")?;
             for (name, at) in event {
-                let kind = match name.as_str() {
-                    "introduced" => Event::Introduced,
-                    "fixed" => Event::Fixed,
-                    "last_affected" => Event::LastAffected,
-                    "limit" => Event::Limit,
-                    _ => continue,
-                };
+                let Some(kind) = Event::named(name) else { continue };
                 let at = at.as_str().ok_or("an event has no version")?;
                 if kind == Event::Limit && at == "*" {
                     continue;
@@ -189,7 +174,7 @@ impl Affected {
         let Some(version) = version::parse(text) else {
             return listed;
         };
-        listed || self.ranges.iter().any(|events| in_range(events, &version))
+        listed || self.ranges.iter().any(|events| is_in_range(events, &version))
     }
 }
 
@@ -201,25 +186,8 @@ fn parse_event(kind: Event, at: &str) -> Option<Version> {
     version::parse(at)
 }
 
-fn in_range(events: &[(Version, Event)], version: &Version) -> bool {
-    let mut inside = false;
-    for (at, event) in events {
-        match event {
-            Event::Introduced if version >= at => inside = true,
-            Event::Fixed | Event::Limit if version >= at => inside = false,
-            Event::LastAffected if version > at => inside = false,
-            _ => {}
-        }
-    }
-    inside
-}
-
-fn list<'a>(value: &'a Value, field: &str) -> Result<&'a [Value], &'static str> {
-    match value.get(field) {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(items)) => Ok(items),
-        Some(_) => Err("a field that should be a list is none"),
-    }
+fn is_in_range(events: &[(Version, Event)], version: &Version) -> bool {
+    is_inside(events.iter().map(|(at, event)| (version.cmp(at), *event)))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 use std::cmp::Ordering;
 
+use pith_core::plugin::scan::{Event, is_inside, list_of};
 use serde_json::Value as Json;
 
 use crate::evr::Evr;
@@ -40,16 +41,6 @@ enum Bound {
     At(Evr),
 }
 
-/// In the order in which events at one version apply: a version that is fixed in one branch and introduces the fault in
-/// the next one has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Fixed,
-    Limit,
-    Introduced,
-    LastAffected,
-}
-
 impl Vulnerability {
     /// Understands what a record says about packages of these ecosystems, each with its release: `Rocky Linux:9`. A
     /// record may say it more closely (`Red Hat:enterprise_linux:9::appstream`).
@@ -60,7 +51,7 @@ impl Vulnerability {
         let id: String = record.get("id").and_then(Json::as_str).unwrap_or_default().chars().take(100).collect();
         let wrong = |problem: &str| format!("in the vulnerability `{id}`: {problem}");
         let mut affected = vec![];
-        for entry in list(&record, "affected").map_err(wrong)? {
+        for entry in list_of(&record, "affected").map_err(wrong)? {
             affected.extend(Affected::parse(entry, ecosystems).map_err(wrong)?);
         }
         let is_withdrawn = record.get("withdrawn").is_some_and(|value| !value.is_null());
@@ -96,10 +87,10 @@ impl Affected {
         }
         let package = package("name").ok_or("an affected package has no `name`")?.to_owned();
         let mut affected = Self { package, versions: vec![], ranges: vec![] };
-        for version in list(entry, "versions")? {
+        for version in list_of(entry, "versions")? {
             affected.versions.push(Evr::parse(version.as_str().ok_or("an entry of `versions` is not a string")?));
         }
-        for range in list(entry, "ranges")? {
+        for range in list_of(entry, "ranges")? {
             if range.get("type").and_then(Json::as_str) == Some("ECOSYSTEM") {
                 affected.ranges.push(events(range)?);
             }
@@ -126,15 +117,9 @@ impl Bound {
 
 fn events(range: &Json) -> Result<Vec<(Bound, Event)>, &'static str> {
     let mut events = vec![];
-    for event in list(range, "events")? {
+    for event in list_of(range, "events")? {
         for (name, at) in event.as_object().ok_or("an event is not an object")? {
-            let kind = match name.as_str() {
-                "introduced" => Event::Introduced,
-                "fixed" => Event::Fixed,
-                "last_affected" => Event::LastAffected,
-                "limit" => Event::Limit,
-                _ => continue,
-            };
+            let Some(kind) = Event::named(name) else { continue };
             match at.as_str().ok_or("an event has no version")? {
                 "*" if kind == Event::Limit => {}
                 "0" if kind == Event::Introduced => events.push((Bound::Start, kind)),
@@ -147,28 +132,10 @@ fn events(range: &Json) -> Result<Vec<(Bound, Event)>, &'static str> {
 }
 
 fn is_within(events: &[(Bound, Event)], version: &Evr) -> bool {
-    let mut inside = false;
-    for (at, event) in events {
-        let order = match at {
-            Bound::Start => Ordering::Greater,
-            Bound::At(at) => version.compare(at),
-        };
-        match event {
-            Event::Introduced if order != Ordering::Less => inside = true,
-            Event::Fixed | Event::Limit if order != Ordering::Less => inside = false,
-            Event::LastAffected if order == Ordering::Greater => inside = false,
-            _ => {}
-        }
-    }
-    inside
-}
-
-fn list<'a>(value: &'a Json, field: &str) -> Result<&'a [Json], &'static str> {
-    match value.get(field) {
-        None | Some(Json::Null) => Ok(&[]),
-        Some(Json::Array(items)) => Ok(items),
-        Some(_) => Err("a field that should be a list is none"),
-    }
+    is_inside(events.iter().map(|(at, event)| match at {
+        Bound::Start => (Ordering::Greater, *event),
+        Bound::At(at) => (version.compare(at), *event),
+    }))
 }
 
 #[cfg(test)]
