@@ -1,20 +1,26 @@
 //! Who may know whom: `docs/ARCHITECTURE.md` states it, this reads the source and checks it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The modules of core from the bottom up. A module may use those of its own and of lower levels. `app` holds
-/// one of everything and is handed to everything, so it counts as neither above nor below.
+/// The modules of core from the bottom up. A module may use those of its own and of lower levels.
 const LEVELS: [&[&str]; 6] = [
     &["id", "error", "exchange", "config", "metrics", "openpgp", "zip"],
     &["db", "storage", "download", "auth", "signing", "trace"],
     &["resource", "plugin", "tasks"],
     &["guards", "ops"],
     &["native", "observe", "probes", "rest", "serve"],
-    &["formats", "installation", "server"],
+    &["domains", "formats", "installation", "server"],
 ];
+
+/// `app` holds one of everything and is handed to everything, so it counts as neither above nor below; `lib` names them
+/// all.
+const WITHOUT_LEVEL: [&str; 2] = ["app", "lib"];
+
+const ARCHITECTURE: &str = include_str!("../../docs/ARCHITECTURE.md");
 
 /// What may not occur in the code of which folder, and the invariant that says so.
 const ABSENCES: [(&str, &str, &str); 10] = [
@@ -54,6 +60,37 @@ fn modules_of_core_use_only_what_lies_below_them() {
         }
     }
     assert!(wrong.is_empty(), "upward imports:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_of_core_has_a_level() {
+    let files = sources("core/src");
+    let modules: BTreeSet<_> = files.iter().filter_map(Source::module).collect();
+    let known: BTreeSet<_> = LEVELS.into_iter().flatten().copied().chain(WITHOUT_LEVEL).collect();
+    assert_eq!(modules, known);
+}
+
+#[test]
+fn the_documentation_tells_the_levels_as_they_are() {
+    let levels = LEVELS.map(|level| format!("`{}`", level.join(", "))).join(" < ");
+    let told = ARCHITECTURE.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&levels), "`docs/ARCHITECTURE.md` does not say {levels}");
+}
+
+#[test]
+fn every_module_can_be_found_in_the_documentation() {
+    let is_named = |module: &str| Regex::new(&format!(r"\b{module}\b")).unwrap().is_match(ARCHITECTURE);
+    let mut modules = BTreeSet::new();
+    for file in ["core/src", "plugins"].into_iter().flat_map(sources).filter(|file| !file.is_test()) {
+        let below = file.path.strip_prefix("core").or(file.path.strip_prefix("plugins")).unwrap();
+        let within = below.components().skip_while(|part| part.as_os_str() != "src").skip(1);
+        let parts: Vec<_> = within.map(|part| part.as_os_str().to_str().unwrap().trim_end_matches(".rs")).collect();
+        // Folders, whatever they are in, and the files at the top.
+        let named = if parts.len() > 1 { &parts[..parts.len() - 1] } else { &parts[..] };
+        modules.extend(named.iter().map(|part| (*part).to_owned()));
+    }
+    modules.retain(|module| !is_named(module));
+    assert!(modules.is_empty(), "`docs/ARCHITECTURE.md` does not name {modules:?}");
 }
 
 #[test]
