@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::pulp::text;
 use crate::support::rpm_repository::RpmRepository;
 use crate::support::upstream::manifest;
-use crate::support::{Reply, Server, Upstream, assert_completed, random, sha256};
+use crate::support::{Reply, Server, Upstream, assert_completed, sha256, until};
 
 const SOURCES: &str = "acs/file/file/";
 const FILES: [(&str, &[u8]); 3] = [("a", b"the bytes of a"), ("b", b"the bytes of b"), ("c/d", b"the bytes of d")];
@@ -29,8 +29,7 @@ impl Nearby {
         let mut settings = json!({"policy": "on_demand", "max_retries": 0});
         settings.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let remote = server.remote(url, settings);
-        let body = json!({"name": random::name(), "remote": remote, "paths": paths});
-        let source = text(&server.post(SOURCES, body).expect(201).json(), "pulp_href");
+        let source = server.made(SOURCES, json!({"remote": remote, "paths": paths}));
         Self { server, source }
     }
 
@@ -62,13 +61,10 @@ impl Nearby {
 }
 
 fn refresh(server: &Server, source: &str) -> Value {
-    let group = text(&server.post(&format!("{source}refresh/"), json!({})).expect(202).json(), "task_group");
-    let found = server.get(&group).expect(200).json();
-    assert_eq!(found["all_tasks_dispatched"], true, "{found:#}");
-    for task in found["tasks"].as_array().unwrap() {
-        server.wait_for(&text(task, "pulp_href"));
-    }
-    server.get(&group).expect(200).json()
+    let answer = server.post(&format!("{source}refresh/"), json!({})).expect(202);
+    let group = server.get(&text(&answer.json(), "task_group")).expect(200).json();
+    assert_eq!(group["all_tasks_dispatched"], true, "{group:#}");
+    server.wait_for_group(answer)
 }
 
 /// The paths asked for since this was last called, but for manifests, sorted.
@@ -290,13 +286,11 @@ fn packages_come_from_a_source_where_the_upstream_has_none() {
     }
     let server = Server::start();
     let remote = |url: &str, policy: &str| {
-        let body = json!({"name": random::name(), "url": url, "policy": policy, "max_retries": 0});
-        text(&server.post("remotes/rpm/rpm/", body).expect(201).json(), "pulp_href")
+        server.made("remotes/rpm/rpm/", json!({"url": url, "policy": policy, "max_retries": 0}))
     };
     let base = nearby.upstream().url("");
-    let body = json!({"name": "nearby", "remote": remote(&base, "on_demand"), "paths": ["repo/"]});
-    let source = text(&server.post("acs/rpm/rpm/", body).expect(201).json(), "pulp_href");
-    let repository = text(&server.post("repositories/rpm/rpm/", json!({"name": "r"})).expect(201).json(), "pulp_href");
+    let source = server.made("acs/rpm/rpm/", json!({"remote": remote(&base, "on_demand"), "paths": ["repo/"]}));
+    let repository = server.made("repositories/rpm/rpm/", json!({}));
     let remote = remote(&upstream.url(), "immediate");
     let failed = server.sync(&repository, &remote);
     assert_eq!(failed["state"], "failed", "{failed:#}");
@@ -314,7 +308,7 @@ fn packages_come_from_a_source_where_the_upstream_has_none() {
 
 #[test]
 fn a_refresh_that_is_killed_leaves_nothing_visible_and_can_be_repeated() {
-    let upstream = Upstream::with_manifest(&FILES);
+    let upstream = Upstream::with_manifest(&FILES[1..]);
     let list = manifest(&FILES);
     let nearby = Upstream::answering(move |asked, before| match (asked.path.as_str(), before) {
         ("/PULP_MANIFEST", 0) => Reply::Hang(Duration::from_secs(60)),
@@ -323,14 +317,14 @@ fn a_refresh_that_is_killed_leaves_nothing_visible_and_can_be_repeated() {
     });
     let mut world = Nearby::at(&nearby.url("PULP_MANIFEST"), &[]);
     world.server.post(&format!("{}refresh/", world.source), json!({})).expect(202);
-    while nearby.asked().is_empty() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("the source is read", || nearby.asked().pop());
     world.server.kill();
     world.server.restart();
     assert_completed(&world.sync(&upstream, "immediate"));
-    assert_eq!(files_asked(&upstream).len(), 3, "nothing was known of the source");
+    assert_eq!(files_asked(&upstream), ["/b", "/c/d"], "nothing was known of the source");
     world.refreshed();
     let base = world.served(&Upstream::with_manifest(&FILES), "streamed");
-    world.server.download(&format!("{base}PULP_MANIFEST")).expect(200);
+    nearby.take_asked();
+    assert_eq!(world.server.download(&format!("{base}a")).expect(200).body, FILES[0].1);
+    assert_eq!(files_asked(&nearby), ["/a"]);
 }

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::support::Server;
-use crate::support::http::Client;
+use crate::support::pulp::PASSWORD;
+use crate::support::{Client, Server};
 
 /// The value of the sample with this name and these labels, as they stand in the text.
 fn value(text: &str, sample: &str) -> Option<f64> {
@@ -132,8 +132,8 @@ fn only_those_read_it_whom_the_configuration_names() {
     let server = Server::start();
     server.anonymous().get("/metrics").expect(401);
     server.user("admin", "wrong").get("/metrics").expect(401);
-    server.post("users/", json!({"username": "ada", "password": "Yeech6ba"})).expect(201);
-    server.user("ada", "Yeech6ba").get("/metrics").expect(403);
+    let (_, name) = server.new_user();
+    server.user(&name, PASSWORD).get("/metrics").expect(403);
     let server = Server::start_with(&[("PITH_METRICS", "everybody")]);
     server.anonymous().get("/metrics").expect(200);
     let server = Server::start_with(&[("PITH_METRICS", "nobody")]);

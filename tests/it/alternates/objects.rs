@@ -9,7 +9,7 @@ use crate::support::{Server, Upstream, assert_completed};
 fn remotes(server: &Server) -> [String; 4] {
     let remote = |policy: &str| server.remote("http://localhost/PULP_MANIFEST", json!({"policy": policy}));
     let body = json!({"name": "packages", "url": "http://localhost/", "policy": "on_demand"});
-    let rpm = text(&server.post("remotes/rpm/rpm/", body).expect(201).json(), "pulp_href");
+    let rpm = server.made("remotes/rpm/rpm/", body);
     [remote("on_demand"), remote("immediate"), remote("streamed"), rpm]
 }
 
@@ -96,8 +96,7 @@ fn sources_are_shown_listed_and_changed() {
 fn a_remote_that_a_source_reads_with_is_not_deleted() {
     let server = Server::start();
     let [lazy, ..] = remotes(&server);
-    let body = json!({"name": "nearby", "remote": lazy});
-    let source = text(&server.post(SOURCES, body).expect(201).json(), "pulp_href");
+    let source = server.made(SOURCES, json!({"name": "nearby", "remote": lazy}));
     let task = server.finished(server.delete(&lazy));
     assert_eq!(task["state"], "failed", "{task:#}");
     assert!(task["error"]["description"].as_str().unwrap().contains("`nearby`"), "{task:#}");

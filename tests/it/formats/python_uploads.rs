@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::multipart::Multipart;
-use crate::support::pulp::text;
+use crate::support::pulp::{PASSWORD, text};
 use crate::support::random::name;
 use crate::support::wheel::{Wheel, listed};
 use crate::support::{Answer, Client, Server, raw, sha256};
@@ -220,8 +220,8 @@ fn who_may_not_change_the_repository_may_not_upload() {
     let refused = index.send(&server.anonymous(), &wheel).expect(401);
     assert_eq!(refused.header("WWW-Authenticate"), Some("Basic realm=\"api\""));
     index.send(&server.user("admin", "wrong"), &wheel).expect(401);
-    server.post("users/", json!({"username": "guest", "password": "a-guest-of-tests"})).expect(201);
-    index.send(&server.user("guest", "a-guest-of-tests"), &wheel).expect(403);
+    let (_, guest) = server.new_user();
+    index.send(&server.user(&guest, PASSWORD), &wheel).expect(403);
     server.completed(server.patch(&index.distribution, json!({"allow_uploads": false})));
     let refused = index.send(&server, &wheel).expect(403);
     assert!(refused.text().contains("Index is not allowing uploads"));

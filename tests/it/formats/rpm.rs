@@ -7,17 +7,12 @@ use serde_json::{Value, json};
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
 use crate::support::rpm::Rpm;
-use crate::support::{Answer, Client, Server, random, sha256};
+use crate::support::{Answer, Client, Server, sha256};
 
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
 const PUBLICATIONS: &str = "publications/rpm/rpm/";
 const DISTRIBUTIONS: &str = "distributions/rpm/rpm/";
 const PACKAGES: &str = "content/rpm/packages/";
-
-fn repository(client: &Client, mut fields: Value) -> String {
-    fields["name"] = json!(random::name());
-    text(&client.post(REPOSITORIES, fields).expect(201).json(), "pulp_href")
-}
 
 fn send(client: &Client, repository: &str, bytes: &[u8]) -> Answer {
     let form = Multipart::new().field("repository", repository).named_file("file", "any.rpm", bytes);
@@ -32,14 +27,6 @@ fn publish(client: &Client, mut fields: Value, repository: &str) -> Value {
     fields["repository"] = json!(repository);
     let href = client.created(client.post(PUBLICATIONS, fields));
     client.get(&href).expect(200).json()
-}
-
-/// The address below which a new distribution serves.
-fn distribute(client: &Client, mut fields: Value) -> String {
-    fields["name"] = json!(random::name());
-    fields["base_path"] = fields["name"].clone();
-    let href = client.created(client.post(DISTRIBUTIONS, fields));
-    text(&client.get(&href).expect(200).json(), "base_url")
 }
 
 /// Path and unpacked text of a document of a publication.
@@ -67,8 +54,8 @@ fn locations(client: &Client, base: &str) -> Vec<String> {
 #[test]
 fn what_is_uploaded_is_published_and_served() {
     let server = Server::start();
-    let repository = repository(&server, json!({"autopublish": true}));
-    let base = distribute(&server, json!({"repository": repository}));
+    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"repository": repository}));
     let bear = Rpm::new("bear", "1.0").requires("honey").file("/usr/bin/bear").file("/usr/share/b").changelogs(12);
     upload(&server, &repository, &bear);
     let task = upload(&server, &repository, &Rpm::new("Ape", "2.0"));
@@ -99,8 +86,8 @@ fn what_is_uploaded_is_published_and_served() {
 #[test]
 fn a_change_leaves_other_runs_as_they_were() {
     let server = Server::start();
-    let repository = repository(&server, json!({"autopublish": true}));
-    let base = distribute(&server, json!({"repository": repository}));
+    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"repository": repository}));
     for at in 0..8 {
         upload(&server, &repository, &Rpm::new(&format!("p{at}"), "1"));
     }
@@ -110,13 +97,11 @@ fn a_change_leaves_other_runs_as_they_were() {
     let step_by_step = ["primary", "filelists", "other"].map(|kind| document(&server, &base, kind).unwrap());
     assert_eq!(locations(&server, &base).len(), 7);
     // The same version, published anew without anything to take over.
-    let other = distribute(&server, json!({}));
-    drop(other);
-    let copy = self::repository(&server, json!({}));
+    let copy = server.made(REPOSITORIES, json!({}));
     let version = server.latest_version(&repository);
     server.completed(server.post(&format!("{copy}modify/"), json!({"base_version": version})));
     let publication = publish(&server, json!({}), &copy);
-    let base = distribute(&server, json!({"publication": publication["pulp_href"]}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"publication": publication["pulp_href"]}));
     let at_once = ["primary", "filelists", "other"].map(|kind| document(&server, &base, kind).unwrap());
     assert_eq!(step_by_step, at_once);
 }
@@ -124,12 +109,13 @@ fn a_change_leaves_other_runs_as_they_were() {
 #[test]
 fn publications_are_made_as_told() {
     let server = Server::start();
-    let repository = repository(&server, json!({"compression_type": "zstd", "repo_config": {"gpgcheck": 1}}));
+    let repository = server.made(REPOSITORIES, json!({"compression_type": "zstd", "repo_config": {"gpgcheck": 1}}));
     upload(&server, &repository, &Rpm::new("bear", "1"));
     let made = publish(&server, json!({"checksum_type": "sha512"}), &repository);
     let expected = json!(["sha512", "zstd", "nested_alphabetically", {"gpgcheck": 1}]);
     assert_eq!(json!([made["checksum_type"], made["compression_type"], made["layout"], made["repo_config"]]), expected);
-    let base = distribute(&server, json!({"publication": made["pulp_href"], "generate_repo_config": true}));
+    let base =
+        server.distribute_in(DISTRIBUTIONS, json!({"publication": made["pulp_href"], "generate_repo_config": true}));
     let (path, primary) = document(&server, &base, "primary").unwrap();
     assert!(path.ends_with("-primary.xml.zst") && path.len() > 128, "{path}");
     assert!(primary.contains("<name>bear</name>"), "{primary}");
@@ -139,7 +125,7 @@ fn publications_are_made_as_told() {
 
     for (layout, start) in [("flat", "Packages/bear-1-1"), ("nested_by_digest", "Packages/b/by-digest/")] {
         let made = publish(&server, json!({"layout": layout, "compression_type": "none"}), &repository);
-        let base = distribute(&server, json!({"publication": made["pulp_href"]}));
+        let base = server.distribute_in(DISTRIBUTIONS, json!({"publication": made["pulp_href"]}));
         let found = locations(&server, &base);
         assert!(found[0].starts_with(start), "{found:?}");
         server.download(&format!("{base}{}", found[0])).expect(200);
@@ -156,14 +142,14 @@ fn publications_are_made_as_told() {
 #[test]
 fn of_one_file_name_the_higher_epoch_and_the_later_built_stays() {
     let server = Server::start();
-    let repository = repository(&server, json!({}));
+    let repository = server.made(REPOSITORIES, json!({}));
     let old = Rpm::new("bear", "1").epoch(1).built(10);
     let new = Rpm::new("bear", "1").built(20);
     let task = upload(&server, &repository, &old);
     assert_eq!(task["state"], "completed");
     upload(&server, &repository, &new);
     let made = publish(&server, json!({}), &repository);
-    let base = distribute(&server, json!({"publication": made["pulp_href"]}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"publication": made["pulp_href"]}));
     assert_eq!(locations(&server, &base), ["Packages/b/bear-1-1.noarch.rpm"]);
     let served = server.download(&format!("{base}Packages/b/bear-1-1.noarch.rpm")).expect(200).body;
     assert_eq!(sha256(&served), sha256(&old.bytes()), "the higher epoch");
@@ -178,7 +164,7 @@ fn of_one_file_name_the_higher_epoch_and_the_later_built_stays() {
 #[test]
 fn what_is_no_package_is_refused() {
     let server = Server::start();
-    let repository = repository(&server, json!({}));
+    let repository = server.made(REPOSITORIES, json!({}));
     let whole = Rpm::new("bear", "1").bytes();
     let mut changed = whole.clone();
     changed[400] ^= 1;

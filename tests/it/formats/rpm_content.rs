@@ -16,10 +16,6 @@ const OBSOLETES: &str = "content/rpm/modulemd_obsoletes/";
 const MODULE: &str = "---\ndocument: modulemd\nversion: 2\ndata:\n  name: duck\n  stream: \"0\"\n  version: 7\n  context: \
                       deadbeef\n  arch: noarch\n  summary: A duck\n...\n";
 
-fn repository(client: &Client, name: &str) -> String {
-    text(&client.post(REPOSITORIES, json!({"name": name})).expect(201).json(), "pulp_href")
-}
-
 fn advisory(id: &str, date: &str, packages: &[&str]) -> Value {
     let package = |name: &&str| json!({"name": name, "version": "1", "release": "1", "arch": "noarch", "epoch": "0"});
     json!({
@@ -68,7 +64,7 @@ fn an_advisory_is_made_of_a_file_that_is_not_kept() {
     // The same again changes nothing, which fails, but in a repository that lacks it.
     let again = server.finished(upload(&server, &sent, None));
     assert!(again["error"]["description"].as_str().unwrap().contains("duplicate key"), "{again:#}");
-    let repository = repository(&server, "advisories");
+    let repository = server.made(REPOSITORIES, json!({}));
     let task = server.completed(upload(&server, &sent, Some(&repository)));
     assert_eq!(task["created_resources"].as_array().unwrap().len(), 2, "{task:#}");
     assert_eq!(server.finished(upload(&server, &sent, Some(&repository)))["state"], "failed");
@@ -104,7 +100,7 @@ fn files_that_are_no_advisories_fail_with_the_field() {
 #[test]
 fn of_two_advisories_the_newer_stays_or_both_become_one() {
     let server = Server::start();
-    let repository = repository(&server, "advisories");
+    let repository = server.made(REPOSITORIES, json!({}));
     let add = |id: &str, date: &str, packages: &[&str]| {
         server.completed(upload(&server, &advisory(id, date, packages), Some(&repository)))
     };
@@ -132,7 +128,7 @@ fn of_two_advisories_the_newer_stays_or_both_become_one() {
 #[test]
 fn several_new_advisories_of_one_id_are_settled_at_once() {
     let server = Server::start();
-    let repository = repository(&server, "advisories");
+    let repository = server.made(REPOSITORIES, json!({}));
     let dates = ["2024-01-01", "2024-01-03", "2024-01-02"];
     let units = dates.map(|date| server.created(upload(&server, &advisory("A-1", date, &["bear"]), None)));
     let other = server.created(upload(&server, &advisory("A-2", "2024-01-01", &["bear"]), None));
@@ -154,7 +150,7 @@ fn module() -> Value {
 #[test]
 fn modules_are_made_of_fields() {
     let server = Server::start();
-    let repository = repository(&server, "modules");
+    let repository = server.made(REPOSITORIES, json!({}));
     let mut sent = module();
     sent["repository"] = json!(repository);
     let task = server.completed(server.post(MODULEMDS, sent));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
 use crate::support::rpm_repository::{RpmRepository, package};
-use crate::support::{Server, assert_completed, random};
+use crate::support::{Server, assert_completed};
 
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
 const REMOTES: &str = "remotes/rpm/rpm/";
@@ -58,8 +58,7 @@ impl World {
         }
         let server = Server::start();
         let source = repository(&server);
-        let remote = json!({"name": random::name(), "url": upstream.url(), "policy": "on_demand", "max_retries": 0});
-        let remote = text(&server.post(REMOTES, remote).expect(201).json(), "pulp_href");
+        let remote = server.made(REMOTES, json!({"url": upstream.url(), "policy": "on_demand", "max_retries": 0}));
         assert_completed(&server.sync(&source, &remote));
         Self { server, source }
     }
@@ -97,7 +96,7 @@ impl World {
 }
 
 fn repository(server: &Server) -> String {
-    text(&server.post(REPOSITORIES, json!({"name": random::name()})).expect(201).json(), "pulp_href")
+    server.made(REPOSITORIES, json!({}))
 }
 
 fn packages(server: &Server, version: &str) -> Vec<String> {
@@ -188,10 +187,7 @@ fn bad_configurations_are_refused_by_name() {
         entry[name] = value;
         json!([good.clone(), entry])
     };
-    let file = text(
-        &world.server.post("repositories/file/file/", json!({"name": random::name()})).expect(201).json(),
-        "pulp_href",
-    );
+    let file = world.server.repository();
     for config in [
         good.clone(),
         json!([{"source_repo_version": world.version()}]),
@@ -213,19 +209,7 @@ fn bad_configurations_are_refused_by_name() {
 #[test]
 fn old_packages_are_pruned_by_a_group_of_tasks() {
     let world = World::new();
-    let prune = |body: Value| {
-        let group = text(&world.server.post("rpm/prune/", body).expect(202).json(), "task_group");
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-        loop {
-            let found = world.server.get(&group).expect(200).json();
-            let busy = ["waiting", "running", "canceling"].iter().any(|state| found[state] != 0);
-            if found["all_tasks_dispatched"] == true && !busy {
-                return found;
-            }
-            assert!(std::time::Instant::now() < end, "{found:#}");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-    };
+    let prune = |body: Value| world.server.wait_for_group(world.server.post("rpm/prune/", body));
     let report = |group: &Value| {
         let tasks = group["tasks"].as_array().unwrap();
         assert_eq!((tasks.len(), &group["completed"]), (2, &json!(2)), "{group:#}");

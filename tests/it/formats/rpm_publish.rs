@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
@@ -13,25 +13,13 @@ use crate::support::rpm::Rpm;
 use crate::support::{Client, Server};
 
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
-
-fn repository(client: &Client, mut fields: Value) -> String {
-    fields["name"] = json!(random::name());
-    text(&client.post(REPOSITORIES, fields).expect(201).json(), "pulp_href")
-}
+const DISTRIBUTIONS: &str = "distributions/rpm/rpm/";
 
 /// A package that is in no repository yet.
 fn unit(client: &Client, name: &str) -> String {
     let form = Multipart::new().named_file("file", "any.rpm", &Rpm::new(name, "1").file("/usr/bin/x").bytes());
     let answer = client.request("POST", "content/rpm/packages/upload/").multipart(form).send();
     text(&answer.expect(201).json(), "pulp_href")
-}
-
-/// The address below which a new distribution serves.
-fn distribute(client: &Client, mut fields: Value) -> String {
-    fields["name"] = json!(random::name());
-    fields["base_path"] = fields["name"].clone();
-    let href = client.created(client.post("distributions/rpm/rpm/", fields));
-    text(&client.get(&href).expect(200).json(), "base_url")
 }
 
 /// The documents of packages, as they are served: paths and bytes.
@@ -53,10 +41,10 @@ fn listed(documents: &BTreeMap<String, Vec<u8>>) -> (Vec<String>, usize) {
 
 /// The documents of the same packages in a repository that has published nothing before.
 fn made_anew(server: &Server, original: &str) -> BTreeMap<String, Vec<u8>> {
-    let copy = repository(server, json!({"autopublish": true}));
+    let copy = server.made(REPOSITORIES, json!({"autopublish": true}));
     let version = server.latest_version(original);
     server.completed(server.post(&format!("{copy}modify/"), json!({"base_version": version})));
-    documents(server, &distribute(server, json!({"repository": copy})))
+    documents(server, &server.distribute_in(DISTRIBUTIONS, json!({"repository": copy})))
 }
 
 #[test]
@@ -64,8 +52,8 @@ fn after_any_changes_a_publication_is_as_if_made_anew() {
     let server = Server::start();
     let mut random = Random::seeded();
     let units: Vec<String> = (0..240).map(|at| unit(&server, &format!("p{at}"))).collect();
-    let repository = repository(&server, json!({"autopublish": true}));
-    let base = distribute(&server, json!({"repository": repository}));
+    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"repository": repository}));
     let mut present = vec![false; units.len()];
     for round in 0..12 {
         // Many at first, then few, at the end nearly all go.
@@ -90,14 +78,14 @@ fn after_any_changes_a_publication_is_as_if_made_anew() {
 #[test]
 fn an_older_version_is_published_after_a_newer_one() {
     let server = Server::start();
-    let repository = repository(&server, json!({"autopublish": true}));
+    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
     for name in ["a", "b", "c"] {
         server.modify(&repository, &[&unit(&server, name)], &[]);
     }
     for (number, expected) in [(1, &["a"][..]), (3, &["a", "b", "c"]), (0, &[]), (2, &["a", "b"])] {
         let body = json!({"repository_version": format!("{repository}versions/{number}/")});
         let publication = server.created(server.post("publications/rpm/rpm/", body));
-        let base = distribute(&server, json!({"publication": publication}));
+        let base = server.distribute_in(DISTRIBUTIONS, json!({"publication": publication}));
         assert_eq!(listed(&documents(&server, &base)).0, expected, "version {number}");
     }
 }
@@ -105,8 +93,8 @@ fn an_older_version_is_published_after_a_newer_one() {
 #[test]
 fn damaged_metadata_of_the_last_publication_is_not_taken_over() {
     let server = Server::start();
-    let repository = repository(&server, json!({"autopublish": true}));
-    let base = distribute(&server, json!({"repository": repository}));
+    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
+    let base = server.distribute_in(DISTRIBUTIONS, json!({"repository": repository}));
     let units: Vec<String> = (0..150).map(|at| unit(&server, &format!("p{at}"))).collect();
     server.modify(&repository, &units.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
     for damage in [|bytes: &mut Vec<u8>| bytes[400] ^= 1, |bytes: &mut Vec<u8>| bytes.truncate(500), Vec::clear] {

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use crate::support::pulp::text;
 use crate::support::rpm_repository::{RpmRepository, package};
-use crate::support::{Reply, Server, assert_completed, random, sha256};
+use crate::support::{Reply, Server, assert_completed, sha256};
 
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
 const REMOTES: &str = "remotes/rpm/rpm/";
+const DISTRIBUTIONS: &str = "distributions/rpm/rpm/";
 const PACKAGES: &str = "content/rpm/packages/";
 
 /// A server with a repository and a remote of another.
@@ -28,11 +29,10 @@ impl Mirror {
 
     fn at(url: &str, fields: Value) -> Self {
         let server = Server::start();
-        let repository =
-            text(&server.post(REPOSITORIES, json!({"name": random::name()})).expect(201).json(), "pulp_href");
-        let mut body = json!({"name": random::name(), "url": url, "policy": "on_demand", "max_retries": 0});
+        let repository = server.made(REPOSITORIES, json!({}));
+        let mut body = json!({"url": url, "policy": "on_demand", "max_retries": 0});
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let remote = text(&server.post(REMOTES, body).expect(201).json(), "pulp_href");
+        let remote = server.made(REMOTES, body);
         Self { server, repository, remote }
     }
 
@@ -72,10 +72,7 @@ impl Mirror {
 
     /// The address below which the repository is served.
     fn distribute(&self) -> String {
-        let name = random::name();
-        let body = json!({"name": name, "base_path": name, "repository": self.repository});
-        self.server.created(self.server.post("distributions/rpm/rpm/", body));
-        format!("/pulp/content/{name}/")
+        self.server.distribute_in(DISTRIBUTIONS, json!({"repository": self.repository}))
     }
 }
 

@@ -88,15 +88,14 @@ impl Reader {
         let settings = [("PITH_DEFAULT_ULN_SERVER_BASE_URL", network.upstream.url("").leak() as &str)];
         let server = Server::start_with(&settings);
         let mut body = json!({
-            "name": random::name(), "url": "uln://ol9_x86_64", "policy": "on_demand", "max_retries": 0,
-            "username": "user", "password": PASSWORD,
+            "url": "uln://ol9_x86_64", "policy": "on_demand", "max_retries": 0, "username": "user",
+            "password": PASSWORD,
         });
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        let remote = text(&server.post("remotes/rpm/uln/", body).expect(201).json(), "pulp_href");
-        let body = json!({"name": random::name(), "remote": remote});
-        let repository = server.post("repositories/rpm/rpm/", body).expect(201).json();
-        assert_eq!(repository["remote"], remote.as_str());
-        Self { repository: text(&repository, "pulp_href"), server, remote }
+        let remote = server.made("remotes/rpm/uln/", body);
+        let repository = server.made("repositories/rpm/rpm/", json!({"remote": remote}));
+        assert_eq!(server.get(&repository).expect(200).json()["remote"], remote.as_str());
+        Self { repository, server, remote }
     }
 
     fn sync(&self, options: Value) -> Value {
@@ -117,11 +116,7 @@ impl Reader {
     }
 
     fn distribute(&self, fields: Value) -> String {
-        let name = random::name();
-        let mut body = json!({"name": name, "base_path": name});
-        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        self.server.created(self.server.post("distributions/rpm/rpm/", body));
-        format!("/pulp/content/{name}/")
+        self.server.distribute_in("distributions/rpm/rpm/", fields)
     }
 }
 

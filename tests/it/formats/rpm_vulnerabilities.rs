@@ -7,7 +7,6 @@ use tempfile::TempDir;
 
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
-use crate::support::random::name;
 use crate::support::rpm::Rpm;
 use crate::support::vulnerabilities::VulnerabilityService;
 use crate::support::{Server, assert_completed};
@@ -23,8 +22,7 @@ struct Scanned {
 impl Scanned {
     fn with(settings: &[(&str, &str)], osv_config: Value) -> Self {
         let server = Server::start_with(settings);
-        let made = server.post(REPOSITORIES, json!({"name": name(), "osv_config": osv_config})).expect(201).json();
-        Self { repository: text(&made, "pulp_href"), server }
+        Self { repository: server.made(REPOSITORIES, json!({"osv_config": osv_config})), server }
     }
 
     fn upload(&self, package: &Rpm) -> String {

@@ -16,6 +16,9 @@ pub const PUBLICATIONS: &str = "publications/file/file/";
 pub const DISTRIBUTIONS: &str = "distributions/file/file/";
 pub const FILES: &str = "content/file/files/";
 
+/// That of every [`Client::new_user`].
+pub const PASSWORD: &str = "Yeech6ba-of-tests";
+
 pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
@@ -50,10 +53,27 @@ impl Client {
 
     #[track_caller]
     pub fn wait_for(&self, task: &str) -> Value {
+        let over = ["completed", "failed", "canceled", "skipped"];
+        self.shown_once(task, |task| over.iter().any(|state| task["state"] == *state))
+    }
+
+    /// The group of tasks that a 202 names, once all of them are over.
+    #[track_caller]
+    pub fn wait_for_group(&self, answer: Answer) -> Value {
+        let group = text(&answer.expect(202).json(), "task_group");
+        let unfinished = ["waiting", "running", "canceling"];
+        self.shown_once(&group, |group| {
+            group["all_tasks_dispatched"] == true && unfinished.iter().all(|state| group[state] == 0)
+        })
+    }
+
+    /// An object as it is shown once it is over.
+    #[track_caller]
+    fn shown_once(&self, href: &str, is_over: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
-            let found = self.get(task).expect(200).json();
-            if ["completed", "failed", "canceled", "skipped"].iter().any(|state| found["state"] == *state) {
+            let found = self.get(href).expect(200).json();
+            if is_over(&found) {
                 return found;
             }
             assert!(Instant::now() < end, "not over after a minute: {found:#}");
@@ -70,6 +90,20 @@ impl Client {
         created[0].as_str().unwrap().to_owned()
     }
 
+    /// The href of a new object of this list, with these fields beside a name.
+    #[track_caller]
+    pub fn made(&self, list: &str, fields: Value) -> String {
+        text(&self.post(list, with_name(fields)).expect(201).json(), "pulp_href")
+    }
+
+    /// The href and the name of a new user, who may do nothing yet.
+    #[track_caller]
+    pub fn new_user(&self) -> (String, String) {
+        let name = random::name();
+        let made = self.post("users/", json!({"username": name, "password": PASSWORD})).expect(201).json();
+        (text(&made, "pulp_href"), name)
+    }
+
     #[track_caller]
     pub fn repository(&self) -> String {
         self.repository_with(json!({}))
@@ -78,14 +112,13 @@ impl Client {
     /// With these fields beside a name.
     #[track_caller]
     pub fn repository_with(&self, fields: Value) -> String {
-        text(&self.post(REPOSITORIES, with_name(fields)).expect(201).json(), "pulp_href")
+        self.made(REPOSITORIES, fields)
     }
 
     #[track_caller]
-    pub fn remote(&self, url: &str, fields: Value) -> String {
-        let mut body = with_name(fields);
-        body["url"] = json!(url);
-        text(&self.post(REMOTES, body).expect(201).json(), "pulp_href")
+    pub fn remote(&self, url: &str, mut fields: Value) -> String {
+        fields["url"] = json!(url);
+        self.made(REMOTES, fields)
     }
 
     /// A content unit, uploaded at once.
@@ -130,9 +163,15 @@ impl Client {
     /// The address below which a new distribution with these fields serves.
     #[track_caller]
     pub fn distribute(&self, fields: Value) -> String {
+        self.distribute_in(DISTRIBUTIONS, fields)
+    }
+
+    /// The same for one of this list.
+    #[track_caller]
+    pub fn distribute_in(&self, list: &str, fields: Value) -> String {
         let mut body = with_name(fields);
         body["base_path"] = body["name"].clone();
-        let href = self.created(self.post(DISTRIBUTIONS, body));
+        let href = self.created(self.post(list, body));
         text(&self.get(&href).expect(200).json(), "base_url")
     }
 

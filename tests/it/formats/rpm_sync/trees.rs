@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Mirror, PACKAGES, REPOSITORIES, package, report};
+use super::{DISTRIBUTIONS, Mirror, PACKAGES, REPOSITORIES, package, report};
 use crate::support::pulp::text;
 use crate::support::rpm_repository::{RpmRepository, State};
-use crate::support::{Server, random, sha256};
+use crate::support::{Server, sha256};
 
 const TREES: &str = "content/rpm/distribution_trees/";
 const INDEX: &str = "repodata/repomd.xml";
@@ -65,10 +65,7 @@ impl Mirror {
 
 fn published(server: &Server, version: &str) -> String {
     let publication = server.created(server.post("publications/rpm/rpm/", json!({"repository_version": version})));
-    let name = random::name();
-    let body = json!({"name": name, "base_path": name, "publication": publication});
-    server.created(server.post("distributions/rpm/rpm/", body));
-    format!("/pulp/content/{name}/")
+    server.distribute_in(DISTRIBUTIONS, json!({"publication": publication}))
 }
 
 fn cleaned_up(server: &Server) {
@@ -231,7 +228,7 @@ fn a_copied_tree_brings_its_repositories_and_keeps_them() {
     let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
     mirror.synced(json!({}));
     let server = &mirror.server;
-    let copy = text(&server.post(REPOSITORIES, json!({"name": random::name()})).expect(201).json(), "pulp_href");
+    let copy = server.made(REPOSITORIES, json!({}));
     let tree = text(&server.get(TREES).expect(200).json()["results"][0], "pulp_href");
     let source = server.latest_version(&mirror.repository);
     let config = json!([{"source_repo_version": source, "dest_repo": copy, "content": [tree]}]);
