@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, App, Plugins, Shared, check_secret_key, open_database, storage_config};
+use crate::app::{self, App, Plugins, Shared, check_secret_key, open_database};
 use crate::auth::{Secrets, password};
 use crate::config::{Config, Role, StartError};
 use crate::db::users;
@@ -47,6 +47,7 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     survive_large_files()?;
     let listener = TcpListener::bind(&config.listen).map_err(|cause| config.listen_error(&cause))?;
     let address = listener.local_addr().map_err(Error::internal)?;
+    let watched = metrics_listener(&config)?;
     let app = App::open(config, plugins).await?;
     if let Some(url) = &app.config.otlp_traces_url {
         trace::start(url, env!("CARGO_PKG_VERSION"))?;
@@ -68,7 +69,8 @@ async fn run(config: Config, plugins: Plugins) -> Result<(), StartError> {
     background.spawn(stop_aware(stop.clone(), upkeep(app.clone())));
     let presences = announce(&app).await?;
     let server = http(&app, listener)?;
-    if let Some(server) = metrics(&app)? {
+    if let Some(listener) = watched {
+        let server = metrics(&app, listener)?;
         background.spawn(async move {
             if let Err(error) = server.await {
                 tracing::error!(%error, "the server of the metrics ended");
@@ -128,15 +130,20 @@ fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
     server.map_err(Error::internal)
 }
 
-/// The server that answers those alone who watch, where one is wanted. It ends by signals, as the other does.
-fn metrics(app: &Shared) -> Result<Option<actix_web::dev::Server>, StartError> {
-    let Some(address) = &app.config.metrics_listen else { return Ok(None) };
-    let listener = TcpListener::bind(address).map_err(|cause| app.config.metrics_listen_error(&cause))?;
+/// The address for those alone who watch, where one is wanted. It is taken before anything begins that would have to
+/// be undone when it cannot be had.
+fn metrics_listener(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let bound = config.metrics_listen.as_ref().map(TcpListener::bind).transpose();
+    Ok(bound.map_err(|cause| config.metrics_listen_error(&cause))?)
+}
+
+/// The server that answers there. It ends by signals, as the other does.
+fn metrics(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = app.clone();
     let server = delivery::server(listener, 1, move |services| probes::routes_apart(services, &app));
     println!("metrics on http://{address}/metrics");
-    Ok(Some(server.map_err(Error::internal)?))
+    server.map_err(Error::internal)
 }
 
 /// Removes what time has made superfluous.
@@ -167,7 +174,7 @@ pub fn check(config: &Config, plugins: &Plugins) -> Result<(String, bool), Start
         let (mut text, mut is_sound) = (String::new(), true);
         for domain in db.read(crate::db::domains::all).await? {
             let is_default = domain.name == DEFAULT_DOMAIN;
-            let place = if is_default { storage_config(config)? } else { place::of(config, &secrets, &domain)? };
+            let place = place::of_any(config, &secrets, &domain)?;
             let found = ops::check::check(&db, domain.id, &Storage::open(&place).await?).await?;
             if !is_default {
                 text.push_str(&format!("domain `{}`:\n", domain.name));

@@ -149,7 +149,9 @@ fn an_address_of_its_own_answers_only_those_who_watch() {
     watcher.get("/readyz").expect(200);
     watcher.get("/livez").expect(200);
     watcher.get("status/").expect(404);
-    let taken = Server::refusal(&[("PITH_METRICS_LISTEN", &server.address().to_string())]);
+    let other = Server::prepared(&[("PITH_METRICS_LISTEN", &server.address().to_string())]);
+    let taken = other.try_start().unwrap_err();
     assert!(taken.contains("configuration key `metrics_listen`") && taken.contains("is taken"), "{taken}");
+    assert!(!other.data().join("pith.db").exists(), "nothing had begun");
     assert!(server.stop(), "both end together");
 }

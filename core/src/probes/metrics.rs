@@ -1,9 +1,9 @@
 //! `/metrics`: what this process counted, and how the queue stands, which the database knows.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use actix_web::{HttpRequest, HttpResponse};
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
 
 use crate::app::{App, Shared};
 use crate::config::MetricsReaders;
@@ -13,9 +13,6 @@ use crate::id::now;
 use crate::metrics::{self, Kind, Text};
 use crate::rest::{authenticate, error_body, request::correlation_id};
 use crate::{native, tasks};
-
-/// How long the database may take to tell about the queue.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For whom the configuration names.
 pub async fn for_readers(app: &Shared, request: &HttpRequest) -> HttpResponse {
@@ -49,6 +46,7 @@ pub async fn answer(app: &Shared) -> HttpResponse {
     app.db.write_metrics(&mut text);
     app.storage.write_metrics(&mut text);
     process(app, &mut text);
+    store(app, &mut text).await;
     HttpResponse::Ok().content_type(Text::CONTENT_TYPE).body(text.finish())
 }
 
@@ -60,11 +58,9 @@ fn requests(app: &App, text: &mut Text) {
 }
 
 async fn queue(app: &Shared, text: &mut Text) {
-    let asked = timeout(PATIENCE, app.db.read(|conn| queue::standing(conn, now()))).await;
-    let standing = match asked {
-        Ok(Ok(standing)) => Some(standing),
-        _ => None,
-    };
+    let db = app.db.clone();
+    let asked = app.readiness.queue.ask(async move { db.read(|conn| queue::standing(conn, now())).await });
+    let standing = asked.await.and_then(Result::ok);
     let help = "Whether the database answered within a second.";
     text.single("pith_database_up", Kind::Gauge, help, u8::from(standing.is_some()));
     let Some(Standing { waiting, running, canceling, oldest_waiting }) = standing else { return };
@@ -93,7 +89,13 @@ fn process(app: &App, text: &mut Text) {
     if let Ok(since) = app.started.duration_since(SystemTime::UNIX_EPOCH) {
         text.single("process_start_time_seconds", Kind::Gauge, "When the process began.", since.as_secs());
     }
-    if let Some(usage) = app.storage.usage() {
+}
+
+/// The disk may be silent: left out then.
+async fn store(app: &App, text: &mut Text) {
+    let storage = app.storage.clone();
+    let asked = app.readiness.usage.ask(spawn_blocking(move || storage.usage()));
+    if let Some(Ok(Some(usage))) = asked.await {
         let help = "Space of the file system of the store.";
         text.family("pith_store_bytes", Kind::Gauge, help);
         for (kind, bytes) in [("total", usage.total), ("used", usage.used), ("free", usage.free)] {

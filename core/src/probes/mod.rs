@@ -3,6 +3,7 @@
 //! `livez/` stays where its clients look for it.
 
 mod metrics;
+mod question;
 mod ready;
 
 use actix_web::web::{self, ServiceConfig};

@@ -6,33 +6,27 @@ use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
 use serde_json::{Map, json};
-use tokio::sync::{Mutex, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::Mutex;
 
+use super::question::Questions;
 use crate::app::{App, Shared};
 use crate::config::Role;
-use crate::error::Result;
 use crate::params;
 
-/// How long a component may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a report is repeated.
 const KEPT: Duration = Duration::from_secs(1);
-/// Questions that a silent database holds threads with.
-const QUESTIONS: usize = 2;
 
 const NO_ANSWER: &str = "no answer within a second";
 
 /// The last report, and what keeps questions few.
+#[derive(Default)]
 pub struct Readiness {
     last: Mutex<Option<(Instant, Arc<Report>)>>,
-    questions: Arc<Semaphore>,
-}
-
-impl Default for Readiness {
-    fn default() -> Self {
-        Self { last: Mutex::default(), questions: Arc::new(Semaphore::new(QUESTIONS)) }
-    }
+    database: Questions,
+    store: Questions,
+    /// Those of `/metrics`.
+    pub(super) queue: Questions,
+    pub(super) usage: Questions,
 }
 
 /// What each component said: nothing when it is well, else why it is not.
@@ -80,38 +74,25 @@ async fn ask(app: &Shared) -> Report {
 /// Whether the database answers, and whether it has the tables of this program.
 async fn database(app: &Shared) -> (Option<String>, Option<String>) {
     let unknown = || Some("unknown while the database does not answer".to_owned());
-    let Ok(place) = app.readiness.questions.clone().try_acquire_owned() else {
-        return (Some(NO_ANSWER.into()), unknown());
-    };
-    let db = app.db.clone();
-    let missing = timeout(PATIENCE, async move {
-        db.read(move |conn| {
-            // Given back when the thread is free again, which may be after we gave up.
-            let _place = place;
-            conn.query_one("SELECT 1", params![])?;
-            Ok(())
-        })
-        .await?;
-        db.missing_migrations(&app.migrations).await
+    let (db, migrations) = (app.db.clone(), app.migrations.clone());
+    let missing = app.readiness.database.ask(async move {
+        db.read(|conn| conn.query_one("SELECT 1", params![]).map(drop)).await?;
+        db.missing_migrations(&migrations).await
     });
     match missing.await {
-        Err(_) => (Some(NO_ANSWER.into()), unknown()),
-        Ok(Err(error)) => (Some(error.public_text()), unknown()),
-        Ok(Ok(missing)) if missing.is_empty() => (None, None),
-        Ok(Ok(missing)) => (None, Some(format!("migrations are missing: {}", missing.join(", ")))),
+        None => (Some(NO_ANSWER.into()), unknown()),
+        Some(Err(error)) => (Some(error.public_text()), unknown()),
+        Some(Ok(missing)) if missing.is_empty() => (None, None),
+        Some(Ok(missing)) => (None, Some(format!("migrations are missing: {}", missing.join(", ")))),
     }
 }
 
 /// Whether files can be put into the store.
 async fn store(app: &Shared) -> Option<String> {
-    told(timeout(PATIENCE, app.storage.probe()).await)
-}
-
-fn told(answer: Result<Result<()>, tokio::time::error::Elapsed>) -> Option<String> {
-    match answer {
-        Err(_) => Some(NO_ANSWER.into()),
-        Ok(Err(error)) => Some(error.public_text()),
-        Ok(Ok(())) => None,
+    let storage = app.storage.clone();
+    match app.readiness.store.ask(async move { storage.probe().await }).await {
+        None => Some(NO_ANSWER.into()),
+        Some(answer) => answer.err().map(|error| error.public_text()),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::{Config, StorageAddress};
 use crate::db::domains::{Domain, Store};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::resource::DEFAULT_DOMAIN;
 use crate::storage::StorageConfig;
 
 /// The settings of a store with its secrets.
@@ -46,6 +47,14 @@ pub fn of_installation(config: &Config) -> Store {
         ),
     };
     Store { class: class.to_owned(), settings, secrets: None }
+}
+
+/// How to reach the store of a domain, whichever it is: the default one keeps to the configuration.
+///
+/// # Errors
+/// As [`of`].
+pub fn of_any(settings: &Config, secrets: &Secrets, domain: &Domain) -> Result<StorageConfig> {
+    if domain.name == DEFAULT_DOMAIN { storage_config(settings) } else { of(settings, secrets, domain) }
 }
 
 /// How to reach the store of a domain that is not the default one.
