@@ -72,8 +72,10 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// One piece of work; it reports to its submitter once the group's fate is known.
-type Job = Box<dyn FnOnce(&mut Conn) -> Box<dyn FnOnce(Option<&Error>) + Send> + Send>;
+/// Tells the submitter of a piece of work how it went, once the fate of the group is known.
+type Reply = Box<dyn FnOnce(Option<&Error>) + Send>;
+/// One piece of work; without a connection it is not done, for that reason.
+type Job = Box<dyn FnOnce(Result<&mut Conn, &Error>) -> Reply + Send>;
 
 /// The thread that writes. Work that waits while one commit is under way shares the next one, so that
 /// its cost (a sync of the disk) is paid once for all of it.
@@ -85,11 +87,15 @@ pub(super) struct Writer {
 impl Writer {
     /// `queued` tells how much work waits.
     pub fn open(path: &Path, queued: Arc<Level>) -> Result<Self> {
-        let conn = Conn::Sqlite(open(path)?);
+        Self::on(Conn::Sqlite(open(path)?), queued)
+    }
+
+    fn on(conn: Conn, queued: Arc<Level>) -> Result<Self> {
         let (jobs, queue) = channel();
+        let waiting = Queue { jobs: queue, queued: queued.clone() };
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(conn, &queue))
+            .spawn(move || run(conn, &waiting))
             .map_err(Error::internal)?;
         Ok(Self { jobs, queued })
     }
@@ -100,43 +106,74 @@ impl Writer {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
-        let queued = self.queued.clone();
         let job: Job = Box::new(move |conn| {
-            queued.lower();
-            let result = catch_unwind(AssertUnwindSafe(|| conn.savepoint(work)))
-                .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))));
+            let result = match conn {
+                Ok(conn) => catch_unwind(AssertUnwindSafe(|| conn.savepoint(work)))
+                    .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref())))),
+                Err(cause) => Err(unwritable(cause)),
+            };
             Box::new(move |failed: Option<&Error>| {
                 done(match failed {
-                    Some(error) if result.is_ok() => Err(Error::storage("cannot write the database", error)),
+                    Some(error) if result.is_ok() => Err(unwritable(error)),
                     _ => result,
                 });
             })
         });
         self.queued.raise();
-        self.jobs.send(job).map_err(|_| Error::internal("the database's writer has ended"))
+        self.jobs.send(job).map_err(|_| {
+            self.queued.lower();
+            Error::internal("the database's writer has ended")
+        })
     }
 }
 
-fn run(mut conn: Conn, queue: &Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
-        let mut replies = Vec::new();
-        let outcome = conn.plain("BEGIN IMMEDIATE").and_then(|()| {
-            replies.push(first(&mut conn));
-            while replies.len() < LARGEST_GROUP
-                && let Ok(next) = queue.try_recv()
-            {
-                replies.push(next(&mut conn));
-            }
-            conn.plain("COMMIT")
-        });
-        if outcome.is_err()
-            && let Err(error) = conn.plain("ROLLBACK")
+fn unwritable(cause: &Error) -> Error {
+    Error::storage("cannot write the database", cause)
+}
+
+/// The work that waits, and the count of it.
+struct Queue {
+    jobs: Receiver<Job>,
+    queued: Arc<Level>,
+}
+
+impl Queue {
+    /// The next piece of work, waited for; none when there will be no more.
+    fn wait(&self) -> Option<Job> {
+        self.jobs.recv().ok().inspect(|_| self.queued.lower())
+    }
+
+    fn next(&self) -> Option<Job> {
+        self.jobs.try_recv().ok().inspect(|_| self.queued.lower())
+    }
+}
+
+fn run(mut conn: Conn, queue: &Queue) {
+    while let Some(first) = queue.wait() {
+        if let Err(cause) = conn.plain("BEGIN IMMEDIATE") {
+            undo(&mut conn);
+            first(Err(&cause))(None);
+            continue;
+        }
+        let mut replies = vec![first(Ok(&mut conn))];
+        while replies.len() < LARGEST_GROUP
+            && let Some(next) = queue.next()
         {
-            tracing::debug!(%error, "nothing to roll back");
+            replies.push(next(Ok(&mut conn)));
+        }
+        let outcome = conn.plain("COMMIT");
+        if outcome.is_err() {
+            undo(&mut conn);
         }
         for reply in replies {
             reply(outcome.as_ref().err());
         }
+    }
+}
+
+fn undo(conn: &mut Conn) {
+    if let Err(error) = conn.plain("ROLLBACK") {
+        tracing::debug!(%error, "nothing to roll back");
     }
 }
 
@@ -239,4 +276,31 @@ pub(super) fn error(cause: &rusqlite::Error) -> Error {
         }
     }
     Error::internal(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_finds_no_way_to_write_is_answered_with_the_cause_and_waits_no_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let (other, ours) = (open(&path).unwrap(), open(&path).unwrap());
+        ours.busy_timeout(Duration::ZERO).unwrap();
+        let queued = Arc::<Level>::default();
+        let writer = Writer::on(Conn::Sqlite(ours), queued.clone()).unwrap();
+        let write = || {
+            let (sender, answer) = channel();
+            writer.submit(|conn| conn.query("SELECT 1", &[]), move |result| drop(sender.send(result))).unwrap();
+            answer.recv().expect("an answer")
+        };
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let told = write().unwrap_err().to_string();
+        assert!(told.starts_with("cannot write the database") && told.contains("locked"), "{told}");
+        assert_eq!(queued.get(), 0);
+        other.execute_batch("COMMIT").unwrap();
+        write().unwrap();
+        assert_eq!(queued.get(), 0);
+    }
 }
