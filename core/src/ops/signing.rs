@@ -3,13 +3,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::task::spawn_blocking;
 
 use super::references;
 use crate::auth::Secrets;
-use crate::db::Db;
 use crate::db::signing_services::{self, SigningServiceRow};
+use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
@@ -47,20 +47,26 @@ pub async fn add(
         return Err(Error::Conflict(format!("there is a signing service `{name}` already")));
     }
     let signers: Vec<Arc<dyn FileSigner>> = registry.plugins.iter().filter_map(|plugin| plugin.file_signer()).collect();
-    let secrets = secrets.clone();
-    let row = spawn_blocking(move || service(&secrets, name, means)).await.map_err(Error::internal)??;
+    let (mut row, kept) = spawn_blocking(move || service(name, means)).await.map_err(Error::internal)??;
+    row.secrets = kept.as_ref().map(|kept| secrets.seal(kept)).transpose()?;
     try_out(signing, &signers, &row).await?;
-    let fingerprint = row.fingerprint.clone();
-    db.write(move |conn| signing_services::insert(conn, &row)).await?;
+    let (fingerprint, secrets) = (row.fingerprint.clone(), secrets.clone());
+    let insert = move |conn: &mut Conn| {
+        // Again: while it was tried the key may have been changed, and retired.
+        row.secrets = kept.as_ref().map(|kept| secrets.seal(kept)).transpose()?;
+        signing_services::insert(conn, &row)
+    };
+    db.write(insert).await?;
     Ok(fingerprint)
 }
 
-fn service(secrets: &Secrets, name: String, means: NewMeans) -> Result<SigningServiceRow> {
+/// The service without its secrets, and those.
+fn service(name: String, means: NewMeans) -> Result<(SigningServiceRow, Option<Json>)> {
     let wrong = |field: &'static str| move |problem: OpenPgpError| Error::field(field, problem.to_string());
-    let of = |public: &PublicKey, class: String, script: String, secrets: Option<String>| {
+    let of = |public: &PublicKey, class: String, script: String, kept: Option<Json>| {
         let public_key = public.armored().map_err(Error::internal)?;
         let fingerprint = public.fingerprint();
-        Ok(SigningServiceRow { id: Id::new(), name, class, public_key, fingerprint, script, secrets })
+        Ok((SigningServiceRow { id: Id::new(), name, class, public_key, fingerprint, script, secrets: None }, kept))
     };
     let (key, passphrase) = match means {
         NewMeans::Script { path, class, public_key } => {
@@ -73,8 +79,7 @@ fn service(secrets: &Secrets, name: String, means: NewMeans) -> Result<SigningSe
         NewMeans::Generated { user } => (SecretKey::generate(&user).map_err(wrong("generate"))?, None),
     };
     let kept = KeptKey { key: key.armored().map_err(Error::internal)?, passphrase };
-    let sealed = secrets.seal(&json!(kept))?;
-    of(key.public(), String::new(), String::new(), Some(sealed))
+    of(key.public(), String::new(), String::new(), Some(json!(kept)))
 }
 
 async fn try_out(signing: &Signing, signers: &[Arc<dyn FileSigner>], row: &SigningServiceRow) -> Result<()> {

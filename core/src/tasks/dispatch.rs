@@ -62,10 +62,12 @@ impl Queue {
 
 async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
     let row = app.queue.row(app.domain, &task);
-    let (id, payload) = (row.id, app.queue.seal(task.kind, &task)?);
+    let id = row.id;
     let body_app = app.clone();
     let add = move |conn: &mut Conn| {
         row.reservations.lock(conn)?;
+        // Sealed when nothing is waited for any more: the key may be changed and retired meanwhile.
+        let payload = body_app.queue.seal(task.kind, &task)?;
         let unblocked_at = if row.reservations.are_blocked(conn)? {
             queue::hasten(conn, &row.reservations)?;
             None
