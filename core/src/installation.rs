@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
-use crate::app::{Plugins, check_secret_key, database_address, migrations, open_database, storage_config};
+use crate::app::{Plugins, check_secret_key, database_address, migrations, open_database};
 use crate::auth::key_file;
 use crate::auth::secrets::{Secrets, key_id};
 use crate::config::{Config, ConfigError, DatabaseAddress, StartError};
@@ -14,11 +14,9 @@ use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops::backup::{self, Key, Subject};
 use crate::ops::reseal;
-use crate::storage::Storage;
 
 /// How many connections a verb needs.
 const CONNECTIONS: u32 = 4;
-
 fn runtime() -> Result<Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(builder.enable_all().build().map_err(Error::internal)?)
@@ -45,23 +43,29 @@ pub fn back_up(
         return Err(ConfigError::for_key("database", format!("there is no database `{}`", path.display())).into());
     }
     let secrets = Secrets::load(&config.secret_key_file)?;
+    let sets = migrations(plugins);
     let made = runtime()?.block_on(async {
         let db = open(config).await?;
-        if !db.missing_migrations(&migrations(plugins)).await?.is_empty() {
+        if !db.missing_migrations(&sets).await?.is_empty() {
             let text = "the database is of an older version; back it up with that, or run `pith migrate` first";
             return Err(Error::Conflict(text.into()));
         }
-        let storage = Storage::open(&storage_config(config)?).await?;
-        let key_file = with_secret_key.then_some(config.secret_key_file.as_path());
-        backup::make(Subject { db: &db, storage: &storage, secrets: &secrets, key_file }, folder).await
+        let subject = Subject { config, db: &db, secrets: &secrets, sets: &sets, with_secret_key };
+        backup::make(subject, folder).await
     })?;
     let artifacts = &made.artifacts;
     let mut text = format!(
         "{} rows, {} artifacts of {} bytes, {} of them new\n",
         made.rows, artifacts.named, artifacts.bytes, artifacts.copied
     );
+    for why in &made.unreachable {
+        text.push_str(&format!("{why}\n"));
+    }
     for digest in &artifacts.lost {
         text.push_str(&format!("missing or damaged in the store: {digest}\n"));
+    }
+    for table in &made.others {
+        text.push_str(&format!("a table of the database that Pith did not make is not part of it: {table}\n"));
     }
     if !with_secret_key {
         let path = config.secret_key_file.display();
@@ -86,8 +90,7 @@ pub fn restore(
     let secrets = keys_for(config, &found.key()?)?;
     let restored = runtime()?.block_on(async {
         let db = open(config).await?;
-        let storage = Storage::open(&storage_config(config)?).await?;
-        backup::load(found, &db, &storage, &secrets, &sets).await
+        backup::load(found, &db, (config, &secrets), &sets).await
     })?;
     let (artifacts, mut text) = (&restored.artifacts, String::new());
     for digest in &artifacts.lost {
@@ -157,14 +160,15 @@ pub fn promote_secret_key(config: &Config) -> Result<(), StartError> {
 pub fn reseal(config: &Config, plugins: &Plugins, retire: bool) -> Result<Resealed, StartError> {
     let path = &config.secret_key_file;
     let secrets = Arc::new(Secrets::load(path)?);
+    let sets = migrations(plugins);
     runtime()?.block_on(async {
         let db = open_database(config, plugins).await?;
         check_secret_key(&db, &secrets).await?;
-        let done = reseal::reseal(&db, &secrets).await?;
+        let done = reseal::reseal(&db, &secrets, &sets).await?;
         let key = secrets.ids().into_iter().next().unwrap_or_default();
         let mut retired = Vec::new();
         if retire {
-            let used = reseal::keys_in_use(&db, &secrets).await?;
+            let used = reseal::keys_in_use(&db, &secrets, &sets).await?;
             let is_kept = |line: &key_file::Line| {
                 let id = key_id(&line.bytes);
                 line.is_standby || id == key || used.contains(&id)

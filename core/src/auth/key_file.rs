@@ -7,10 +7,11 @@
 //! <32 bytes in base64>              an older key, which opens
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -68,10 +69,22 @@ pub fn promoted(text: &str, fresh: &str) -> String {
     std::iter::once(format!("{key}\n")).chain(others).collect()
 }
 
-/// The text without the lines whose keys are not wanted.
+/// The text without the lines of keys that are not wanted. Keys on standby stay, and the one that seals.
 pub fn retaining(text: &str, wanted: impl Fn(&Line) -> bool) -> String {
-    let kept = text.lines().filter(|text| !matches!(line(text), Ok(Some(line)) if !wanted(&line)));
+    let mut seals = false;
+    let kept = text.lines().filter(|text| match line(text) {
+        Ok(Some(line)) if !line.is_standby => !std::mem::replace(&mut seals, true) || wanted(&line),
+        _ => true,
+    });
     kept.map(|text| format!("{text}\n")).collect()
+}
+
+/// The newer of two texts, and behind it the lines of keys that only the older one has.
+pub fn united(newer: &str, older: &str) -> String {
+    let key = |text: &str| line(text).ok().flatten().map(|line| line.bytes);
+    let known: Vec<Vec<u8>> = newer.lines().filter_map(key).collect();
+    let gone = older.lines().filter(|text| key(text).is_some_and(|key| !known.contains(&key)));
+    newer.lines().chain(gone).map(|text| format!("{text}\n")).collect()
 }
 
 pub fn read(path: &Path) -> io::Result<String> {
@@ -100,17 +113,13 @@ pub fn create(path: &Path, text: &str) -> io::Result<()> {
 /// `Conflict` while another process does the same.
 pub fn change(path: &Path, change: impl FnOnce(&str) -> Result<String>) -> Result<()> {
     let cannot = |cause| Error::storage(format!("cannot change `{}`", path.display()), cause);
-    let lock = File::open(path).map_err(cannot)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Error::Conflict("another process changes the key file".into())),
-        Err(TryLockError::Error(cause)) => return Err(cannot(cause)),
-    }
-    let (before, text) = (fs::metadata(path).map_err(cannot)?, change(&read(path).map_err(cannot)?)?);
+    let (_lock, before) =
+        locked(path).map_err(cannot)?.ok_or_else(|| Error::Conflict("another process changes the key file".into()))?;
+    let text = change(&read(path).map_err(cannot)?)?;
     let replace = || {
         let beside = beside(path)?;
-        let written = write(&beside, &text, before.permissions().mode() & 0o777)
-            .and_then(|()| chown(&beside, Some(before.uid()), Some(before.gid())))
+        let written = write(&beside, &text, 0o600)
+            .and_then(|()| take_after(&beside, &before))
             .and_then(|()| fs::rename(&beside, path));
         if written.is_err() {
             let _ = fs::remove_file(&beside);
@@ -121,9 +130,44 @@ pub fn change(path: &Path, change: impl FnOnce(&str) -> Result<String>) -> Resul
     replace().map_err(cannot)
 }
 
+/// The file with a lock on it; none while another process has that. Whoever changes the file puts another in its
+/// place, so a lock counts only when the file that has it is the one at the path.
+fn locked(path: &Path) -> io::Result<Option<(File, Metadata)>> {
+    loop {
+        let file = File::open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+        let (there, ours) = (fs::metadata(path)?, file.metadata()?);
+        if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) {
+            return Ok(Some((file, there)));
+        }
+    }
+}
+
+/// Gives a new file the owner, the group and the mode of an old one, so that whoever could read that can read this.
+fn take_after(path: &Path, old: &Metadata) -> io::Result<()> {
+    match chown(path, Some(old.uid()), Some(old.gid())) {
+        // The superuser reads what belongs to others, too.
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied && old.uid() == 0 => {
+            chown(path, None, Some(old.gid()))?;
+        }
+        other => other?,
+    }
+    // By name and not when the file is made: that mode the process's mask takes from.
+    fs::set_permissions(path, Permissions::from_mode(old.permissions().mode() & 0o777))
+}
+
 /// What tells one content of the file from the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp(u64, u64, i64, i64);
+
+/// When the file was changed last.
+pub fn changed(path: &Path) -> io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
+}
 
 pub fn stamp(path: &Path) -> io::Result<Stamp> {
     let metadata = fs::metadata(path)?;
@@ -160,7 +204,36 @@ mod tests {
         let text = promoted(&text, &other);
         assert_eq!(text, format!("{other}\n{next}\n# ours\n{old} # until 2030\n"));
         let bytes = STANDARD.decode(&next).unwrap();
-        assert_eq!(retaining(&text, |line| line.bytes == bytes), format!("{next}\n# ours\n"));
+        assert_eq!(retaining(&text, |line| line.bytes == bytes), format!("{other}\n{next}\n# ours\n"));
+    }
+
+    #[test]
+    fn no_key_is_removed_that_seals_or_stands_by() {
+        let [seals, next, old] = [(); 3].map(|()| fresh().unwrap());
+        let text = with_standby(&format!("{seals}\n{old}\n"), &next);
+        assert_eq!(retaining(&text, |_| false), format!("{seals}\n{next} # standby\n"));
+    }
+
+    #[test]
+    fn keys_of_two_texts_are_united_behind_the_newer() {
+        let [seals, next, old] = [(); 3].map(|()| fresh().unwrap());
+        let (older, newer) = (format!("# ours\n{seals}\n{old}\n"), format!("{next}\n{seals} # for now\n"));
+        assert_eq!(united(&newer, &older), format!("{newer}{old}\n"));
+        assert_eq!(united(&newer, &newer), newer);
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_made_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        create(&path, "").unwrap();
+        let made: usize = std::thread::scope(|scope| {
+            let adds = || (0..200).filter(|_| change(&path, |text| Ok(format!("{text}#\n"))).is_ok()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(adds)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(read(&path).unwrap().lines().count(), made, "none was lost");
+        assert!(made > 0);
     }
 
     #[test]
@@ -168,12 +241,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
         create(&path, "one\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        // The mask of a process takes the last bit from files that it makes.
+        fs::set_permissions(&path, Permissions::from_mode(0o646)).unwrap();
         let before = stamp(&path).unwrap();
         change(&path, |text| Ok(text.replace("one", "two"))).unwrap();
         assert_ne!(stamp(&path).unwrap(), before);
         assert_eq!(read(&path).unwrap(), "two\n");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o646);
         assert!(change(&path, |_| Err(Error::Forbidden)).is_err());
         assert_eq!((read(&path).unwrap().as_str(), fs::read_dir(folder.path()).unwrap().count()), ("two\n", 1));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Conn, Row};
+use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::params;
@@ -43,15 +43,41 @@ pub fn ensure_default(conn: &mut Conn, shown: &Store, redirects: bool, hides: bo
     by_name(conn, "default")?.ok_or_else(|| Error::internal("the default domain is not there"))
 }
 
-const COLUMNS: &str = "SELECT id, updated, name, storage_class, storage_settings, secrets, redirect_to_object_storage,
-    hide_guarded_distributions FROM domain";
+const COLUMNS: [&str; 8] = [
+    "id",
+    "updated",
+    "name",
+    "storage_class",
+    "storage_settings",
+    "secrets",
+    "redirect_to_object_storage",
+    "hide_guarded_distributions",
+];
+
+fn select(rest: &str) -> String {
+    format!("SELECT {} FROM domain {rest}", COLUMNS.join(", "))
+}
+
+/// The name of the table, for those who read a dump of it.
+pub const TABLE: &str = "domain";
+
+/// A domain as a dump has it: a row with these columns.
+///
+/// # Errors
+/// `Malformed` when it is none.
+pub fn of_dump(columns: &[String], row: &[Value]) -> Result<Domain> {
+    let value = |name: &str| columns.iter().position(|column| column == name).and_then(|at| row.get(at)).cloned();
+    let values: Option<Vec<Value>> = COLUMNS.iter().map(|name| value(name)).collect();
+    let none = || Error::Malformed("a domain of the backup is damaged".into());
+    read(Row(values.ok_or_else(none)?)).map_err(|_| none())
+}
 
 pub fn by_id(conn: &mut Conn, id: Id) -> Result<Option<Domain>> {
-    conn.query_opt(&format!("{COLUMNS} WHERE id = $1"), params![id])?.map(read).transpose()
+    conn.query_opt(&select("WHERE id = $1"), params![id])?.map(read).transpose()
 }
 
 pub fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
-    conn.query_opt(&format!("{COLUMNS} WHERE name = $1"), params![name])?.map(read).transpose()
+    conn.query_opt(&select("WHERE name = $1"), params![name])?.map(read).transpose()
 }
 
 pub fn exists(conn: &mut Conn, id: Id) -> Result<bool> {
@@ -67,7 +93,7 @@ pub fn name_of(conn: &mut Conn, table: &str, domain_of: &str, id: Id) -> Result<
 
 /// All domains, by id.
 pub fn all(conn: &mut Conn) -> Result<Vec<Domain>> {
-    conn.query(&format!("{COLUMNS} ORDER BY id"), &[])?.into_iter().map(read).collect()
+    conn.query(&select("ORDER BY id"), &[])?.into_iter().map(read).collect()
 }
 
 fn read(row: Row) -> Result<Domain> {

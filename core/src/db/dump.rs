@@ -1,7 +1,7 @@
 //! All rows of the database as they were at one moment, in a form that either database can take in again: each value
 //! as SQLite keeps it. A UUID is 16 bytes, a time its text, JSON its text, true and false are 1 and 0.
 
-use super::{Conn, Db, Row, Value, sqlite};
+use super::{Conn, Db, Migrations, Row, Value, migrate, sqlite};
 use crate::error::Result;
 use crate::id::format_instant;
 use crate::params;
@@ -34,8 +34,25 @@ impl Db {
     }
 }
 
-/// The tables that a copy of the installation needs, by name.
-pub fn tables(conn: &mut Conn) -> Result<Vec<String>> {
+/// The tables of a database, by name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Those that a copy of the installation needs.
+    pub ours: Vec<String>,
+    /// Those that somebody else made.
+    pub others: Vec<String>,
+}
+
+/// The tables of the database at hand. Those that none of the migrations made are not the installation's.
+pub fn tables(conn: &mut Conn, sets: &[Migrations]) -> Result<Tables> {
+    let made = migrate::tables(sets);
+    let present = present(conn)?.into_iter().filter(|name| !PASSING.contains(&name.as_str()));
+    let (ours, others) = present.partition(|name| made.contains(name));
+    Ok(Tables { ours, others })
+}
+
+/// All tables, in the order of their names.
+pub fn present(conn: &mut Conn) -> Result<Vec<String>> {
     let rows = conn.query(
         match conn {
             Conn::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
@@ -47,7 +64,6 @@ pub fn tables(conn: &mut Conn) -> Result<Vec<String>> {
         &[],
     )?;
     let mut names: Vec<String> = rows.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
-    names.retain(|name| !PASSING.contains(&name.as_str()));
     names.sort_unstable();
     Ok(names)
 }
@@ -103,5 +119,22 @@ fn plain(value: Value) -> Value {
         Value::Instant(instant) => Value::Text(format_instant(instant)),
         Value::Json(json) => Value::Text(json.to_string()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Address, CORE, sqlite_file};
+
+    #[test]
+    fn tables_of_others_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Address::Sqlite(sqlite_file(folder.path())), 2).unwrap();
+        db.migrate_core().unwrap();
+        db.write_blocking(|conn| conn.batch("CREATE TABLE guest_book (id INTEGER, line TEXT)")).unwrap();
+        let found = db.read_blocking(|conn| tables(conn, &[CORE])).unwrap();
+        assert_eq!(found.others, ["guest_book"]);
+        assert!(found.ours.iter().any(|name| name == "artifact"), "{found:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Brings the schema up to date: each component's files in order, each once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Conn, Lock};
 use crate::error::Result;
@@ -36,11 +36,11 @@ pub const CORE: Migrations = Migrations {
 };
 
 pub(super) fn run(conn: &mut Conn, sets: &[Migrations]) -> Result<()> {
-    run_only(conn, sets, |_, _| true)
+    apply(conn, sets, |_, _| true)
 }
 
-/// As [`run`], of those that `wanted` says yes to.
-pub(super) fn run_only(conn: &mut Conn, sets: &[Migrations], wanted: impl Fn(&str, &str) -> bool) -> Result<()> {
+/// Brings the schema up to date by those of the migrations that `wanted` says yes to, as part of a transaction.
+pub fn apply(conn: &mut Conn, sets: &[Migrations], wanted: impl Fn(&str, &str) -> bool) -> Result<()> {
     conn.lock(&Lock::Migrations)?;
     conn.batch(
         "CREATE TABLE IF NOT EXISTS migration (
@@ -75,10 +75,60 @@ pub(super) fn missing(conn: &mut Conn, sets: &[Migrations]) -> Result<Vec<String
     Ok(missing.map(|(component, name)| format!("{component}/{name}")).collect())
 }
 
+/// The tables that these migrations leave behind, by what their statements say.
+pub fn tables(sets: &[Migrations]) -> BTreeSet<String> {
+    let mut tables = BTreeSet::new();
+    for (_, statements) in sets.iter().flat_map(|set| set.steps) {
+        let code = statements.lines().map(|line| line.split("--").next().unwrap_or(line)).collect::<Vec<_>>().join(" ");
+        code.split(';').for_each(|statement| follow(statement, &mut tables));
+    }
+    tables
+}
+
+/// What a statement does to the set of tables.
+fn follow(statement: &str, tables: &mut BTreeSet<String>) {
+    let words: Vec<String> = statement
+        .split(|c: char| c.is_whitespace() || c == '(')
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .filter(|word| !matches!(word.as_str(), "if" | "not" | "exists"))
+        .collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["create", "table", name, ..] => {
+            tables.insert((*name).to_owned());
+        }
+        ["drop", "table", name, ..] => {
+            tables.remove(*name);
+        }
+        ["alter", "table", old, "rename", "to", new, ..] => {
+            tables.remove(*old);
+            tables.insert((*new).to_owned());
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 impl super::Db {
     /// Makes core's tables, for tests of other modules.
     pub(crate) fn migrate_core(&self) -> Result<()> {
         self.migrate(&[CORE])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Address, Db, dump, sqlite_file};
+
+    #[test]
+    fn the_tables_of_migrations_are_read_from_their_statements() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Address::Sqlite(sqlite_file(folder.path())), 2).unwrap();
+        db.migrate_core().unwrap();
+        let found = db.read_blocking(dump::present).unwrap();
+        let expected: BTreeSet<String> = found.into_iter().filter(|name| name != "migration").collect();
+        assert!(expected.contains("artifact") && expected.contains("artifact_removal"));
+        assert_eq!(tables(&[CORE]), expected);
     }
 }

@@ -60,10 +60,13 @@ use std::time::{Duration, Instant};
 
 pub use arrivals::Announced;
 pub use conn::{Conn, Lock};
-pub use migrate::{CORE, Migrations};
+pub use migrate::{CORE, Migrations, apply, tables};
 pub use value::{FromValue, Row, Value};
 
 use crate::error::{Error, Result};
+
+/// How long work waits for a connection at most.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -93,7 +96,7 @@ impl Db {
             .max_size(pool_size)
             .min_idle(Some(1))
             .test_on_check_out(false)
-            .connection_timeout(Duration::from_secs(30));
+            .connection_timeout(PATIENCE);
         let cannot = |cause: &dyn std::fmt::Display| Error::storage("cannot open the database", cause);
         let stats = Arc::<stats::Stats>::default();
         let writer = match address {
@@ -121,7 +124,7 @@ impl Db {
         wanted: impl Fn(&str, &str) -> bool + Send + 'static,
     ) -> Result<()> {
         let sets = sets.to_vec();
-        self.write(move |conn| migrate::run_only(conn, &sets, wanted)).await
+        self.write(move |conn| migrate::apply(conn, &sets, wanted)).await
     }
 
     /// Those of the migrations that the database has not seen, as `core/0001_initial`.

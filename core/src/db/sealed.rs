@@ -1,7 +1,7 @@
 //! Where sealed values are: a column `secrets` of any table that has an `id`, what waiting tasks are to do, and the
 //! probe of the installation. A table that keeps them under another name has to be named here.
 
-use super::{Conn, Value, dump};
+use super::{Conn, Migrations, Value, dump};
 use crate::error::Result;
 use crate::params;
 
@@ -19,13 +19,13 @@ pub struct Sealed {
     pub text: String,
 }
 
-/// All places.
-pub fn places(conn: &mut Conn) -> Result<Vec<Place>> {
+/// All places in the tables of these migrations.
+pub fn places(conn: &mut Conn, sets: &[Migrations]) -> Result<Vec<Place>> {
     let mut places = vec![
         Place { table: "task".into(), key: "seq", column: "payload" },
         Place { table: "installation".into(), key: "name", column: "value" },
     ];
-    for table in dump::tables(conn)? {
+    for table in dump::tables(conn, sets)?.ours {
         let columns = dump::columns(conn, &table)?;
         let has = |name| columns.iter().any(|(column, _)| column == name);
         if has("id") && has("secrets") {

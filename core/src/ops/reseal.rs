@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::Secrets;
 use crate::db::sealed::{self, Place, Sealed};
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, Migrations};
 use crate::error::{Error, Result};
 
 /// Values per write.
@@ -25,10 +25,10 @@ pub struct Resealed {
 }
 
 /// Goes through all sealed values until a round finds none that is outdated.
-pub async fn reseal(db: &Db, secrets: &std::sync::Arc<Secrets>) -> Result<Resealed> {
+pub async fn reseal(db: &Db, secrets: &std::sync::Arc<Secrets>, sets: &[Migrations]) -> Result<Resealed> {
     let mut done = Resealed::default();
     for _ in 0..ROUNDS {
-        let round = round(db, secrets).await?;
+        let round = round(db, secrets, sets).await?;
         done.values += round.values;
         done.unreadable = round.unreadable;
         if round.values == 0 {
@@ -41,9 +41,10 @@ pub async fn reseal(db: &Db, secrets: &std::sync::Arc<Secrets>) -> Result<Reseal
     ))
 }
 
-async fn round(db: &Db, secrets: &std::sync::Arc<Secrets>) -> Result<Resealed> {
+async fn round(db: &Db, secrets: &std::sync::Arc<Secrets>, sets: &[Migrations]) -> Result<Resealed> {
     let mut done = Resealed::default();
-    for place in db.read(sealed::places).await? {
+    let sets = sets.to_vec();
+    for place in db.read(move |conn| sealed::places(conn, &sets)).await? {
         let mut after = None;
         loop {
             let (secrets, place) = (secrets.clone(), place.clone());
@@ -86,12 +87,13 @@ fn anew(secrets: &Secrets, old: &Sealed) -> Result<String> {
 }
 
 /// The ids of the keys that values of the database were sealed with.
-pub async fn keys_in_use(db: &Db, secrets: &Secrets) -> Result<BTreeSet<String>> {
+pub async fn keys_in_use(db: &Db, secrets: &Secrets, sets: &[Migrations]) -> Result<BTreeSet<String>> {
+    let sets = sets.to_vec();
     let (sealed, newest) = secrets.beginnings()?;
     let length = newest.len() - sealed.len() - 1;
     db.read(move |conn| {
         let mut ids = BTreeSet::new();
-        for place in sealed::places(conn)? {
+        for place in sealed::places(conn, &sets)? {
             ids.extend(sealed::key_ids(conn, &place, &sealed, length)?);
         }
         Ok(ids)

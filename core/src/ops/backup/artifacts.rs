@@ -1,6 +1,7 @@
-//! Copies artifacts from one store to another, those that the rows of a backup name. Only what is missing is copied,
-//! and what is copied is what its digest says.
+//! Copies artifacts from store to store, those that the rows of a backup name, each on the way of its domain. Only what
+//! is missing is copied, and what is copied is what its digest says.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -8,19 +9,17 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::manifest::Table;
+use super::routes::{ARTIFACT, Route, Routes, Rows};
 use super::rows;
-use crate::db::Value;
+use crate::db::{FromValue, Value};
 use crate::error::{Error, Result};
-use crate::id::Sha256;
-use crate::storage::{DigestSet, Staged, Storage};
+use crate::id::{Id, Sha256};
+use crate::storage::{DigestSet, Staged};
 
 /// Files that are kept together.
 const SLICE: usize = 64;
 /// So many are copied at the same time.
 const TOGETHER: usize = 8;
-
-/// The table that names artifacts.
-const ARTIFACT: &str = "artifact";
 
 /// What became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,12 +29,16 @@ pub struct Copied {
     pub bytes: u64,
     /// How many were missing at the target.
     pub copied: u64,
-    /// Digests of those that the source does not have, or has damaged.
+    /// Those that the source does not have, or has damaged, as [`Route::named`] has them.
     pub lost: Vec<String>,
 }
 
 /// An artifact as its row has it.
-type Named = (Sha256, u64);
+struct Named {
+    domain: Id,
+    sha256: Sha256,
+    size: u64,
+}
 
 enum Fate {
     Present,
@@ -44,35 +47,35 @@ enum Fate {
 }
 
 /// Copies what the rows of the backup name. Memory does not grow with their number.
-pub async fn copy_named(tables: &[Table], snapshot: &Path, from: &Storage, to: &Storage) -> Result<Copied> {
-    let table = tables.iter().find(|table| table.name == ARTIFACT);
-    let table = table.ok_or_else(|| Error::Malformed("the backup has no artifacts".into()))?.clone();
+pub async fn copy_named(of: Rows<'_>, routes: &Routes) -> Result<Copied> {
+    let (table, file) = of.table(ARTIFACT)?;
     let (sender, mut receiver) = mpsc::channel(2);
-    let file = table.file(snapshot);
     let reading = spawn_blocking(move || read_names(&table, &file, &sender));
     let mut copied = Copied::default();
     while let Some(slice) = receiver.recv().await {
-        copy_slice(slice, from, to, &mut copied).await?;
+        copy_slice(slice, routes, &mut copied).await?;
     }
     reading.await.map_err(Error::internal)??;
     Ok(copied)
 }
 
 fn read_names(table: &Table, file: &Path, sender: &mpsc::Sender<Vec<Named>>) -> Result<()> {
-    let at = |name: &str| table.columns.iter().position(|column| column == name);
-    let (Some(sha256), Some(size)) = (at("sha256"), at("size")) else {
-        return Err(Error::Malformed("the artifacts of the backup have no digests".into()));
-    };
+    let at = (table.at("domain_id")?, table.at("sha256")?, table.at("size")?);
     let mut slice = Vec::new();
     rows::each(file, |row| {
-        let named = match (row.get(sha256), row.get(size)) {
-            (Some(Value::Text(sha256)), Some(Value::Int(size))) => sha256.parse().ok().zip(u64::try_from(*size).ok()),
-            _ => None,
-        };
+        let named = named(&row, at);
         slice.push(named.ok_or_else(|| Error::Malformed("an artifact of the backup has no digest".into()))?);
         if slice.len() == SLICE { send(sender, std::mem::take(&mut slice)) } else { Ok(()) }
     })?;
     send(sender, slice)
+}
+
+fn named(row: &[Value], (domain, sha256, size): (usize, usize, usize)) -> Option<Named> {
+    Some(Named {
+        domain: Id::from_value(row.get(domain)?)?,
+        sha256: String::from_value(row.get(sha256)?)?.parse().ok()?,
+        size: i64::from_value(row.get(size)?)?.try_into().ok()?,
+    })
 }
 
 fn send(sender: &mpsc::Sender<Vec<Named>>, slice: Vec<Named>) -> Result<()> {
@@ -80,30 +83,40 @@ fn send(sender: &mpsc::Sender<Vec<Named>>, slice: Vec<Named>) -> Result<()> {
     sender.blocking_send(slice).map_err(|_| Error::Canceled)
 }
 
-async fn copy_slice(slice: Vec<Named>, from: &Storage, to: &Storage, copied: &mut Copied) -> Result<()> {
+async fn copy_slice(slice: Vec<Named>, routes: &Routes, copied: &mut Copied) -> Result<()> {
     let copying = slice.into_iter().map(|named| async move {
-        let fate = copy(&named, from, to).await?;
-        Ok::<_, Error>((named, fate))
+        let route = routes.get(&named.domain).ok_or_else(|| Error::internal("a domain without a way"))?;
+        let fate = copy(&named, route).await?;
+        Ok::<_, Error>((named, route, fate))
     });
     let fates: Vec<_> = futures_util::stream::iter(copying).buffer_unordered(TOGETHER).try_collect().await?;
-    let mut staged = Vec::new();
-    for ((sha256, size), fate) in fates {
+    let mut staged: HashMap<Id, Vec<Staged>> = HashMap::new();
+    for (named, route, fate) in fates {
         copied.named += 1;
-        copied.bytes += size;
+        copied.bytes += named.size;
         match fate {
             Fate::Present => {}
-            Fate::Copied(file) => staged.push(*file),
-            Fate::Lost => copied.lost.push(sha256.to_string()),
+            Fate::Copied(file) => {
+                copied.copied += 1;
+                staged.entry(named.domain).or_default().push(*file);
+            }
+            Fate::Lost => copied.lost.push(route.named(&named.sha256)),
         }
     }
-    copied.copied += staged.len() as u64;
-    to.keep_all(staged).await
+    for (domain, files) in staged {
+        if let Some(route) = routes.get(&domain) {
+            route.to.keep_all(files).await?;
+        }
+    }
+    Ok(())
 }
 
-async fn copy((sha256, size): &Named, from: &Storage, to: &Storage) -> Result<Fate> {
+async fn copy(Named { sha256, size, .. }: &Named, route: &Route) -> Result<Fate> {
+    let to = &route.to;
     if to.size(sha256).await? == Some(*size) {
         return Ok(Fate::Present);
     }
+    let Some(from) = &route.from else { return Ok(Fate::Lost) };
     if from.size(sha256).await? != Some(*size) {
         return Ok(Fate::Lost);
     }

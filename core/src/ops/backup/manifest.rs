@@ -28,7 +28,8 @@ pub struct Manifest {
     pub tables: Vec<Table>,
     pub artifacts: u64,
     pub artifact_bytes: u64,
-    /// Artifacts whose bytes the store did not have, or had damaged.
+    /// Artifacts whose bytes the store did not have, or had damaged: digests, behind the name of the domain unless it
+    /// is the default one.
     pub lost: Vec<String>,
     /// The ids of the keys with which secrets may be sealed.
     pub secret_keys: Vec<String>,
@@ -49,6 +50,15 @@ pub struct Table {
 impl Table {
     pub fn file(&self, snapshot: &Path) -> PathBuf {
         table_file(snapshot, &self.name)
+    }
+
+    /// Where the column is in a row.
+    ///
+    /// # Errors
+    /// `Malformed` when the table has none of this name.
+    pub fn at(&self, column: &str) -> Result<usize> {
+        let at = self.columns.iter().position(|name| name == column);
+        at.ok_or_else(|| Error::Malformed(format!("the backup has no column `{}.{column}`", self.name)))
     }
 }
 
@@ -102,7 +112,7 @@ pub fn find(folder: &Path, name: Option<&str>) -> Result<PathBuf> {
     if let Some(name) = name {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let path = folder.join(name);
-        let found = is_plain && path.join(FILE).is_file();
+        let found = is_plain && is_backup(&path);
         return if found {
             Ok(path)
         } else {
@@ -113,8 +123,12 @@ pub fn find(folder: &Path, name: Option<&str>) -> Result<PathBuf> {
         .map_err(|cause| Error::Malformed(format!("`{}` cannot be read: {cause}", folder.display())))?;
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
     // Their names begin with the time.
-    let newest = paths.filter(|path| path.join(FILE).is_file() && !is_partial(path)).max();
+    let newest = paths.filter(|path| is_backup(path) && !is_partial(path)).max();
     newest.ok_or_else(|| Error::Malformed(format!("there is no backup in `{}`", folder.display())))
+}
+
+pub fn is_backup(path: &Path) -> bool {
+    path.join(FILE).is_file()
 }
 
 /// How the names of backups begin that are being made, or never were finished.

@@ -3,7 +3,7 @@
 //! only what is new.
 //!
 //! ```text
-//! <folder>/artifact/<2>/<62>                as in a store
+//! <folder>/artifact/…                       as in a store, of each domain below its id
 //! <folder>/tmp/                             artifacts on their way
 //! <folder>/20261129T013000123Z-1f2e/        a backup
 //! │   ├── manifest.json
@@ -16,17 +16,19 @@
 //! of it is on the disk.
 
 mod artifacts;
+mod folder;
 mod hold;
 mod manifest;
 mod restore;
+mod routes;
 mod rows;
 
-use std::fs::{self, DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::auth::Secrets;
-use crate::db::{Conn, Db, dump};
+use crate::auth::{Secrets, key_file};
+use crate::config::Config;
+use crate::db::{Conn, Db, Migrations, dump};
 use crate::error::{Error, Result};
 use crate::id::{Id, format_instant, now};
 use crate::storage::{DigestSet, Storage, StorageConfig};
@@ -34,45 +36,55 @@ use artifacts::Copied;
 use hold::Hold;
 use manifest::{Manifest, PARTIAL, Table};
 pub use restore::{Found, Key, Restored, find, load};
+use routes::Rows;
 
 /// A backup that was made.
 pub struct Made {
     pub folder: PathBuf,
     pub rows: u64,
     pub artifacts: Copied,
+    /// Why the stores of some domains could not be read.
+    pub unreachable: Vec<String>,
+    /// Tables of the database that somebody else made, which are not part of it.
+    pub others: Vec<String>,
 }
 
 /// What a backup is made of.
 pub struct Subject<'a> {
+    pub config: &'a Config,
     pub db: &'a Db,
-    pub storage: &'a Storage,
     pub secrets: &'a Secrets,
-    /// The key file, if it is to be part of the backup.
-    pub key_file: Option<&'a Path>,
+    /// What made the tables.
+    pub sets: &'a [Migrations],
+    /// Whether the key file is to be part of the backup.
+    pub with_secret_key: bool,
 }
 
 /// Makes a backup in the folder. What the store has lost is told and no error.
 pub async fn make(subject: Subject<'_>, folder: &Path) -> Result<Made> {
-    make_private(folder)?;
-    let _alone = alone(folder)?;
-    remove_partials(folder)?;
-    let target = store_in(folder).await?;
+    folder::close(folder)?;
+    let _alone = folder::alone(folder)?;
+    folder::remove_partials(folder)?;
+    // There even when no file is kept.
+    store_in(folder, None).await?;
     let hold = Hold::begin(subject.db).await?;
-    let made = make_held(subject, folder, &target, &hold).await;
+    let made = make_held(&subject, folder, &hold).await;
     hold.end().await?;
     made
 }
 
-async fn make_held(subject: Subject<'_>, folder: &Path, target: &Storage, hold: &Hold) -> Result<Made> {
+async fn make_held(subject: &Subject<'_>, folder: &Path, hold: &Hold) -> Result<Made> {
     let name = format!("{}-{}", now().format("%Y%m%dT%H%M%S%3fZ"), &Id::new().0.simple().to_string()[28..]);
     let partial = folder.join(format!("{PARTIAL}{name}"));
-    make_private(&partial.join("tables"))?;
-    let (made, to) = (format_instant(now()), partial.clone());
-    let Dumped { tables, migrations } = subject.db.snapshot(move |conn| dump_all(conn, &to)).await?;
-    let artifacts = artifacts::copy_named(&tables, &partial, subject.storage, target).await?;
+    folder::make_private(&partial.join("tables"))?;
+    let made = format_instant(now());
+    let Dumped { tables, others, migrations, keys } = dumped(subject, &partial).await?;
+    let rows = Rows { tables: &tables, snapshot: &partial };
+    let (routes, unreachable) = routes::outward(rows, (subject.config, subject.secrets), folder).await?;
+    let artifacts = artifacts::copy_named(rows, &routes).await?;
     hold.check()?;
-    if let Some(key_file) = subject.key_file {
-        fs::copy(key_file, manifest::key_file(&partial)).map_err(unwritable)?;
+    if subject.with_secret_key {
+        key_file::create(&manifest::key_file(&partial), &keys).map_err(unwritable)?;
     }
     let rows = tables.iter().map(|table| table.rows).sum();
     let manifest = Manifest {
@@ -84,8 +96,8 @@ async fn make_held(subject: Subject<'_>, folder: &Path, target: &Storage, hold: 
         artifacts: artifacts.named,
         artifact_bytes: artifacts.bytes,
         lost: artifacts.lost.clone(),
-        secret_keys: subject.secrets.ids(),
-        has_secret_key_file: subject.key_file.is_some(),
+        secret_keys: Secrets::parse(&keys).map_err(Error::internal)?.ids(),
+        has_secret_key_file: subject.with_secret_key,
     };
     manifest.write(&partial)?;
     let last = folder.join(name);
@@ -96,69 +108,57 @@ async fn make_held(subject: Subject<'_>, folder: &Path, target: &Storage, hold: 
         File::open(folder)?.sync_all()
     };
     finish().map_err(unwritable)?;
-    Ok(Made { folder: last, rows, artifacts })
+    Ok(Made { folder: last, rows, artifacts, unreachable, others })
 }
 
-/// The rows of all tables, and the migrations that made the tables.
+/// The rows of all tables, the migrations that made the tables, and the keys that secrets in the rows are sealed with.
 struct Dumped {
     tables: Vec<Table>,
+    others: Vec<String>,
     migrations: Vec<(String, String)>,
+    /// The text of a key file.
+    keys: String,
 }
 
-fn dump_all(conn: &mut Conn, partial: &Path) -> Result<Dumped> {
-    let migrations = dump::applied(conn)?;
-    let mut tables = Vec::new();
-    for name in dump::tables(conn)? {
-        let columns: Vec<String> = dump::columns(conn, &name)?.into_iter().map(|(column, _)| column).collect();
-        let mut writer = rows::Writer::create(&manifest::table_file(partial, &name))?;
-        dump::each_row(conn, &name, &columns, |row| writer.write(&row.0))?;
-        let (rows, sha256) = writer.finish()?;
-        tables.push(Table { name, columns, rows, sha256 });
-    }
-    Ok(Dumped { tables, migrations })
+/// The key file is read before and after the moment that the rows are of: whatever key sealed then is in one of both,
+/// even if the key is being changed, and is old when all is copied.
+async fn dumped(subject: &Subject<'_>, partial: &Path) -> Result<Dumped> {
+    let (path, sets, partial) = (subject.config.secret_key_file.clone(), subject.sets.to_vec(), partial.to_owned());
+    let keys = move || {
+        key_file::read(&path)
+            .map_err(|cause| Error::storage(format!("cannot read the key file `{}`", path.display()), cause))
+    };
+    let before = keys()?;
+    let dump_all = move |conn: &mut Conn| {
+        // The first statement chooses the moment.
+        let migrations = dump::applied(conn)?;
+        let keys = key_file::united(&keys()?, &before);
+        let dump::Tables { ours, others } = dump::tables(conn, &sets)?;
+        let tables = ours.into_iter().map(|name| dump_table(conn, name, &partial)).collect::<Result<_>>()?;
+        Ok(Dumped { tables, others, migrations, keys })
+    };
+    subject.db.snapshot(dump_all).await
 }
 
-/// The artifacts of all backups in the folder, as a store.
-async fn store_in(folder: &Path) -> Result<Storage> {
+fn dump_table(conn: &mut Conn, name: String, partial: &Path) -> Result<Table> {
+    let columns: Vec<String> = dump::columns(conn, &name)?.into_iter().map(|(column, _)| column).collect();
+    let mut writer = rows::Writer::create(&manifest::table_file(partial, &name))?;
+    dump::each_row(conn, &name, &columns, |row| writer.write(&row.0))?;
+    let (rows, sha256) = writer.finish()?;
+    Ok(Table { name, columns, rows, sha256 })
+}
+
+/// The artifacts of a domain, or of the default one, in all backups in the folder, as a store.
+async fn store_in(folder: &Path, domain: Option<Id>) -> Result<Storage> {
     let url = folder.to_str().ok_or_else(|| Error::Malformed("the path of the backup is no text".into()))?;
     let config = StorageConfig {
         url: url.to_owned(),
-        endpoint: None,
-        region: None,
-        access_key_id: None,
-        secret_access_key: None,
-        allow_http: false,
+        domain,
         staging: folder.join("tmp"),
         digests: DigestSet::sha256(),
         ..StorageConfig::default()
     };
     Storage::open(&config).await
-}
-
-/// Keeps others from writing to the folder until it is dropped.
-fn alone(folder: &Path) -> Result<File> {
-    let lock = File::create(folder.join(".lock")).map_err(unwritable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::Conflict(format!("another backup is being made in `{}`", folder.display())))
-        }
-        Err(TryLockError::Error(cause)) => Err(unwritable(cause)),
-    }
-}
-
-fn remove_partials(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).map_err(unwritable)?.filter_map(std::result::Result::ok) {
-        if entry.file_name().to_str().is_some_and(|name| name.starts_with(PARTIAL)) {
-            fs::remove_dir_all(entry.path()).map_err(unwritable)?;
-        }
-    }
-    Ok(())
-}
-
-/// Password hashes are in there.
-fn make_private(folder: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unwritable)
 }
 
 fn unwritable(cause: std::io::Error) -> Error {

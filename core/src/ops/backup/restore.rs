@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::artifacts::{self, Copied};
 use super::manifest::{self, Manifest, Table};
-use super::{rows, store_in};
+use super::routes::{self, Rows};
+use super::rows;
 use crate::auth::Secrets;
+use crate::config::Config;
 use crate::db::load::{self as tables, Target};
-use crate::db::{Conn, Db, Migrations, dump, holds, installation};
+use crate::db::{self, Conn, Db, Migrations, dump, holds, installation};
 use crate::error::{Error, Result};
-use crate::storage::Storage;
 
 /// Rows that are put in at once.
 const SLICE: usize = 500;
@@ -83,34 +84,27 @@ impl Found {
         let file = self.manifest.has_secret_key_file.then(|| manifest::key_file(&self.snapshot));
         Ok(Key { probe, ids: self.manifest.secret_keys.clone(), file })
     }
-
-    /// Whether a migration had been applied where the backup was made.
-    fn migrated(&self) -> impl Fn(&str, &str) -> bool + Send + 'static {
-        let applied: HashSet<(String, String)> = self.manifest.migrations.iter().cloned().collect();
-        move |component, name| applied.contains(&(component.to_owned(), name.to_owned()))
-    }
 }
 
 /// Puts it in. The keys must be those of the backup, see [`Found::key`].
 ///
 /// # Errors
-/// `Conflict`: the database is in use, or was used.
+/// `Conflict`: the database is in use, or was used; it stays as it was then.
 pub async fn load(
     found: Found,
     db: &Db,
-    storage: &Storage,
-    secrets: &Secrets,
+    (config, secrets): (&Config, &Secrets),
     sets: &[Migrations],
 ) -> Result<Restored> {
     if let Some(probe) = &found.key()?.probe {
         secrets.open(probe)?;
     }
-    db.migrate_only(sets, found.migrated()).await?;
     let name = found.snapshot.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let (marker, applied) = (name.clone(), found.manifest.migrations.clone());
-    db.write(move |conn| begin(conn, &marker, &applied)).await?;
-    let source = store_in(&found.folder).await?;
-    let artifacts = artifacts::copy_named(&found.manifest.tables, &found.snapshot, &source, storage).await?;
+    let (marker, applied, known) = (name.clone(), found.manifest.migrations.clone(), sets.to_vec());
+    db.write(move |conn| begin(conn, &known, &applied, &marker)).await?;
+    let rows = Rows { tables: &found.manifest.tables, snapshot: &found.snapshot };
+    let routes = routes::inward(rows, (config, secrets), &found.folder).await?;
+    let artifacts = artifacts::copy_named(rows, &routes).await?;
     let already: HashSet<&String> = found.manifest.lost.iter().collect();
     if let Some(damaged) = artifacts.lost.iter().find(|digest| !already.contains(digest)) {
         return Err(Error::Malformed(format!("the artifact `{damaged}` of the backup is missing or damaged")));
@@ -121,10 +115,21 @@ pub async fn load(
     Ok(Restored { name, made: found.manifest.made, rows, artifacts })
 }
 
-/// Marks the database as one that is being filled.
-fn begin(conn: &mut Conn, name: &str, applied: &[(String, String)]) -> Result<()> {
+/// Gives the database the tables that the backup was made of, and marks it as one that is being filled. One that was
+/// used keeps the tables it has.
+fn begin(conn: &mut Conn, sets: &[Migrations], applied: &[(String, String)], name: &str) -> Result<()> {
+    conn.lock(&db::Lock::Migrations)?;
+    refuse_used(conn, applied)?;
+    let applied: HashSet<(&str, &str)> = applied.iter().map(|(c, n)| (c.as_str(), n.as_str())).collect();
+    db::apply(conn, sets, |component, name| applied.contains(&(component, name)))?;
+    installation::begin_restore(conn, name)
+}
+
+fn refuse_used(conn: &mut Conn, applied: &[(String, String)]) -> Result<()> {
     let refuse = |text: &str| Err(Error::Conflict(text.into()));
-    conn.lock(&crate::db::Lock::Migrations)?;
+    if !dump::present(conn)?.iter().any(|table| table == db::domains::TABLE) {
+        return Ok(());
+    }
     if installation::is_served(conn)? {
         return refuse("a server is running on this database; a backup is restored into an empty one");
     }
@@ -134,11 +139,11 @@ fn begin(conn: &mut Conn, name: &str, applied: &[(String, String)]) -> Result<()
     if dump::applied(conn)?.iter().any(|migration| !applied.contains(migration)) {
         return refuse("the database was prepared by a newer version than the backup's; give an empty one");
     }
-    installation::begin_restore(conn, name)
+    Ok(())
 }
 
 fn put_rows(conn: &mut Conn, snapshot: &Path, list: &[Table]) -> Result<u64> {
-    conn.lock(&crate::db::Lock::Migrations)?;
+    conn.lock(&db::Lock::Migrations)?;
     if !tables::is_unused(conn)? {
         return Err(Error::Conflict("the database was used while the backup was restored".into()));
     }
@@ -169,5 +174,41 @@ fn put_table(conn: &mut Conn, snapshot: &Path, table: &Table) -> Result<()> {
     match count == table.rows {
         true => Ok(()),
         false => Err(Error::Malformed(format!("the table `{}` of the backup is not whole", table.name))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Address, CORE, sqlite_file};
+    use crate::id::{Id, now};
+    use crate::params;
+
+    #[test]
+    fn a_database_that_was_used_is_refused_before_it_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&Address::Sqlite(sqlite_file(folder.path())), 2).unwrap();
+        let early = |name: &str| name < "0013";
+        db.write_blocking(move |conn| db::apply(conn, &[CORE], |_, name| early(name))).unwrap();
+        let all: Vec<(String, String)> = CORE.steps.iter().map(|(name, _)| ("core".into(), (*name).into())).collect();
+        let applied = |db: &Db| db.read_blocking(dump::applied).unwrap().len();
+        let before = applied(&db);
+        let begun = |db: &Db| {
+            let all = all.clone();
+            db.write_blocking(move |conn| begin(conn, &[CORE], &all, "backup"))
+        };
+        let add = |conn: &mut Conn| {
+            conn.execute(
+                "INSERT INTO domain (id, created, updated, name, labels) VALUES ($1, $2, $2, 'default', '{}')",
+                params![Id::new(), now()],
+            )
+        };
+        db.write_blocking(add).unwrap();
+        let told = begun(&db).unwrap_err().to_string();
+        assert!(told.contains("the database is not empty"), "{told}");
+        assert_eq!(applied(&db), before, "no migration ran");
+        db.write_blocking(|conn| conn.execute("DELETE FROM domain", &[])).unwrap();
+        begun(&db).unwrap();
+        assert_eq!(applied(&db), all.len());
     }
 }
