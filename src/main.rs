@@ -66,7 +66,11 @@ fn run(cli: &Cli) -> Result<(), StartError> {
             write(&report)?;
             whole(is_whole)
         }
-        Verb::SecretKey(verb) => write(&secret_key::run(&config, verb)?),
+        Verb::SecretKey(verb) => {
+            let (report, is_readable) = secret_key::run(&config, verb)?;
+            write(&report)?;
+            if is_readable { Ok(()) } else { Err(Error::Conflict("values cannot be decrypted".into()).into()) }
+        }
         Verb::Openapi => write(&pith_core::rest::description(&config, &plugins)),
         Verb::ConfigReference => Ok(()),
     }

@@ -6,13 +6,15 @@ use pith_core::installation::{self, Resealed};
 use crate::cli::SecretKeyVerb;
 use crate::plugins;
 
-/// Does it; the text is for standard output.
-pub fn run(config: &Config, verb: SecretKeyVerb) -> Result<String, StartError> {
+/// Does it; the text is for standard output. Also tells whether every value can be decrypted, as far as it was looked.
+pub fn run(config: &Config, verb: SecretKeyVerb) -> Result<(String, bool), StartError> {
     match verb {
         SecretKeyVerb::Add => {
             let id = installation::add_secret_key(config)?;
             let path = config.secret_key_file.display();
-            Ok(format!("added the key {id} to {path}; copy the file to all hosts before `pith secret-key rotate`\n"))
+            let text =
+                format!("added the key {id} to {path}; copy the file to all hosts before `pith secret-key rotate`\n");
+            Ok((text, true))
         }
         SecretKeyVerb::Rotate { retire } => {
             installation::promote_secret_key(config)?;
@@ -22,7 +24,7 @@ pub fn run(config: &Config, verb: SecretKeyVerb) -> Result<String, StartError> {
     }
 }
 
-fn reseal(config: &Config, retire: bool) -> Result<String, StartError> {
+fn reseal(config: &Config, retire: bool) -> Result<(String, bool), StartError> {
     let Resealed { key, values, unreadable, retired } =
         installation::reseal(config, &plugins::plugins(config), retire)?;
     let mut text = format!("the key {key} encrypts; {values} values were encrypted anew with it\n");
@@ -32,5 +34,5 @@ fn reseal(config: &Config, retire: bool) -> Result<String, StartError> {
     for id in retired {
         text.push_str(&format!("removed the key {id}\n"));
     }
-    Ok(text)
+    Ok((text, unreadable == 0))
 }

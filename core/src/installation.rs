@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
@@ -9,7 +10,7 @@ use crate::app::{Plugins, check_secret_key, database_address, migrations, open_d
 use crate::auth::key_file;
 use crate::auth::secrets::{Secrets, key_id};
 use crate::config::{Config, ConfigError, DatabaseAddress, StartError};
-use crate::db::Db;
+use crate::db::{self, Db, Migrations};
 use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops::backup::{self, Key, Subject};
@@ -17,6 +18,10 @@ use crate::ops::reseal;
 
 /// How many connections a verb needs.
 const CONNECTIONS: u32 = 4;
+/// How long after a change of the key file something may still be written that was sealed before: what waits longer for
+/// the database gives up.
+const UNDER_WAY: Duration = Duration::from_secs(db::PATIENCE.as_secs() + 5);
+
 fn runtime() -> Result<Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     Ok(builder.enable_all().build().map_err(Error::internal)?)
@@ -164,22 +169,49 @@ pub fn reseal(config: &Config, plugins: &Plugins, retire: bool) -> Result<Reseal
     runtime()?.block_on(async {
         let db = open_database(config, plugins).await?;
         check_secret_key(&db, &secrets).await?;
-        let done = reseal::reseal(&db, &secrets, &sets).await?;
-        let key = secrets.ids().into_iter().next().unwrap_or_default();
+        let former = former_keys(path)?;
+        let mut done = reseal::reseal(&db, &secrets, &sets).await?;
         let mut retired = Vec::new();
-        if retire {
-            let used = reseal::keys_in_use(&db, &secrets, &sets).await?;
-            let is_kept = |line: &key_file::Line| {
-                let id = key_id(&line.bytes);
-                line.is_standby || id == key || used.contains(&id)
-            };
-            retired = secrets.ids();
-            key_file::change(path, |text| Ok(key_file::retaining(text, is_kept)))?;
-            let kept = secrets.ids();
-            retired.retain(|id| !kept.contains(id));
+        if retire && !former.is_empty() {
+            settle(path).await?;
+            let late = reseal::reseal(&db, &secrets, &sets).await?;
+            done = reseal::Resealed { values: done.values + late.values, unreadable: late.unreadable };
+            retired = retire_unused(path, former, &db, (&secrets, &sets)).await?;
         }
+        let key = secrets.ids().into_iter().next().unwrap_or_default();
         Ok(Resealed { key, values: done.values, unreadable: done.unreadable, retired })
     })
+}
+
+/// The ids of the keys that sealed once.
+fn former_keys(path: &Path) -> Result<Vec<String>> {
+    let text = key_file::read(path).map_err(|cause| Error::storage("cannot read the key file", cause))?;
+    let lines = text.lines().filter_map(|line| key_file::line(line).ok().flatten());
+    Ok(lines.filter(|line| !line.is_standby).skip(1).map(|line| key_id(&line.bytes)).collect())
+}
+
+/// Returns when nothing is under way any more that was sealed before the key file was changed.
+async fn settle(path: &Path) -> Result<()> {
+    let changed = key_file::changed(path).map_err(|cause| Error::storage("cannot read the key file", cause))?;
+    let since = changed.elapsed().unwrap_or_default();
+    tokio::time::sleep(UNDER_WAY.saturating_sub(since)).await;
+    Ok(())
+}
+
+/// Takes those of the keys out of the file that no value needs. They must have ceased to seal before all was sealed anew;
+/// a key that sealed since is none of them, even if it was replaced already.
+async fn retire_unused(
+    path: &Path,
+    mut former: Vec<String>,
+    db: &Db,
+    (secrets, sets): (&Secrets, &[Migrations]),
+) -> Result<Vec<String>> {
+    let used = reseal::keys_in_use(db, secrets, sets).await?;
+    former.retain(|id| !used.contains(id));
+    key_file::change(path, |text| Ok(key_file::retaining(text, |line| !former.contains(&key_id(&line.bytes)))))?;
+    let kept = secrets.ids();
+    former.retain(|id| !kept.contains(id));
+    Ok(former)
 }
 
 fn id_of(key: &str) -> String {

@@ -1,8 +1,10 @@
 //! `pith secret-key`: the key that encrypts stored credentials is changed while the server runs.
 
 use std::fs;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -42,6 +44,8 @@ fn a_key_is_changed_while_the_server_encrypts_and_decrypts() {
                 remote(&server);
                 made += 1;
                 assert_eq!(readable(&server), made);
+                // The keys go half a minute after the change; a list has a thousand remotes at most.
+                thread::sleep(Duration::from_millis(100));
             }
             made
         });
@@ -110,4 +114,19 @@ fn a_value_whose_key_is_lost_is_told_and_left() {
     fs::write(server.data().join("secret.key"), format!("{lost}\n")).unwrap();
     let told = server.command(&["secret-key", "rotate"]).unwrap_err();
     assert!(told.contains("is not the key file of this database"), "{told}");
+}
+
+#[test]
+fn a_value_that_no_key_decrypts_is_told_and_fails_the_verb() {
+    let server = Server::start();
+    remote(&server);
+    let first = keys(&server).remove(0);
+    let file = server.data().join("secret.key");
+    fs::write(&file, format!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n{first}\n")).unwrap();
+    remote(&server);
+    // The probe of the database was encrypted with the key that is left.
+    fs::write(&file, format!("{first}\n")).unwrap();
+    let output = server.spawn(&["secret-key", "reseal"], Stdio::piped()).wait_with_output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && told.contains("1 values cannot be decrypted"), "{told}");
 }
