@@ -244,14 +244,6 @@ pub fn labels(conn: &mut Conn, units: &[Id]) -> Result<std::collections::HashMap
     Ok(labels)
 }
 
-/// # Errors
-/// `NotFound` of the model when there is no such row below that parent.
-pub fn below(conn: &mut Conn, table: &str, column: Option<&str>, id: Id, parent: Id, model: &str) -> Result<()> {
-    let column = column.ok_or_else(|| Error::internal("nothing is above this"))?;
-    let sql = format!("SELECT 1 FROM {table} t WHERE t.id = $1 AND {column} = $2");
-    conn.query_opt(&sql, params![id, parent])?.map(drop).ok_or_else(|| Error::not_found(model))
-}
-
 /// A file as it is served.
 #[derive(Clone, Debug)]
 pub struct PublishedFile {

@@ -106,12 +106,22 @@ impl Kind {
         )
     }
 
-    /// The column that names the object below which rows of this kind lie.
-    pub fn parent(self) -> Option<&'static str> {
+    /// The kind of the objects below which objects of this kind lie. In their paths the first id is that of such a one.
+    pub fn above(self) -> Option<Self> {
         match self {
-            Self::Export => Some("t.exporter_id"),
-            Self::Import => Some("t.importer_id"),
-            Self::Part => Some("t.repository_id"),
+            Self::Export => Some(Self::Exporter),
+            Self::Import => Some(Self::Importer),
+            Self::Part | Self::RepositoryVersion => Some(Self::Repository),
+            _ => None,
+        }
+    }
+
+    /// The column that names the object above.
+    pub fn parent(self) -> Option<&'static str> {
+        match self.above()? {
+            Self::Exporter => Some("exporter_id"),
+            Self::Importer => Some("importer_id"),
+            Self::Repository => Some("repository_id"),
             _ => None,
         }
     }
@@ -123,10 +133,10 @@ impl Kind {
 
     /// The expression for the domain of a row of this kind's table, which is called `row`; a null where it has none.
     pub fn domain_of(self, row: &str) -> String {
-        match self {
-            kind if kind.is_shared() => "NULL".to_owned(),
-            Self::Part | Self::RepositoryVersion => {
-                format!("(SELECT w.domain_id FROM repository w WHERE w.id = {row}.repository_id)")
+        match self.above().zip(self.parent()) {
+            _ if self.is_shared() => "NULL".to_owned(),
+            Some((above, column)) if !self.has_domain() => {
+                format!("(SELECT w.domain_id FROM {} w WHERE w.id = {row}.{column})", above.table())
             }
             _ => format!("{row}.domain_id"),
         }
@@ -272,6 +282,11 @@ impl Resource {
 
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether the collection lies below an object of another one, which its path names first.
+    pub fn is_nested(&self) -> bool {
+        self.path.contains("{}")
     }
 
     pub fn action(mut self, action: Action) -> Self {

@@ -48,8 +48,7 @@ impl Reader {
     pub fn sees(&self, registry: &Registry, conn: &mut Conn, resource: &Resource, key: ObjectKey) -> Result<bool> {
         let clause =
             Clause::joined(vec![Clause::new("t.id = {}", [key.value()]), self.clause(registry, resource)], " AND ");
-        let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", resource.from, clause.numbered(0));
-        Ok(conn.query_opt(&sql, &clause.params)?.is_some())
+        resource.has_any(conn, &clause)
     }
 
     /// The condition that a row of the resource's lists is one that the reader sees.

@@ -142,13 +142,19 @@ impl Resource {
         Ok((count, rows.into_iter().map(|row| Record::new(columns.clone(), row)).collect()))
     }
 
+    /// Whether any row meets the condition.
+    pub fn has_any(&self, conn: &mut Conn, condition: &Clause) -> Result<bool> {
+        let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", self.from, condition.numbered(0));
+        Ok(conn.query_opt(&sql, &condition.params)?.is_some())
+    }
+
     /// The expressions that showing `fields` needs.
     pub fn columns(&self, fields: &[&Field]) -> Arc<[&'static str]> {
         let mut columns = vec!["t.id"];
         if self.kind.is_typed() {
             columns.push("t.pulp_type");
         }
-        columns.extend(self.kind.parent());
+        columns.extend(self.kind.parent().map(qualified));
         if !self.kind.is_numbered() {
             columns.extend(["t.created", "t.updated"]);
         }

@@ -210,6 +210,11 @@ impl Registry {
         self.resources.iter().find(|resource| resource.kind == kind && !kind.is_typed())
     }
 
+    /// The resource below whose objects those of this one lie.
+    pub fn above(&self, resource: &Resource) -> Option<&Resource> {
+        self.by_path(resource.path.split_once("{}")?.0)
+    }
+
     pub fn policy(&self, viewset: &str) -> Option<&AccessPolicy> {
         self.policies.iter().find(|policy| policy.viewset == viewset)
     }
@@ -406,15 +411,14 @@ impl Registry {
         row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
     }
 
-    /// Whether the object with this id of a resource, or the repository it is part of, exists in the domain; true for
-    /// what belongs to no domain.
+    /// Whether the object whose id a path of a resource names first, its own or the one above it, exists in the domain;
+    /// true for what belongs to no domain.
     pub fn is_within(&self, conn: &mut Conn, at: usize, id: Id, domain: Id) -> Result<bool> {
-        let table = match self.resources[at].kind {
-            kind if kind.is_shared() => return Ok(true),
-            // In the paths of these the first id is that of their repository.
-            Kind::Part | Kind::RepositoryVersion => Kind::Repository.table(),
-            kind => kind.table(),
-        };
+        let kind = self.resources[at].kind;
+        if kind.is_shared() {
+            return Ok(true);
+        }
+        let table = kind.above().unwrap_or(kind).table();
         let found =
             conn.query_opt(&format!("SELECT 1 FROM {table} WHERE id = $1 AND domain_id = $2"), params![id, domain])?;
         Ok(found.is_some())

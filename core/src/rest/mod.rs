@@ -9,6 +9,7 @@ pub(crate) mod body;
 mod endpoints;
 pub(crate) mod error_body;
 mod list;
+mod nested;
 mod openapi;
 mod page;
 pub(crate) mod request;

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::answer::Answer;
 use super::request::Request;
-use super::{actions, endpoints, list, openapi, write};
+use super::{actions, endpoints, list, nested, openapi, write};
 use crate::app::App;
 use crate::auth::policy::{Policy, Verb};
 use crate::error::Result;
@@ -158,7 +158,7 @@ impl Routes {
     pub fn new(registry: &Registry) -> Self {
         let mut endpoints = endpoints::all(registry);
         for (at, resource) in registry.resources.iter().enumerate() {
-            endpoints.extend(of_resource(at, resource));
+            endpoints.extend(of_resource(registry, at, resource));
         }
         let mut by_path: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, endpoint) in endpoints.iter().enumerate() {
@@ -277,8 +277,9 @@ fn access_policy(registry: &Registry, endpoint: &Endpoint) -> Option<usize> {
 }
 
 /// The operations that a resource's value asks for.
-fn of_resource(at: usize, resource: &Resource) -> Vec<Endpoint> {
-    let mut endpoints: Vec<_> = resource.can.iter().map(|operation| of_operation(at, resource, *operation)).collect();
+fn of_resource(registry: &Registry, at: usize, resource: &Resource) -> Vec<Endpoint> {
+    let can = resource.can.iter();
+    let mut endpoints: Vec<_> = can.map(|operation| of_operation(registry, at, resource, *operation)).collect();
     endpoints.extend(resource.actions.iter().map(|action| {
         Endpoint {
             operation: format!("{}_{}", resource.operations, action.name),
@@ -329,7 +330,7 @@ fn of_derivation(at: usize, resource: &Resource, derivation: &Derivation) -> End
     }
 }
 
-fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoint {
+fn of_operation(registry: &Registry, at: usize, resource: &Resource, operation: Operation) -> Endpoint {
     let object = || Content::Object {
         schema: format!("{}Response", resource.schema()),
         fields: resource.shown_fields().into_iter().cloned().collect(),
@@ -357,13 +358,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "list",
             Method::GET,
             Verb::List,
-            if matches!(resource.kind, Kind::Export | Kind::Import) {
-                |r| Box::pin(endpoints::exchange::list(r))
-            } else if resource.kind == Kind::Part {
-                |r| Box::pin(endpoints::parts::list(r))
-            } else {
-                |r| Box::pin(list::list(r))
-            },
+            if resource.is_nested() { |r| Box::pin(nested::list(r)) } else { |r| Box::pin(list::list(r)) },
             format!("List every {noun} that matches the filters, newest first."),
             None,
             vec![(200, page())],
@@ -372,13 +367,7 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
             "read",
             Method::GET,
             Verb::Read,
-            if matches!(resource.kind, Kind::Export | Kind::Import) {
-                |r| Box::pin(endpoints::exchange::read(r))
-            } else if resource.kind == Kind::Part {
-                |r| Box::pin(endpoints::parts::read(r))
-            } else {
-                |r| Box::pin(list::read(r))
-            },
+            if resource.is_nested() { |r| Box::pin(nested::read(r)) } else { |r| Box::pin(list::read(r)) },
             format!("Show one {noun}."),
             None,
             vec![(200, object())],
@@ -446,11 +435,11 @@ fn of_operation(at: usize, resource: &Resource, operation: Operation) -> Endpoin
                 vec![]
             },
             selects: matches!(operation, Operation::List | Operation::Read),
-            href_parameter: match (on_collection, resource.part) {
-                (false, _) => Some(resource.href_parameter),
-                (true, part) => part.map(|part| part.repository).or(endpoints::exchange::parent_parameter(resource)),
+            href_parameter: match on_collection {
+                true => registry.above(resource).map(|above| above.href_parameter),
+                false => Some(resource.href_parameter),
             },
-            nested: resource.kind.parent().is_some(),
+            nested: resource.is_nested(),
             ..Doc::default()
         },
     }

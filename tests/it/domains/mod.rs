@@ -15,11 +15,16 @@ use crate::support::server::Server;
 /// The class of stores that are folders.
 pub const FOLDER: &str = "pulpcore.app.models.storage.FileSystem";
 
-/// A server with domains. Folders below the one for temporary files may be theirs.
+/// A server with domains. Folders below the one for temporary files may be theirs, and take exports.
 pub fn server() -> Server {
     let temporary = std::env::temp_dir();
     let paths = json!([temporary]).to_string();
-    Server::start_with(&[("PITH_DOMAIN_ENABLED", "true"), ("PITH_DOMAIN_STORAGE_PATHS", paths.as_str())])
+    Server::start_with(&[
+        ("PITH_DOMAIN_ENABLED", "true"),
+        ("PITH_DOMAIN_STORAGE_PATHS", paths.as_str()),
+        ("PITH_ALLOWED_EXPORT_PATHS", paths.as_str()),
+        ("PITH_ALLOWED_IMPORT_PATHS", paths.as_str()),
+    ])
 }
 
 /// The settings of a store in a folder of its own.

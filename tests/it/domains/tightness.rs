@@ -12,7 +12,11 @@ use crate::support::pulp::text;
 use crate::support::server::Server;
 
 /// One object of each kind in a domain, by what it is.
-struct Objects(BTreeMap<&'static str, String>);
+struct Objects {
+    hrefs: BTreeMap<&'static str, String>,
+    /// Where its exports go.
+    exports: TempDir,
+}
 
 impl Objects {
     fn make(client: &Client) -> Self {
@@ -25,25 +29,61 @@ impl Objects {
         let first = |path: &str| text(&client.get(path).expect(200).json()["results"][0], "pulp_href");
         let index = made("repositories/python/python/", json!({"name": "index"}));
         let blocked = made(&format!("{index}blocklist_entries/"), json!({"name": "bad"}));
-        Self(BTreeMap::from([
+        let url = "http://127.0.0.1:9/";
+        let remote = made("remotes/file/file/", json!({"name": "remote", "url": url, "policy": "on_demand"}));
+        let exports = TempDir::new().unwrap();
+        let body = json!({"name": "exporter", "path": exports.path(), "repositories": [repository]});
+        let exporter = made("exporters/core/pulp/", body);
+        let export = client.created(client.post(&format!("{exporter}exports/"), json!({})));
+        let importer = made("importers/core/pulp/", json!({"name": "importer"}));
+        let (group, import) = import(client, &importer, &client.get(&export).expect(200).json());
+        let header = json!({"name": "header", "header_name": "x-who", "header_value": "us"});
+        let hrefs = BTreeMap::from([
+            ("alternate content source", made("acs/file/file/", json!({"name": "nearby", "remote": remote}))),
             ("artifact", first("artifacts/")),
             ("blocklist entry", blocked),
             ("content", first("content/file/files/")),
             ("distribution", first("distributions/file/file/")),
+            ("export", export),
+            ("exporter", exporter),
             ("guard", made("contentguards/core/rbac/", json!({"name": "guard"}))),
+            ("header guard", made("contentguards/core/header/", header)),
+            ("import", import),
+            ("importer", importer),
             ("publication", publication),
             ("python repository", index),
-            ("remote", made("remotes/file/file/", json!({"name": "remote", "url": "http://127.0.0.1:9/"}))),
+            ("remote", remote),
+            ("rpm repository", made("repositories/rpm/rpm/", json!({"name": "packages"}))),
             ("task", first("tasks/")),
+            ("task group", group),
             ("upload", made("uploads/", json!({"size": 5}))),
             ("version", format!("{repository}versions/1/")),
             ("repository", repository),
-        ]))
+        ]);
+        Self { hrefs, exports: exports }
     }
 
     fn get(&self, what: &str) -> &str {
-        &self.0[what]
+        &self.hrefs[what]
     }
+}
+
+/// Imports what was exported: the group of the tasks, once all have completed, and the import.
+fn import(client: &Client, importer: &str, export: &Value) -> (String, String) {
+    let files = export["output_file_info"].as_object().unwrap();
+    let tar = files.keys().find(|name| name.ends_with(".tar")).unwrap();
+    let begun = client.post(&format!("{importer}imports/"), json!({"path": tar})).expect(202).json();
+    let group = text(&begun, "task_group");
+    for _ in 0..3000 {
+        let seen = client.get(&group).expect(200).json();
+        if seen["all_tasks_dispatched"] == true && seen["completed"] == seen["tasks"].as_array().unwrap().len() {
+            let imports = client.get(&format!("{importer}imports/")).expect(200).json();
+            return (group, text(&imports["results"][0], "pulp_href"));
+        }
+        assert_eq!(seen["failed"], 0, "{seen:#}");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("the import does not end");
 }
 
 struct Two {
@@ -70,14 +110,18 @@ fn path(href: &str) -> &str {
 fn no_operation_on_an_object_reaches_that_of_another_domain() {
     let two = two();
     let document = two.server.get("docs/api.json?pk_path=1").expect(200).json();
-    let before: Vec<_> = two.objects.0.values().map(|href| two.theirs.get(href).expect(200).json()).collect();
-    let mut tried = BTreeMap::<&str, usize>::new();
+    let before: Vec<_> = two.objects.hrefs.values().map(|href| two.theirs.get(href).expect(200).json()).collect();
+    let (mut tried, mut read) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, usize>::new());
     for (template, operations) in document["paths"].as_object().unwrap() {
         let Some((_, template)) = template.split_once("/api/v3/") else { continue };
-        for (what, href) in &two.objects.0 {
-            let Some(filled) = fill(template, path(href)) else { continue };
+        for (what, href) in &two.objects.hrefs {
+            let Some(Filled { path: filled, is_known }) = fill(template, path(href)) else { continue };
             for method in operations.as_object().unwrap().keys() {
                 let method = method.to_ascii_uppercase();
+                if method == "GET" && is_known {
+                    two.theirs.get(&filled).expect(200);
+                    *read.entry(what).or_default() += 1;
+                }
                 let request = two.ours.request(&method, &filled);
                 let answer = if method == "GET" { request.send() } else { request.json(&json!({})).send() };
                 // Artifacts are deleted by nobody. What wants a ticket for a profile has none.
@@ -90,15 +134,22 @@ fn no_operation_on_an_object_reaches_that_of_another_domain() {
             }
         }
     }
-    assert_eq!(tried.len(), two.objects.0.len(), "{tried:?}");
-    for (href, before) in two.objects.0.values().zip(before) {
+    assert_eq!((tried.len(), read.len()), (two.objects.hrefs.len(), two.objects.hrefs.len()), "{tried:?} {read:?}");
+    for (href, before) in two.objects.hrefs.values().zip(before) {
         assert_eq!(two.theirs.get(href).expect(200).json(), before, "nothing changed");
     }
 }
 
+/// A template with values for its parameters.
+struct Filled {
+    path: String,
+    /// All values are those of the object.
+    is_known: bool,
+}
+
 /// The path of a template that is, or lies below, that of an object; none when it is another's.
-fn fill(template: &str, object: &str) -> Option<String> {
-    let mut filled = Vec::new();
+fn fill(template: &str, object: &str) -> Option<Filled> {
+    let (mut filled, mut is_known) = (Vec::new(), true);
     let mut given = object.trim_end_matches('/').split('/').peekable();
     let segments: Vec<&str> = template.trim_end_matches('/').split('/').collect();
     for segment in &segments {
@@ -106,11 +157,14 @@ fn fill(template: &str, object: &str) -> Option<String> {
             Some(value) if segment.starts_with('{') || *segment == value => filled.push(value),
             None if !segment.starts_with('{') => filled.push(segment),
             // A version below a repository that is not the object itself: any will do.
-            None => filled.push("1"),
+            None => {
+                is_known = false;
+                filled.push("1");
+            }
             Some(_) => return None,
         }
     }
-    given.next().is_none().then(|| format!("{}/", filled.join("/")))
+    given.next().is_none().then(|| Filled { path: format!("{}/", filled.join("/")), is_known })
 }
 
 #[test]
@@ -133,9 +187,10 @@ fn lists_show_only_what_is_of_the_domain() {
         assert_eq!(found["count"], 0, "{list}: {found}");
     }
     // Naming what is another's finds nothing either.
-    for (what, href) in &two.objects.0 {
+    for (what, href) in &two.objects.hrefs {
         let collection = path(href).trim_end_matches('/').rsplit_once('/').unwrap().0;
-        if ["version", "blocklist entry"].contains(what) {
+        // Some have no list of their own, or one without filters.
+        if ["version", "blocklist entry", "export", "import", "task group"].contains(what) {
             continue;
         }
         let object = two.theirs.get(href).expect(200).json();
@@ -159,6 +214,7 @@ fn no_body_can_name_what_is_in_another_domain() {
     let two = two();
     let own = Objects::make(&two.ours);
     let (repository, index) = (own.get("repository"), own.get("python repository"));
+    let exports = own.exports.path();
     let cases: Vec<(&str, String, &str, &str, Value)> = vec![
         ("POST", "repositories/file/file/".into(), "remote", "remote", json!({"name": "x"})),
         ("PATCH", repository.into(), "remote", "remote", json!({})),
@@ -212,12 +268,23 @@ fn no_body_can_name_what_is_in_another_domain() {
             json!({"name": "x", "base_path": "x"}),
         ),
         ("PATCH", index.into(), "remote", "remote", json!({})),
+        ("POST", "acs/file/file/".into(), "remote", "remote", json!({"name": "x"})),
+        ("POST", "publications/rpm/rpm/".into(), "repository", "rpm repository", json!({})),
+        ("POST", "exporters/core/pulp/".into(), "repositories[]", "repository", json!({"name": "x", "path": exports})),
+        ("PATCH", own.get("exporter").into(), "last_export", "export", json!({})),
+        ("POST", format!("{}exports/", own.get("exporter")), "versions[]", "version", json!({})),
     ];
     for (method, address, field, what, body) in cases {
         let href = two.objects.get(what);
         let object = two.theirs.get(href).expect(200).json();
         let ours = href.replacen(href.split('/').nth(2).unwrap(), repository.split('/').nth(2).unwrap(), 1);
-        for name in [href.to_owned(), ours, text(&object, "prn")] {
+        let mut names = vec![href.to_owned(), ours, text(&object, "prn")];
+        if what == "version" {
+            // An address that nothing answers at, but that would name one.
+            let (_, id) = names[2].rsplit_once(':').unwrap();
+            names.push(format!("{}repository_versions/{id}/", &repository[..repository.find("repositories").unwrap()]));
+        }
+        for name in names {
             let mut body = body.clone();
             match field.strip_suffix("[]") {
                 Some(field) => body[field] = json!([name]),

@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::id::{Id, Instant, format_instant};
 
 use super::filter::Clause;
+use super::record::qualified;
 
 /// The resource whose href and PRN a record has: its own, or in a list of several types that of its type.
 fn owner<'a>(scope: &Scope<'a>, resource: &'a Resource, record: &Record) -> &'a Resource {
@@ -42,8 +43,8 @@ fn owner<'a>(scope: &Scope<'a>, resource: &'a Resource, record: &Record) -> &'a 
 pub(crate) fn show_href(scope: &Scope<'_>, resource: &Resource, record: &Record) -> Json {
     match record.get::<i64>("t.id") {
         Some(number) => json!(scope.href(resource, number)),
-        None if resource.kind.parent().is_some() => {
-            let parent: Option<Id> = resource.kind.parent().and_then(|column| record.get(column));
+        None if resource.is_nested() => {
+            let parent: Option<Id> = resource.kind.parent().and_then(|column| record.get(qualified(column)));
             let href = |(id, parent): (Id, Id)| scope.href(resource, id).replace("{}", &parent.to_string());
             json!(record.id().zip(parent).map(href))
         }

@@ -13,8 +13,6 @@ const REPOSITORY_TYPE: &str = "(SELECT r.pulp_type FROM repository r WHERE r.id 
 /// What a resource of parts adds to a resource.
 #[derive(Clone, Copy, Debug)]
 pub struct PartOf {
-    /// The href parameter of the repository.
-    pub repository: &'static str,
     /// Completes a new object and says what is wrong with it beside those there are.
     pub check: fn(&mut Draft, &[Json], &mut Errors),
 }

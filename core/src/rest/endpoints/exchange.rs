@@ -5,7 +5,7 @@ use actix_web::http::Method;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::answer::Answer;
-use super::super::list;
+use super::super::nested;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::{Holds, exists};
@@ -20,63 +20,13 @@ use crate::ops::exchange::import::ImportJob;
 use crate::ops::exchange::source::Source;
 use crate::ops::exchange::{EXPORT, FILESYSTEM_EXPORT, IMPORT, check};
 use crate::ops::{configured, operation_task};
-use crate::resource::{Access, Clause, Draft, Errors, Field, Kind, Mode, Resource, Scope, Target};
+use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Scope, Target};
 use crate::tasks::{self, NewTask};
 
 const MISPLACED: &str = "Requested RepositoryVersions must belong to the Repositories named by the Exporter!";
 
-/// The resource below whose objects those of this one lie.
-fn parent(request: &Request) -> Result<&Resource> {
-    let path = request.resource()?.path;
-    let above = path.split("{}").next().unwrap_or_default();
-    request.app.registry.by_path(above).ok_or_else(|| Error::internal("no resource above this one"))
-}
-
-/// The path parameter that stands for the href of the object above.
-pub fn parent_parameter(resource: &Resource) -> Option<&'static str> {
-    match resource.path {
-        "exporters/core/pulp/{}/exports/" => Some("pulp_exporter_href"),
-        "exporters/core/filesystem/{}/exports/" => Some("filesystem_exporter_href"),
-        "importers/core/pulp/{}/imports/" => Some("pulp_importer_href"),
-        _ => None,
-    }
-}
-
-/// Checks that the path names an object above; its id and PRN.
-async fn above(request: &Request) -> Result<(Id, String)> {
-    let (resource, id) = (parent(request)?.clone(), request.id()?);
-    let prn = resource.prn(id);
-    request.app.db.read(move |conn| exists(conn, &resource, id)).await?;
-    Ok((id, prn))
-}
-
-fn within(kind: Kind, parent: Id) -> Result<Clause> {
-    let column = kind.parent().ok_or_else(|| Error::internal("nothing is above this"))?;
-    Ok(Clause::new(format!("{column} = {{}}"), [parent.into()]))
-}
-
-pub async fn list(request: Request) -> Result<Answer> {
-    let (parent, _) = above(&request).await?;
-    let clause = within(request.resource()?.kind, parent)?;
-    list::list_within(request, Some(clause)).await
-}
-
-/// The object that the path names, below the one that it names.
-async fn found(request: &Request) -> Result<Id> {
-    let (parent, _) = above(request).await?;
-    let (kind, model) = (request.resource()?.kind, request.resource()?.model);
-    let id: Id = request.parameter(1)?.parse().map_err(|_| request.not_found())?;
-    request.app.db.read(move |conn| rows::below(conn, kind.table(), kind.parent(), id, parent, model)).await?;
-    Ok(id)
-}
-
-pub async fn read(request: Request) -> Result<Answer> {
-    let id = found(&request).await?;
-    list::read_object(request, id.into()).await
-}
-
 pub async fn delete(request: Request) -> Result<Answer> {
-    let (id, kind) = (found(&request).await?, request.resource()?.kind);
+    let ((_, id), kind) = (nested::found(&request).await?, request.resource()?.kind);
     let delete = move |conn: &mut Conn| match kind {
         Kind::Export => rows::delete_export(conn, id),
         _ => rows::delete_import(conn, id),
@@ -103,7 +53,7 @@ pub async fn export(mut request: Request) -> Result<Answer> {
     if request.resource()?.model == "FilesystemExport" {
         return filesystem_export(request).await;
     }
-    let (exporter, prn) = above(&request).await?;
+    let (exporter, prn) = nested::above(&request).await?;
     let (draft, params, mut errors) = body(&mut request).await?;
     let chunk = draft.get("chunk_size").and_then(Json::as_str).map(chunk_size).transpose();
     let chunk = chunk.map_err(|message| errors.add("chunk_size", message)).ok().flatten();
@@ -111,7 +61,7 @@ pub async fn export(mut request: Request) -> Result<Answer> {
         let kind = crate::resource::type_name(other);
         errors.add("meta", format!("Expected a dictionary of items but got type \"{kind}\"."));
     }
-    let path = parent(&request)?.path;
+    let path = nested::parent(&request)?.path;
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let flag = |name: &str, default: bool| draft.get(name).and_then(Json::as_bool).unwrap_or(default);
     let mut job = ExportJob {
@@ -196,7 +146,7 @@ fn named_versions(
 }
 
 async fn filesystem_export(mut request: Request) -> Result<Answer> {
-    let (exporter, prn) = above(&request).await?;
+    let (exporter, prn) = nested::above(&request).await?;
     let (draft, params, mut errors) = body(&mut request).await?;
     let text = |name: &str| draft.get(name).and_then(Json::as_str).map(str::to_owned);
     let (publication, version, start) =
@@ -204,7 +154,7 @@ async fn filesystem_export(mut request: Request) -> Result<Answer> {
     if errors.is_empty() && publication.is_some() == version.is_some() {
         errors.non_field("publication or repository_version must either be supplied but not both.");
     }
-    let path = parent(&request)?.path;
+    let path = nested::parent(&request)?.path;
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let prepared = request.app.db.read(move |conn| {
         let scope = viewpoint.scope(&app);
@@ -249,7 +199,7 @@ async fn filesystem_export(mut request: Request) -> Result<Answer> {
 }
 
 pub async fn import(mut request: Request) -> Result<Answer> {
-    let (importer, prn) = above(&request).await?;
+    let (importer, prn) = nested::above(&request).await?;
     let (draft, params, mut errors) = body(&mut request).await?;
     let text = |name: &str| draft.get(name).and_then(Json::as_str).map(str::to_owned);
     let source = match (text("path"), text("toc")) {

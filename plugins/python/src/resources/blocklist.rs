@@ -31,7 +31,7 @@ pub(super) fn entries() -> Resource {
         text("filename", "The one file that is blocked.", "shelf-reader-0.1.tar.gz"),
     ];
     let fields = fields.into_iter().zip(COLUMNS).map(|(field, (_, column))| field.column(column)).collect();
-    let of = PartOf { repository: "python_python_repository_href", check };
+    let of = PartOf { check };
     let mut entries = Resource::part(names, "PythonRepository", of, fields);
     let [name, version, filename] = COLUMNS;
     for (name, column) in [name, version, filename] {
