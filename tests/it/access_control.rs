@@ -228,7 +228,14 @@ fn what_a_request_names_counts_too() {
     let name = || random::name();
     maker.post(REPOSITORIES, json!({"name": name(), "remote": remote})).expect(403);
     maker.post(PUBLICATIONS, json!({"repository": foreign})).expect(403);
-    maker.post(PUBLICATIONS, json!({"repository_version": format!("{foreign}versions/0/")})).expect(403);
+    let version = format!("{foreign}versions/0/");
+    let prn = text(&server.get(&version).expect(200).json(), "prn");
+    let by_id = format!("/pulp/api/v3/repository_versions/{}/", prn.rsplit(':').next().unwrap());
+    for version in [version, prn, by_id] {
+        maker.post(PUBLICATIONS, json!({"repository_version": version})).expect(403);
+        let body = json!({"name": name(), "base_path": name(), "repository_version": version});
+        maker.post(DISTRIBUTIONS, body).expect(403);
+    }
     let body = json!({"name": name(), "base_path": name(), "repository": foreign});
     maker.post(DISTRIBUTIONS, body.clone()).expect(403);
     let body_of = |repository: &str| json!({"relative_path": name(), "file_url": "http://127.0.0.1:9/", "repository": repository});

@@ -112,7 +112,7 @@ fn permissions(resources: &[Resource]) -> BTreeMap<String, String> {
 /// What an href or PRN points to; whether it exists is the database's to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// Position in [`Registry::resources`], and the object's id.
+    /// Position in [`Registry::resources`], and the object's id; never a version.
     Object(usize, Id),
     /// Version `number` of a repository.
     Version {
@@ -306,6 +306,7 @@ impl Registry {
         let resource = *self.by_path.get(collection.as_str())?;
         let id = segments[id_at].parse().ok()?;
         match &segments[id_at + 1..] {
+            [] if self.resources[resource].kind == Kind::RepositoryVersion => Some(Reference::VersionId(id)),
             [] => Some(Reference::Object(resource, id)),
             [name, id] if self.by_path.contains_key(format!("{collection}{{}}/{name}/").as_str()) => {
                 let nested = *self.by_path.get(format!("{collection}{{}}/{name}/").as_str())?;

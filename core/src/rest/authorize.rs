@@ -21,7 +21,7 @@ use crate::db::roles::{self, Held, ObjectKey};
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::resource::{AccessPolicy, Kind, Reader, Reference, Registry, Resource};
+use crate::resource::{AccessPolicy, Reader, Reference, Registry, Resource};
 
 /// What a request may do that is let through.
 #[derive(Default)]
@@ -270,7 +270,7 @@ impl Pending {
         for requirement in &self.requires {
             let fields = fields_of(requirement);
             for (_, reference) in named.iter().filter(|(field, _)| fields.contains(&field.as_str())) {
-                let Some(key) = object(app, conn, reference)? else { continue };
+                let Some(key) = object(conn, reference)? else { continue };
                 let rights = rights(roles::held(conn, user, app.domain, Some(key), "")?);
                 if !rights.hold(requirement.levels, &requirement.permissions) {
                     return Ok(false);
@@ -282,9 +282,8 @@ impl Pending {
 }
 
 /// The object whose roles count for a reference; of a version its repository.
-fn object(app: &App, conn: &mut Conn, reference: &Reference) -> Result<Option<ObjectKey>> {
+fn object(conn: &mut Conn, reference: &Reference) -> Result<Option<ObjectKey>> {
     Ok(match reference {
-        Reference::Object(at, _) if app.registry.resources[*at].kind == Kind::RepositoryVersion => None,
         Reference::Object(_, id) => Some(ObjectKey::Id(*id)),
         Reference::Version { repository, .. } => Some(ObjectKey::Id(*repository)),
         Reference::VersionId(id) => match repositories::owner(conn, *id) {

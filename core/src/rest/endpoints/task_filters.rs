@@ -94,7 +94,9 @@ fn by_created(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
             let path = format!("{}{repository}/versions/{number}/", registry.resources[*resource].path);
             ("path", path, "repositoryversion".to_owned())
         }
-        Reference::VersionId(_) => ("prn", text.to_owned(), "repositoryversion".to_owned()),
+        Reference::VersionId(id) => {
+            ("prn", crate::id::prn("core", "RepositoryVersion", id), "repositoryversion".to_owned())
+        }
         Reference::Collection(_) => return Err(no_object()),
     };
     if registry.find(&context.scope, context.conn, &reference)?.is_none() {
