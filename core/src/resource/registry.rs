@@ -238,7 +238,8 @@ impl Registry {
     /// The object that an href or a PRN names and that roles can be given on, if there is one.
     pub fn object_with_roles(&self, api: &Api, text: &str) -> Option<(&Resource, ObjectKey)> {
         if let Some(Reference::Object(at, id)) = self.parse(api, text) {
-            return Some((&self.resources[at], ObjectKey::Id(id))).filter(|(found, _)| found.has_object_roles());
+            let found = &self.resources[at];
+            return (found.has_object_roles() && !found.kind.is_numbered()).then_some((found, ObjectKey::Id(id)));
         }
         let groups = self.untyped(Kind::Group)?;
         let path = text.split_once("://").map_or(text, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));

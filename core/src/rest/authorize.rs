@@ -61,7 +61,7 @@ pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, m
         action: action(endpoint, method),
         is_safe: matches!(endpoint.verb, Verb::List | Verb::Read),
         resource: endpoint.resource,
-        key: matched.parameters.first().and_then(|text| key(text)),
+        key: matched.parameters.first().and_then(|text| key(&app.registry, endpoint, text)),
         is_object: endpoint.resource.is_some_and(|at| {
             let resource = &app.registry.resources[at];
             endpoint.path.strip_prefix(resource.path).is_some_and(|rest| rest.starts_with("{}/"))
@@ -113,9 +113,13 @@ fn action(endpoint: &Endpoint, method: &Method) -> &'static str {
     }
 }
 
-fn key(text: &str) -> Option<ObjectKey> {
-    let number = || text.parse().ok().map(ObjectKey::Number);
-    text.parse().ok().map(ObjectKey::Id).or_else(number)
+/// What a path names first, as the objects of that collection are known: none for what cannot be one.
+fn key(registry: &Registry, endpoint: &Endpoint, text: &str) -> Option<ObjectKey> {
+    let collection = endpoint.path.split("{}").next().unwrap_or_default();
+    match registry.by_path(collection)?.kind.is_numbered() {
+        true => text.parse().ok().map(ObjectKey::Number),
+        false => text.parse().ok().map(ObjectKey::Id),
+    }
 }
 
 async fn look_up(app: &Shared, at: usize, asked: Asked) -> Result<Authorized> {
