@@ -51,6 +51,19 @@ impl Reader {
         resource.has_any(conn, &clause)
     }
 
+    /// Whether the reader may change every task of a group.
+    pub fn may_change_all(&self, registry: &Registry, conn: &mut Conn, group: Id) -> Result<bool> {
+        let Some(tasks) = registry.untyped(Kind::Task) else { return Ok(false) };
+        let kept = Clause::joined(
+            vec![
+                Clause::new("t.task_group_id = {}", [group.into()]),
+                self.holds(tasks, "core.change_task", "t").negated(),
+            ],
+            " AND ",
+        );
+        tasks.has_any(conn, &kept).map(|is_any_kept| !is_any_kept)
+    }
+
     /// The condition that a row of the resource's lists is one that the reader sees.
     pub fn clause(&self, registry: &Registry, resource: &Resource) -> Clause {
         match resource.kind {
@@ -84,8 +97,12 @@ impl Reader {
 
     /// Rows of one type, by the permission to view them.
     fn own(&self, resource: &Resource, alias: &str) -> Clause {
-        let permission = resource.view_permission();
-        if self.everywhere.contains(&permission) {
+        self.holds(resource, &resource.view_permission(), alias)
+    }
+
+    /// Rows of one type for which a permission is held.
+    fn holds(&self, resource: &Resource, permission: &str, alias: &str) -> Clause {
+        if self.everywhere.contains(permission) {
             return Clause::always();
         }
         let Some(user) = self.user else { return Clause::never() };

@@ -218,6 +218,23 @@ impl Request {
     ///
     /// # Errors
     /// `Forbidden`, or `Invalid` for what must be named and is not.
+    /// Refuses what concerns all tasks of a group, unless its sender may change each of them.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) async fn permit_on_tasks(&self, group: Id) -> Result<()> {
+        if self.actor.as_ref().is_some_and(|actor| actor.is_superuser) {
+            return Ok(());
+        }
+        let (app, user) = (self.app.clone(), self.user_id());
+        let may_all = self.app.db.read(move |conn| {
+            let rights = rights(roles::held(conn, user, app.domain, None, "")?);
+            let everywhere = Arc::new(rights.everywhere.union(&rights.in_domain).cloned().collect());
+            Reader { user, domain: app.domain, everywhere }.may_change_all(&app.registry, conn, group)
+        });
+        if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
+    }
+
     pub(super) async fn permit_body(&mut self, fields: &Map<String, Json>) -> Result<()> {
         if self.pending.is_empty() {
             return Ok(());

@@ -89,7 +89,8 @@ impl Policy {
         Self { locked_roles: vec![role], ..Self::mixed() }
     }
 
-    /// Groups of tasks: seen by those who see one of the tasks, who may also ask all of them to stop.
+    /// Groups of tasks: seen by those who see one of the tasks. Whoever may change each of them may ask all to stop, which
+    /// no condition of an access policy says.
     pub fn task_groups() -> Self {
         let verbs = [Verb::List, Verb::Read, Verb::Update];
         Self { scope: Scope::Permitted, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }

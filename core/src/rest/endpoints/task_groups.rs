@@ -115,7 +115,7 @@ fn show_task(scope: &Scope<'_>, task: &TaskRow) -> Json {
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let object = || Content::Object { schema: "TaskGroupResponse".into(), fields: fields() };
-    let text = "Ask all tasks of a group to stop. When all have ended the answer is 409 and nothing changes.";
+    let text = "Ask all tasks of a group to stop, each of which the asker must be allowed to change. When all have ended the answer is 409 and nothing changes.";
     vec![Endpoint {
         operation: "task_groups_cancel".into(),
         method: Method::PATCH,
@@ -141,6 +141,7 @@ async fn cancel(mut request: Request) -> Result<Answer> {
     expect_cancelation(&mut request).await?;
     let group = request.app.db.read(move |conn| tasks::groups(conn, &[id])).await?.pop();
     let group = group.ok_or_else(|| request.not_found())?;
+    request.permit_on_tasks(id).await?;
     let has_ended = group.all_tasks_dispatched && group.tasks.iter().all(|task| task.state.is_final());
     if !has_ended {
         crate::tasks::cancel_group(&request.app, id).await?;
