@@ -204,13 +204,17 @@ fn sight(
     Ok(if is_seen { Sight::Seen } else { Sight::Hidden })
 }
 
-/// Statements that were changed. They were read before they were kept; one that cannot be read any more says nothing.
+/// Statements that were changed. They were read before they were kept; one that cannot be read any more allows
+/// nothing, and if it may deny something, it denies everything.
 fn parsed(viewset: &str, statements: &Json) -> Vec<Statement> {
-    let list = statements.as_array().into_iter().flatten();
-    let read = list.map(Statement::parse).filter_map(|read| {
-        read.inspect_err(|error| tracing::warn!(viewset, error, "a statement of an access policy is passed over")).ok()
-    });
-    read.collect()
+    let read = |json: &Json| match Statement::parse(json) {
+        Ok(statement) => Some(statement),
+        Err(error) => {
+            tracing::warn!(viewset, error, "a statement of an access policy cannot be read");
+            (json.get("effect").and_then(Json::as_str) != Some("allow")).then(Statement::denying_all)
+        }
+    };
+    statements.as_array().into_iter().flatten().filter_map(read).collect()
 }
 
 impl Request {

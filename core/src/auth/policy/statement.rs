@@ -118,6 +118,7 @@ impl Statement {
     /// # Errors
     /// What is wrong with it, for the client.
     pub fn parse(json: &Json) -> Result<Self, String> {
+        known(json, "a statement", &["action", "effect", "principal", "condition"])?;
         let texts = |name: &str| match json.get(name) {
             None => Ok(None),
             Some(Json::String(text)) => Ok(Some(vec![text.clone()])),
@@ -139,6 +140,12 @@ impl Statement {
             allows,
             requires: texts("condition")?.unwrap_or_default().iter().map(read).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// What stands for a statement that was kept and cannot be read any more, unless it allows something: nobody is let
+    /// through whom it may have denied.
+    pub fn denying_all() -> Self {
+        Self { actions: vec!["*".into()], who: vec![Who::Anyone], allows: false, requires: vec![] }
     }
 
     fn concerns(&self, question: &Question<'_>) -> bool {
@@ -227,6 +234,15 @@ impl From<&Rule> for Statement {
     }
 }
 
+/// Nothing is passed over that may have been meant to restrict.
+fn known(json: &Json, of: &str, names: &[&str]) -> Result<(), String> {
+    let given = json.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    match given.into_iter().find(|name| !names.contains(name)) {
+        Some(name) => Err(format!("there is no `{name}` in {of}")),
+        None => Ok(()),
+    }
+}
+
 /// What is done for new objects, in the words of access policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreationHook {
@@ -240,6 +256,8 @@ impl CreationHook {
     /// # Errors
     /// What is wrong with it, for the client.
     pub fn parse(json: &Json) -> Result<Self, String> {
+        known(json, "a creation hook", &["function", "parameters"])?;
+        let takes = |names: &[&str]| json.get("parameters").map_or(Ok(()), |given| known(given, "the function", names));
         let listed = |name: &str| match json.get("parameters").and_then(|parameters| parameters.get(name)) {
             Some(Json::String(text)) => Ok(vec![text.clone()]),
             Some(Json::Array(list)) if list.iter().all(Json::is_string) => {
@@ -248,9 +266,18 @@ impl CreationHook {
             _ => Err(format!("a creation hook needs `{name}`, a text or a list of texts, among its parameters")),
         };
         match json.get("function").and_then(Json::as_str) {
-            Some("add_roles_for_object_creator") => Ok(Self::Creator(listed("roles")?)),
-            Some("add_roles_for_users") => Ok(Self::Users(listed("roles")?, listed("users")?)),
-            Some("add_roles_for_groups") => Ok(Self::Groups(listed("roles")?, listed("groups")?)),
+            Some("add_roles_for_object_creator") => {
+                takes(&["roles"])?;
+                Ok(Self::Creator(listed("roles")?))
+            }
+            Some("add_roles_for_users") => {
+                takes(&["roles", "users"])?;
+                Ok(Self::Users(listed("roles")?, listed("users")?))
+            }
+            Some("add_roles_for_groups") => {
+                takes(&["roles", "groups"])?;
+                Ok(Self::Groups(listed("roles")?, listed("groups")?))
+            }
             _ => Err("there is no such function for creation hooks".into()),
         }
     }
@@ -355,8 +382,24 @@ mod tests {
             (json!({"action": "list", "effect": "allow", "principal": "x:y"}), "x:y"),
             (json!({"action": "list", "effect": "allow", "principal": "*", "condition": "nope:x"}), "nope:x"),
             (json!("text"), "effect"),
+            (json!({"action": "list", "effect": "allow", "principal": "*", "conditions": "x"}), "conditions"),
+            (json!({"action": "list", "effect": "deny", "principal": "*", "condition_expression": "x"}), "expression"),
         ] {
             let wrong = Statement::parse(&statement).expect_err("refused");
+            assert!(wrong.contains(named), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn hooks_that_cannot_be_understood_are_refused_by_name() {
+        let creator = "add_roles_for_object_creator";
+        for (hook, named) in [
+            (json!({"function": "nope"}), "function"),
+            (json!({"function": creator}), "roles"),
+            (json!({"function": creator, "parameters": {"roles": "x"}, "when": "never"}), "when"),
+            (json!({"function": creator, "parameters": {"roles": "x", "users": ["y"]}}), "users"),
+        ] {
+            let wrong = CreationHook::parse(&hook).expect_err("refused");
             assert!(wrong.contains(named), "{wrong}");
         }
     }
