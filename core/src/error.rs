@@ -64,6 +64,11 @@ impl Error {
         Self::field(NON_FIELD, message)
     }
 
+    /// Somebody would have to say who they are.
+    pub fn anonymous() -> Self {
+        Self::Unauthenticated("Authentication credentials were not provided.".into())
+    }
+
     pub fn not_found(model: impl Into<String>) -> Self {
         Self::NotFound(model.into())
     }

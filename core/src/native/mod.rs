@@ -157,7 +157,7 @@ async fn respond(
         false => authenticate::actor(app, request).await?,
     };
     if !is_read && actor.is_none() {
-        return Err(Error::Unauthenticated("Authentication credentials were not provided.".into()));
+        return Err(Error::anonymous());
     }
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));

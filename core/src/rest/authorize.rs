@@ -59,7 +59,7 @@ pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, m
     let asked = Asked {
         actor: actor.cloned(),
         action: action(endpoint, method),
-        is_safe: matches!(endpoint.verb, Verb::List | Verb::Read),
+        is_safe: method.is_safe(),
         resource: endpoint.resource,
         key: matched.parameters.first().and_then(|text| key(&app.registry, endpoint, text)),
         is_object: endpoint.resource.is_some_and(|at| {
@@ -168,7 +168,7 @@ fn settle(verdict: Verdict, reader: Option<Reader>, actor: Option<&Actor>, model
 fn refused(actor: Option<&Actor>) -> Error {
     match actor {
         Some(_) => Error::Forbidden,
-        None => Error::Unauthenticated("Authentication credentials were not provided.".into()),
+        None => Error::anonymous(),
     }
 }
 
@@ -240,10 +240,19 @@ impl Request {
     }
 
     pub(super) async fn permit_body(&mut self, fields: &Map<String, Json>) -> Result<()> {
-        if self.pending.is_empty() {
+        let pending = std::mem::take(&mut self.pending);
+        self.judge(pending, fields).await
+    }
+
+    /// The same of a request without a body.
+    pub(super) async fn permit_without_body(&self) -> Result<()> {
+        self.judge(self.pending.clone(), &Map::new()).await
+    }
+
+    async fn judge(&self, pending: Vec<Pending>, fields: &Map<String, Json>) -> Result<()> {
+        if pending.is_empty() {
             return Ok(());
         }
-        let pending = std::mem::take(&mut self.pending);
         let named = named(&self.app, &pending, fields)?;
         let (app, user) = (self.app.clone(), self.user_id());
         let is_allowed = self.app.db.read(move |conn| {

@@ -97,6 +97,10 @@ async fn dispatch(
     if app.config.domain_enabled && !is_within_domain(&request).await? {
         return Err(request.not_found());
     }
+    if endpoint.doc.body.is_none() {
+        // Nothing will read one, and with it ask.
+        request.permit_without_body().await?;
+    }
     (endpoint.run)(request).await
 }
 

@@ -99,7 +99,7 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
 
 /// The user who asks.
 async fn user(request: &Request) -> Result<User> {
-    let nobody = || Error::Unauthenticated("Authentication credentials were not provided.".into());
+    let nobody = Error::anonymous;
     let id = request.user_id().ok_or_else(nobody)?;
     request.app.db.read(move |conn| users::by_id(conn, id)).await?.ok_or_else(nobody)
 }
