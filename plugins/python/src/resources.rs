@@ -284,6 +284,7 @@ fn of_distributions() -> Owned {
         .labelled()
         .with_parameter(&verbs, "repository", &["python.view_pythonrepository"])
         .with_parameter(&verbs, "publication", &["python.view_pythonpublication"])
+        .with_parameter(&verbs, "remote", &["python.view_pythonremote"])
 }
 
 #[cfg(test)]

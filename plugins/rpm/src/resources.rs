@@ -12,6 +12,7 @@ pub(crate) mod modulemd;
 pub(crate) mod obsolete;
 pub(crate) mod osv;
 pub(crate) mod package;
+mod roles;
 pub(crate) mod tree;
 pub(crate) mod uln;
 
@@ -20,11 +21,15 @@ use pith_core::resource::kinds::Names;
 use pith_core::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Resource, Target, Wire};
 use serde_json::{Value as Json, json};
 
+use roles::{ADMINISTRATION, VIEWING};
+
 /// The name of repositories, remotes, publications and distributions.
 pub(crate) const PULP_TYPE: &str = "rpm.rpm";
 
 /// The types of remotes.
 pub(crate) const REMOTE_TYPES: [&str; 2] = [PULP_TYPE, uln::PULP_TYPE];
+/// What it takes to read from a remote, of either type.
+const VIEW_REMOTE: [&str; 2] = ["rpm.view_rpmremote", "rpm.view_ulnremote"];
 /// When files are downloaded.
 const DOWNLOAD_POLICIES: &[&str] = &["immediate", "on_demand", "streamed"];
 
@@ -66,8 +71,9 @@ fn repository() -> Resource {
         .action_by("modify", "modify_content")
         .permission("repair")
         .permission("delete_{}_version")
-        .with_parameter(&[Verb::Create, Verb::Update], "remote", &["rpm.view_rpmremote"])
-        .with_parameter(&[Verb::Action("sync")], "remote", &["rpm.view_rpmremote"]);
+        .with_parameter(&[Verb::Create, Verb::Update, Verb::Action("sync")], "remote", &VIEW_REMOTE)
+        .shipped_role("rpm.admin", &ADMINISTRATION)
+        .shipped_role("rpm.viewer", &VIEWING);
     let names = Names {
         model: "RpmRepository",
         noun: "RPM repository",
@@ -304,7 +310,8 @@ fn distribution() -> Resource {
     let policy = Owned::new("rpm", "rpmdistribution")
         .labelled()
         .with_parameter(&verbs, "repository", &["rpm.view_rpmrepository"])
-        .with_parameter(&verbs, "publication", &["rpm.view_rpmpublication"]);
+        .with_parameter(&verbs, "publication", &["rpm.view_rpmpublication"])
+        .with_parameter(&verbs, "remote", &VIEW_REMOTE);
     let distribution = Resource::distribution(names, policy);
     distribution.pulling_through(&REMOTE_TYPES).with_fields([Field::boolean(
         "generate_repo_config",

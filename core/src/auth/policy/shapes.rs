@@ -6,6 +6,9 @@ use super::{LockedRole, Policy, Principal, Requirement, Rule, Scope, Verb};
 /// What it takes to label content.
 const CONTENT_LABELS: &str = "core.manage_content_labels";
 
+/// What it takes to delete versions, where that has a permission of its own.
+const DELETE_VERSION: &str = "delete_{}_version";
+
 impl Policy {
     /// Readable without logging in, changeable by nobody: status, documentation, liveness.
     pub fn open() -> Self {
@@ -51,18 +54,23 @@ impl Policy {
         self
     }
 
-    /// What lies in the path of a repository, its versions: as the repository's own rights say.
-    pub fn of_repository(app: &str, repository: &str) -> Self {
+    /// What lies in the path of a repository, its versions: as the repository's own rights say. Where `permissions`, all
+    /// those on repositories, have one for deleting versions, either that or the one for deleting the repository will do.
+    pub fn of_repository(app: &str, repository: &str, permissions: &[String]) -> Self {
         let repository = &*repository.to_ascii_lowercase();
         let needs = |verbs: &[&str]| {
             verbs.iter().map(|verb| Requirement::repository(permission(app, verb, repository))).collect::<Vec<_>>()
         };
         let authenticated = Principal::Authenticated;
-        Self::of(vec![
+        let mut rules = vec![
             Rule::new([Verb::List, Verb::Read, Verb::Action("scan")], authenticated, needs(&["view"])),
             Rule::new([Verb::Delete], authenticated, needs(&["delete", "view"])),
             Rule::new([Verb::Action("repair")], authenticated, needs(&["repair", "view"])),
-        ])
+        ];
+        if permissions.contains(&permission(app, DELETE_VERSION, repository)) {
+            rules.push(Rule::new([Verb::Delete], authenticated, needs(&[DELETE_VERSION, "view"])));
+        }
+        Self::of(rules)
     }
 
     /// Small objects in the path of a repository: seen by those who may view it, made and deleted by those who may

@@ -33,7 +33,9 @@ impl Resource {
             filters: filters(),
             ordering: ordering(&[("number", "t.number")]),
             can: vec![Operation::List],
-            policy: repository.map_or_else(Policy::mixed, |resource| Policy::of_repository(app, resource.model)),
+            policy: repository.map_or_else(Policy::mixed, |resource| {
+                Policy::of_repository(app, resource.model, &resource.policy.permissions)
+            }),
             enrich: Some(add_summaries),
             ..Self::generic("repository_versions/", "repository_versions", "RepositoryVersion", tag)
         }
