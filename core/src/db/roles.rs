@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-use super::{Conn, Value};
+use super::{Conn, Lock, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::params;
@@ -272,8 +272,14 @@ pub fn ensure_locked(conn: &mut Conn, roles: &[(&str, &[String])]) -> Result<()>
     Ok(())
 }
 
-/// Whether somebody was given a role for just this.
-pub fn is_given(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Result<bool> {
+/// Gives a role, unless somebody has it for just this already: then nothing is done and it is none. Who gives the same
+/// at the same time waits for the end of this transaction.
+pub fn give_once(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Result<Option<Id>> {
+    conn.lock(&Lock::Resource(format!("role {role} of {to:?} for {extent:?}")))?;
+    if is_given(conn, role, to, extent)? { Ok(None) } else { give(conn, role, to, extent).map(Some) }
+}
+
+fn is_given(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Result<bool> {
     let (column, principal) = to.column();
     let mut values = vec![role.into(), principal.into()];
     let (condition, further) = extent.condition();
@@ -282,8 +288,7 @@ pub fn is_given(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Re
     Ok(conn.query_opt(&sql, &values)?.is_some())
 }
 
-/// Gives a role. Whether it was given before is the caller's to ask, in the same transaction.
-pub fn give(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Result<Id> {
+fn give(conn: &mut Conn, role: Id, to: Principal, extent: &Extent) -> Result<Id> {
     let (id, now) = (Id::new(), now());
     let mut row: Vec<Value> = vec![id.into(), now.into(), now.into(), role.into()];
     row.extend(to.columns());
@@ -356,7 +361,7 @@ pub fn on_object(conn: &mut Conn, object: ObjectKey, permission: Option<&str>) -
         .collect()
 }
 
-/// Gives roles, by their names, on an object on which these have none yet. Roles that do not exist are passed over.
+/// Gives roles, by their names, on a new object. Roles that do not exist are passed over.
 pub fn give_on_new(
     conn: &mut Conn,
     roles: &[String],
@@ -366,7 +371,7 @@ pub fn give_on_new(
 ) -> Result<()> {
     let extent = Extent::Object(object_type.to_owned(), object);
     for row in conn.query("SELECT id FROM role WHERE name = ANY($1)", params![roles.to_vec()])? {
-        give(conn, row.get(0)?, to, &extent)?;
+        give_once(conn, row.get(0)?, to, &extent)?;
     }
     Ok(())
 }

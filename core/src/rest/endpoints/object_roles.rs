@@ -163,10 +163,10 @@ async fn change(mut request: Request, change: Change) -> Result<Answer> {
 fn apply(conn: &mut Conn, role: Id, to: Principal, name: &str, extent: &Extent, change: Change) -> Result<()> {
     let noun = if matches!(to, Principal::User(_)) { "user" } else { "group" };
     match change {
-        Change::Give if roles::is_given(conn, role, to, extent)? => {
-            Err(Error::non_field(format!("The role is already assigned to {noun} '{name}'.")))
-        }
-        Change::Give => roles::give(conn, role, to, extent).map(drop),
+        Change::Give => match roles::give_once(conn, role, to, extent)? {
+            Some(_) => Ok(()),
+            None => Err(Error::non_field(format!("The role is already assigned to {noun} '{name}'."))),
+        },
         Change::Take if roles::take(conn, role, to, extent)? => Ok(()),
         Change::Take => Err(Error::non_field(format!("The role is not assigned to {noun} '{name}'."))),
     }

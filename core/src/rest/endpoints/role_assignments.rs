@@ -11,7 +11,7 @@ use super::object_roles::{is_about, role};
 use super::position;
 use crate::auth::policy::{Policy, Verb};
 use crate::db::roles::{self, Extent, ObjectKey, Principal};
-use crate::db::{Conn, Lock, domains, groups, users};
+use crate::db::{Conn, domains, groups, users};
 use crate::error::{Error, Result};
 use crate::id::{Id, prn};
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
@@ -338,7 +338,6 @@ async fn create(mut request: Request) -> Result<Answer> {
     let body = request.app.db.write(move |conn| {
         let scope = viewpoint.scope(&app);
         expect(conn, principal)?;
-        conn.lock(&Lock::Resource(format!("roles of {principal:?}")))?;
         let text = |name: &str| draft.get(name).and_then(Json::as_str);
         let role_name = text("role").unwrap_or_default();
         let role = role(conn, role_name)?;
@@ -349,10 +348,8 @@ async fn create(mut request: Request) -> Result<Answer> {
             let text = format!("The role '{role_name}' does not carry any permission for that object.");
             return Err(Error::non_field(text));
         }
-        if roles::is_given(conn, role, principal, &extent)? {
-            return Err(Error::non_field(format!("The role is already assigned to this {}.", names.noun)));
-        }
-        let id = roles::give(conn, role, principal, &extent)?;
+        let given = || Error::non_field(format!("The role is already assigned to this {}.", names.noun));
+        let id = roles::give_once(conn, role, principal, &extent)?.ok_or_else(given)?;
         app.registry.resources[at].load(&scope, conn, id)
     });
     Ok(Answer::created(body.await?.ok_or_else(|| Error::internal("what was made is not there"))?))
