@@ -80,10 +80,6 @@ pub fn by_name(conn: &mut Conn, name: &str) -> Result<Option<Domain>> {
     conn.query_opt(&select("WHERE name = $1"), params![name])?.map(read).transpose()
 }
 
-pub fn exists(conn: &mut Conn, id: Id) -> Result<bool> {
-    Ok(conn.query_opt("SELECT 1 FROM domain WHERE id = $1", params![id])?.is_some())
-}
-
 /// The name of the domain of the row with this id in a table, none where rows of the table are in no domain.
 /// `domain_of` is the expression for the domain of the row, which is called `o`.
 pub fn name_of(conn: &mut Conn, table: &str, domain_of: &str, id: Id) -> Result<Option<String>> {

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::id::{Id, prn};
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
 use crate::resource::{
-    Access, Api, Clause, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Record, Registry, Resource,
-    Scope, Target,
+    Access, Clause, Errors, Field, Filter, FilterContext, Input, Kind, Lookup, Mode, Record, Reference, Registry,
+    Resource, Scope, Target,
 };
 
 /// One of the two collections.
@@ -185,17 +185,13 @@ fn for_domain(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
     match text {
         "" => Ok(Clause::always()),
         "null" => Ok(Clause::new("t.domain_id IS NULL", [])),
-        _ => match domain_id(context.scope.api, text) {
-            Some(id) => Ok(Clause::new("t.domain_id = {}", [id.into()])),
-            None => Err(Error::InvalidBody(json!([format!("Invalid value for 'domain': {text}.")]))),
+        _ => match context.scope.registry.parse(context.scope.api, text) {
+            Some(Reference::Object(at, id)) if context.scope.registry.resources[at].kind == Kind::Domain => {
+                Ok(Clause::new("t.domain_id = {}", [id.into()]))
+            }
+            _ => Err(Error::InvalidBody(json!([format!("Invalid value for 'domain': {text}.")]))),
         },
     }
-}
-
-/// The id in the address or PRN of a domain.
-fn domain_id(api: &Api, text: &str) -> Option<Id> {
-    let below = api.path_of(text).and_then(|path| path.strip_prefix("domains/")?.strip_suffix('/'));
-    below.or_else(|| text.strip_prefix("prn:core.domain:"))?.parse().ok()
 }
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
@@ -374,12 +370,8 @@ fn extent(scope: &Scope<'_>, conn: &mut Conn, draft: &crate::resource::Draft) ->
             Ok(Extent::Object(resource.object_type(), key))
         }
         (None, Some(text)) => {
-            let id = domain_id(scope.api, text);
-            let id = id.ok_or_else(|| Error::field("domain", "Invalid hyperlink - No URL match."))?;
-            match domains::exists(conn, id)? {
-                true => Ok(Extent::Domain(id)),
-                false => Err(Error::field("domain", "Invalid hyperlink - Object does not exist.")),
-            }
+            let found = scope.registry.resolve(scope, conn, Target::Kind(Kind::Domain), text)?;
+            found.map(Extent::Domain).map_err(|unresolved| Error::field("domain", unresolved.message(scope)))
         }
         (None, None) => Ok(Extent::Everything),
     }
