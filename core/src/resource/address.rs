@@ -72,6 +72,14 @@ impl Api {
         }
     }
 
+    /// As [`Self::path_of`], of an address with scheme and host or without.
+    pub fn path_in<'t>(&self, address: &'t str) -> Option<&'t str> {
+        match address.split_once("://") {
+            Some((_, rest)) => self.path_of(&rest[rest.find('/')?..]),
+            None => self.path_of(address),
+        }
+    }
+
     /// A path below the root of the API as a domain's name and what follows that domain's API. The name is none in
     /// paths without one, which tell of the installation as a whole.
     pub fn domain_of<'t>(&self, path: &'t str) -> Option<(Option<&'t str>, &'t str)> {

@@ -242,10 +242,9 @@ impl Registry {
             return (found.has_object_roles() && !found.kind.is_numbered()).then_some((found, ObjectKey::Id(id)));
         }
         let groups = self.untyped(Kind::Group)?;
-        let path = text.split_once("://").map_or(text, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
         let number = match text.strip_prefix("prn:core.group:") {
             Some(number) => number,
-            None => api.path_of(path)?.strip_prefix(groups.path)?.strip_suffix('/')?,
+            None => api.path_in(text)?.strip_prefix(groups.path)?.strip_suffix('/')?,
         };
         Some((groups, ObjectKey::Number(number.parse().ok()?)))
     }
@@ -290,11 +289,7 @@ impl Registry {
             }
             return self.by_prn.get(model).map(|at| Reference::Object(*at, id));
         }
-        let path = match text.split_once("://") {
-            Some((_, rest)) => &rest[rest.find('/')?..],
-            None => text,
-        };
-        self.parse_path(api.path_of(path)?)
+        self.parse_path(api.path_in(text)?)
     }
 
     fn parse_path(&self, path: &str) -> Option<Reference> {

@@ -218,10 +218,6 @@ fn parsed(viewset: &str, statements: &Json) -> Vec<Statement> {
 }
 
 impl Request {
-    /// Refuses a request whose body names what its sender may not use.
-    ///
-    /// # Errors
-    /// `Forbidden`, or `Invalid` for what must be named and is not.
     /// Refuses what concerns all tasks of a group, unless its sender may change each of them.
     ///
     /// # Errors
@@ -239,6 +235,10 @@ impl Request {
         if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
     }
 
+    /// Refuses a request whose body names what its sender may not use.
+    ///
+    /// # Errors
+    /// `Forbidden`, or `Invalid` for what must be named and is not.
     pub(super) async fn permit_body(&mut self, fields: &Map<String, Json>) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
         self.judge(pending, fields).await

@@ -141,8 +141,7 @@ pub(super) fn numbers_by_href(context: &mut FilterContext<'_>, text: &str, colle
     let (registry, api) = (context.scope.registry, context.scope.api);
     let mut numbers: Vec<i64> = Vec::new();
     for href in text.split(',').filter(|href| !href.is_empty()) {
-        let path = href.split_once("://").map_or(href, |(_, rest)| rest.find('/').map_or("", |at| &rest[at..]));
-        let number = api.path_of(path).and_then(|path| path.strip_prefix(collection)?.strip_suffix('/'));
+        let number = api.path_in(href).and_then(|path| path.strip_prefix(collection)?.strip_suffix('/'));
         let number: Option<i64> = number.and_then(|number| number.parse().ok());
         if number.is_none() && (href.starts_with("prn:") || registry.parse(api, href).is_none()) {
             return Err(Error::InvalidBody(json!([format!("URI not valid: {href}")])));
