@@ -1,5 +1,9 @@
 //! Users, groups, roles and access policies: who may do what, and who sees which rows.
 
+mod naming;
+mod policies;
+mod refusals;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -57,11 +61,17 @@ fn cast(server: &Server) -> Cast {
     values.insert("unit", created.clone().find(|href| href.contains("/content/")).unwrap().to_owned());
     let publication = server.created(server.post(PUBLICATIONS, json!({"repository": values["repository"]})));
     values.insert("publication", publication);
+    let publication = server.created(server.post(PUBLICATIONS, json!({"repository": values["foreign"]})));
+    values.insert("foreign_publication", publication);
+    let index = server.post("repositories/python/python/", json!({"name": random::name()})).expect(201).json();
+    values.insert("index", text(&index, "pulp_href"));
     let body = json!({"name": random::name(), "base_path": random::name()});
     values.insert("distribution", server.created(server.post(DISTRIBUTIONS, body)));
     let guard = server.post(GUARDS, json!({"name": random::name()})).expect(201).json();
     values.insert("guard", text(&guard, "pulp_href"));
-    values.insert("upload", text(&server.post("uploads/", json!({"size": 5})).expect(201).json(), "pulp_href"));
+    for name in ["upload", "foreign_upload"] {
+        values.insert(name, text(&server.post("uploads/", json!({"size": 5})).expect(201).json(), "pulp_href"));
+    }
     values.insert("group", group(server));
     let modified = server.post(&format!("{}modify/", values["repository"]), json!({})).expect(202).json();
     values.insert("task", text(&modified, "task"));
@@ -70,6 +80,7 @@ fn cast(server: &Server) -> Cast {
     values.insert("user", stranger.0.clone());
     for (object, model) in [
         ("repository", "file.filerepository"),
+        ("index", "python.pythonrepository"),
         ("remote", "file.fileremote"),
         ("publication", "file.filepublication"),
         ("distribution", "file.filedistribution"),
@@ -218,39 +229,6 @@ fn whoever_creates_owns_and_shares() {
 }
 
 #[test]
-fn what_a_request_names_counts_too() {
-    let server = Server::start();
-    let (href, maker) = user(&server);
-    let (foreign, remote) = (server.repository(), server.remote("http://127.0.0.1:9/", json!({})));
-    for role in ["file.filerepository", "file.filedistribution", "file.filepublication"] {
-        give(&server, &href, &format!("{role}_creator"), Value::Null);
-    }
-    let name = || random::name();
-    maker.post(REPOSITORIES, json!({"name": name(), "remote": remote})).expect(403);
-    maker.post(PUBLICATIONS, json!({"repository": foreign})).expect(403);
-    let version = format!("{foreign}versions/0/");
-    let prn = text(&server.get(&version).expect(200).json(), "prn");
-    let by_id = format!("/pulp/api/v3/repository_versions/{}/", prn.rsplit(':').next().unwrap());
-    for version in [version, prn, by_id] {
-        maker.post(PUBLICATIONS, json!({"repository_version": version})).expect(403);
-        let body = json!({"name": name(), "base_path": name(), "repository_version": version});
-        maker.post(DISTRIBUTIONS, body).expect(403);
-    }
-    let body = json!({"name": name(), "base_path": name(), "repository": foreign});
-    maker.post(DISTRIBUTIONS, body.clone()).expect(403);
-    let body_of = |repository: &str| json!({"relative_path": name(), "file_url": "http://127.0.0.1:9/", "repository": repository});
-    maker.post(FILES, body_of(&foreign)).expect(403);
-    let none =
-        maker.post(FILES, json!({"relative_path": name(), "file_url": "http://127.0.0.1:9/"})).expect(400).json();
-    assert_eq!(none, json!({"repository": ["Destination upload repository was not provided."]}));
-    let own = maker.repository();
-    maker.post(FILES, body_of(&own)).expect(202);
-    give(&server, &href, "file.filerepository_viewer", json!(foreign));
-    maker.post(DISTRIBUTIONS, body).expect(202);
-    maker.post(FILES, body_of(&foreign)).expect(403);
-}
-
-#[test]
 fn roles_go_with_their_object_their_user_and_themselves() {
     let server = Server::start();
     let repository = server.repository();
@@ -310,59 +288,6 @@ fn roles_that_cannot_be_are_refused_by_name() {
 }
 
 #[test]
-fn an_access_policy_is_changed_and_reset() {
-    let server = Server::start();
-    let policy = server.get("access_policies/?viewset_name=repositories/file/file").expect(200).json();
-    let policy = &policy["results"][0];
-    let (href, shipped) = (text(policy, "pulp_href"), policy["statements"].clone());
-    assert_eq!(
-        (&policy["customized"], &policy["queryset_scoping"]["function"]),
-        (&json!(false), &json!("scope_queryset"))
-    );
-    let (_, name, stranger) = named_user(&server);
-    let repository = server.repository();
-    stranger.get(&repository).expect(404);
-    let group = group(&server);
-    let group_name = text(&server.get(&group).expect(200).json(), "name");
-    let statements = json!([
-        {"action": ["list", "retrieve"], "effect": "allow", "principal": "*"},
-        {"action": "create", "effect": "allow", "principal": format!("group:{group_name}")},
-        {"action": "retrieve", "effect": "deny", "principal": "anonymous"},
-    ]);
-    let hooks = json!([{"function": "add_roles_for_groups",
-        "parameters": {"roles": ["file.filerepository_viewer"], "groups": [group_name]}}]);
-    let body = json!({"statements": statements, "creation_hooks": hooks, "queryset_scoping": {"function": ""}});
-    let changed = server.patch(&href, body).expect(200).json();
-    assert_eq!((&changed["customized"], &changed["statements"]), (&json!(true), &statements));
-    stranger.get(&repository).expect(200);
-    assert_eq!(server.anonymous().count(REPOSITORIES), 1);
-    server.anonymous().get(&repository).expect(401);
-    stranger.post(REPOSITORIES, json!({"name": random::name()})).expect(403);
-    server.post(&format!("{group}users/"), json!({"username": name})).expect(201);
-    let made = stranger.repository();
-    let roles = server.get(&format!("{made}list_roles/")).expect(200).json();
-    assert_eq!(roles["roles"], json!([{"role": "file.filerepository_viewer", "users": [], "groups": [group_name]}]));
-    let reset = server.post(&format!("{href}reset/"), json!({})).expect(200).json();
-    assert_eq!((&reset["customized"], &reset["statements"]), (&json!(false), &shipped));
-    stranger.get(&repository).expect(404);
-    stranger.get(&made).expect(200);
-    for (body, part) in [
-        (json!({"statements": "x"}), "list"),
-        (json!({"statements": [{"action": "x"}]}), "effect"),
-        (
-            json!({"statements": [{"action": "x", "effect": "allow", "principal": "*", "condition": "nope:x"}]}),
-            "nope:x",
-        ),
-        (json!({"creation_hooks": [{"function": "nope"}]}), "function"),
-        (json!({"queryset_scoping": {"function": "nope"}}), "nope"),
-        (json!({"queryset_scoping": null}), "null"),
-    ] {
-        let answer = server.patch(&href, body.clone()).expect(400).text();
-        assert!(answer.contains(part), "{body}: {answer}");
-    }
-}
-
-#[test]
 fn a_guard_lets_through_who_was_given_its_permission() {
     let server = Server::start_with(&[("PITH_REDIRECT_TO_OBJECT_STORAGE", "false")]);
     let guard = text(&server.post(GUARDS, json!({"name": random::name()})).expect(201).json(), "pulp_href");
@@ -401,16 +326,4 @@ fn uploads_to_an_index_are_for_who_may_modify_its_repository() {
     // Let through, and then told that nothing was sent.
     assert_eq!(send(&sender), send(&server));
     assert_ne!(send(&sender), 403);
-}
-
-#[test]
-fn remotes_of_a_repository_are_seen_by_their_own_roles() {
-    let server = Server::start();
-    let (href, reader) = user(&server);
-    let remote = server.remote("http://127.0.0.1:9/", json!({}));
-    let repository = server.repository_with(json!({"remote": remote}));
-    give(&server, &href, "file.filerepository_owner", json!(repository));
-    reader.get(&remote).expect(404);
-    assert_eq!(reader.count(REMOTES), 0);
-    reader.post(&format!("{repository}sync/"), json!({"remote": remote})).expect(403);
 }

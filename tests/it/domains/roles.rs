@@ -43,6 +43,14 @@ fn a_role_that_was_given_for_a_domain_counts_there_alone() {
         let given = give(&server, &href, role, Value::Null, json!(our_href));
         assert_eq!(given["domain"], json!(our_href));
     }
+    // Named as any other reference can be.
+    let named = [
+        format!("http://{}{our_href}", server.address()),
+        text(&server.within("default").get(&our_href).expect(200).json(), "prn"),
+    ];
+    for (named, role) in named.iter().zip(["file.fileremote_creator", "file.fileremote_viewer"]) {
+        assert_eq!(give(&server, &href, role, Value::Null, json!(named))["domain"], json!(our_href));
+    }
     here.get(&our_repository).expect(200);
     assert_eq!((count(&here, REPOSITORIES), count(&there, REPOSITORIES)), (json!(1), json!(0)));
     here.post(REPOSITORIES, json!({"name": "mine"})).expect(201);
@@ -53,7 +61,7 @@ fn a_role_that_was_given_for_a_domain_counts_there_alone() {
     here.get(&as_if_ours).expect(404);
     let root = server.within("default");
     let roles = |domain: &str| count(&root, &format!("{href}roles/?domain={domain}"));
-    assert_eq!((roles(&our_href), roles(&their_href)), (json!(2), json!(0)));
+    assert_eq!((roles(&our_href), roles(&their_href)), (json!(4), json!(0)));
     // On one object of another domain: that is where it is, and no other way leads to it.
     let role = "file.filerepository_viewer";
     let given = give(&server, &href, role, json!(their_repository), Value::Null);
