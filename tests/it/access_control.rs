@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::pulp::{DISTRIBUTIONS, FILES, PUBLICATIONS, REMOTES, REPOSITORIES, text};
+use crate::support::pulp::{DISTRIBUTIONS, FILES, PUBLICATIONS, REPOSITORIES, text};
 use crate::support::{Client, Server, random};
 
 const PASSWORD: &str = "Yeech6ba-of-tests";

@@ -15,7 +15,7 @@ use super::routes::{Endpoint, Matched};
 use crate::app::{App, Shared};
 use crate::auth::policy::requirement::{REPOSITORY_FIELD, Requirement, Subject};
 use crate::auth::policy::statement::{self, Pending, Question, Sight, Verdict};
-use crate::auth::policy::{Actor, Rights, SCOPING, Scope, Statement, Verb};
+use crate::auth::policy::{Actor, Rights, SCOPING, Scope, Statement};
 use crate::db::access_policies::Changed;
 use crate::db::roles::{self, Held, ObjectKey};
 use crate::db::{Conn, repositories};
