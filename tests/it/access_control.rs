@@ -212,6 +212,11 @@ fn whoever_creates_owns_and_shares() {
     let owned = server.get(&format!("{repository}list_roles/")).expect(200).json();
     assert_eq!(owned["roles"].as_array().unwrap().len(), 1);
     assert_eq!(owned["roles"][0]["role"], "file.filerepository_owner");
+    // Administrators own what they make too: they may not stay administrators.
+    let guard = server.made("contentguards/core/rbac/", json!({}));
+    let owned = server.get(&format!("{guard}list_roles/")).expect(200).json();
+    let admin = |role: &str| json!({"role": format!("core.rbaccontentguard_{role}"), "users": ["admin"], "groups": []});
+    assert_eq!(owned["roles"], json!([admin("downloader"), admin("owner")]));
     let role = json!({"role": "file.filerepository_viewer", "users": [name]});
     friend.post(&format!("{repository}add_role/"), role.clone()).expect(404);
     maker.post(&format!("{repository}add_role/"), role.clone()).expect(201);

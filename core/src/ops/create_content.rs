@@ -226,7 +226,11 @@ pub(super) async fn finish(
     Ok((publication, shown))
 }
 
-async fn assemble(app: &Shared, upload: Id) -> Result<Staged> {
+/// The file of an upload whose chunks have all come.
+///
+/// # Errors
+/// `Invalid` when bytes are missing.
+pub async fn assemble(app: &Shared, upload: Id) -> Result<Staged> {
     let (size, chunks) = app
         .db
         .read(move |conn| {

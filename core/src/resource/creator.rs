@@ -9,7 +9,7 @@ use crate::db::{Conn, access_policies, groups, roles, users};
 use crate::error::Result;
 
 /// Gives the roles that the access policy says on an object that was just made. Belongs into the transaction that
-/// makes it. Administrators need no roles and get none for what they create.
+/// makes it.
 pub fn created(
     registry: &Registry,
     conn: &mut Conn,
@@ -29,7 +29,7 @@ pub fn created(
     let object_type = resource.object_type();
     for hook in hooks {
         let (roles, principals) = match hook {
-            CreationHook::Creator(roles) => (roles, needy(conn, creator)?),
+            CreationHook::Creator(roles) => (roles, known_user(conn, creator)?),
             CreationHook::Users(roles, names) => (roles, named_users(conn, &names)?),
             CreationHook::Groups(roles, names) => {
                 let known = groups::by_names(conn, &names)?;
@@ -43,11 +43,10 @@ pub fn created(
     Ok(())
 }
 
-/// The creator, unless it is an administrator.
-fn needy(conn: &mut Conn, creator: Option<i64>) -> Result<Vec<Principal>> {
+/// The creator, if there still is such a user.
+fn known_user(conn: &mut Conn, creator: Option<i64>) -> Result<Vec<Principal>> {
     let Some(id) = creator else { return Ok(vec![]) };
-    let user = users::by_id(conn, id)?.filter(|user| !user.is_superuser);
-    Ok(user.into_iter().map(|user| Principal::User(user.id)).collect())
+    Ok(users::by_id(conn, id)?.into_iter().map(|user| Principal::User(user.id)).collect())
 }
 
 fn named_users(conn: &mut Conn, names: &[String]) -> Result<Vec<Principal>> {

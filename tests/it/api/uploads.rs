@@ -93,6 +93,19 @@ fn an_upload_becomes_content_also_when_that_content_exists() {
 }
 
 #[test]
+fn an_upload_becomes_content_at_once_when_asked_so() {
+    let server = Server::start();
+    let upload = begin(&server, 4);
+    let at_once = || server.post("content/file/files/upload/", json!({"upload": upload, "relative_path": "a/file"}));
+    put(&server, &upload, "bytes 0-1/4", b"fi").expect(200);
+    assert!(at_once().expect(400).text().contains("2 of 4 bytes"));
+    put(&server, &upload, "bytes 2-3/4", b"le").expect(200);
+    assert_eq!(at_once().expect(201).json()["sha256"], sha256(b"file"));
+    server.get(&upload).expect(404);
+    at_once().expect(400);
+}
+
+#[test]
 fn a_deleted_upload_is_gone() {
     let server = Server::start();
     let upload = begin(&server, 4);

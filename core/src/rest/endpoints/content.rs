@@ -9,7 +9,7 @@ use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
 use super::super::write::Holds;
 use crate::auth::policy::Verb;
-use crate::db::{Announced, Conn};
+use crate::db::{Announced, Conn, uploads};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::ops::inspect::{self, NewUnit};
@@ -246,7 +246,7 @@ async fn signed_by_task(
     Ok((Origin::Upload(upload), true))
 }
 
-/// Makes a unit of a file that the request brought or named, and keeps it; or of fields.
+/// Makes a unit of a file that the request brought, named or uploaded in chunks, and keeps it; or of fields.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
@@ -258,8 +258,11 @@ async fn unit_of(
     match origin {
         Origin::File(file) => inspect::staged(app, &**content_type, file.staged, file.name, given).await,
         Origin::Artifact(id) => inspect::artifact(app, &**content_type, id, given).await,
+        Origin::Upload(id) => {
+            inspect::staged(app, &**content_type, create_content::assemble(app, id).await?, None, given).await
+        }
         Origin::Fields => inspect::composed(app, &**content_type, given).await,
-        Origin::Upload(_) | Origin::Url(_) => Err(Error::internal("only a task reads these")),
+        Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
 }
 
@@ -270,9 +273,13 @@ async fn upload(mut request: Request) -> Result<Answer> {
     let passed_over = |field: &&Field| content_type.passed_over().contains(&field.name);
     fields.extend(resource.fields.iter().filter(passed_over).cloned());
     let wanted = wanted(&mut request, &fields).await?;
-    if !matches!(wanted.origin, Origin::File(_) | Origin::Artifact(_)) {
-        return Err(Error::non_field("a synchronous upload takes a file or an artifact"));
-    }
+    let chunked = match wanted.origin {
+        Origin::Upload(id) => Some(id),
+        Origin::File(_) | Origin::Artifact(_) => None,
+        Origin::Url(_) | Origin::Fields => {
+            return Err(Error::non_field("a synchronous upload takes a file, an artifact or an upload"));
+        }
+    };
     let at = request.resource_at()?;
     let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;
     let labels = wanted.draft.get("pulp_labels").cloned();
@@ -281,10 +288,18 @@ async fn upload(mut request: Request) -> Result<Answer> {
         .app
         .db
         .write(move |conn| {
+            if let Some(upload) = chunked
+                && !uploads::delete(conn, upload)?
+            {
+                return Err(Error::Conflict("the upload was used or deleted meanwhile".into()));
+            }
             let unit = create_content::store(&app, conn, pulp_type, &new, labels.as_ref())?;
             app.registry.resources[at].load(&viewpoint.scope(&app), conn, unit.unit.id)
         })
         .await?;
+    if let Some(upload) = chunked {
+        request.app.storage.drop_upload(upload).await?;
+    }
     Ok(Answer::created(body.ok_or_else(|| Error::internal("what was made is not there"))?))
 }
 
