@@ -12,6 +12,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
+use crate::id::Id;
 use crate::metrics::Requests;
 use crate::serve::Outbox;
 use crate::trace::{self, Span, SpanKind};
@@ -34,6 +35,8 @@ pub struct Told<'a> {
     pub requests: &'a Arc<Requests>,
     /// The user that was proven, where anybody had to be.
     pub user: Option<&'a str>,
+    /// The id of the token that spoke for the user.
+    pub token: Option<Id>,
     pub cid: Option<&'a str>,
 }
 
@@ -105,6 +108,7 @@ fn describe(span: &mut Span, request: &HttpRequest, status: u16, told: &Told<'_>
 struct Line {
     cid: Option<String>,
     user: Option<String>,
+    token: Option<Id>,
     client: Option<std::net::IpAddr>,
     method: Method,
     path: String,
@@ -117,6 +121,7 @@ impl Line {
         Self {
             cid: told.cid.map(str::to_owned),
             user: told.user.map(str::to_owned),
+            token: told.token,
             client: request.peer_addr().map(|peer| peer.ip()),
             method: request.method().clone(),
             // Encoded as it was sent, so that no line break gets into the log.
@@ -131,6 +136,7 @@ impl Line {
             target: "access",
             cid = self.cid,
             user = self.user,
+            token = self.token.map(tracing::field::display),
             client = self.client.map(tracing::field::display),
             method = self.method.as_str(),
             path = self.path,

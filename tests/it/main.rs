@@ -24,6 +24,7 @@ mod domains;
 mod faults;
 mod hosts;
 mod layering;
+mod logins;
 mod metrics;
 mod probes;
 mod secret_keys;

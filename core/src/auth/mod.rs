@@ -8,6 +8,7 @@ pub mod policy;
 pub mod secrets;
 pub mod session;
 pub mod ticket;
+pub mod token;
 
 pub use credentials::CredentialCache;
 pub use policy::{Actor, Policy};

@@ -46,6 +46,7 @@ pub mod sync_state;
 pub mod task_profiles;
 pub mod task_schedules;
 pub mod tasks;
+pub mod tokens;
 pub mod units;
 pub mod uploads;
 pub mod users;

@@ -20,10 +20,10 @@ pub struct User {
 /// Stands where a hash would; no password matches it.
 pub const NO_PASSWORD: &str = "!";
 
-const COLUMNS: &str = "u.id, u.username, u.password, u.is_active, u.is_superuser";
+pub(super) const COLUMNS: &str = "u.id, u.username, u.password, u.is_active, u.is_superuser";
 
 impl User {
-    fn read(row: &Row) -> Result<Self> {
+    pub(super) fn read(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.get(0)?,
             username: row.get(1)?,

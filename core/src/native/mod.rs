@@ -20,6 +20,7 @@ use crate::app::Shared;
 use crate::auth::policy::Actor;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::metrics::{Operation as Measured, Requests};
 use crate::observe::{Told, Watch};
 use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceOperation, FaceRequest, Form, Links};
@@ -117,8 +118,8 @@ async fn handle(app: Shared, at: usize, request: HttpRequest, payload: web::Payl
     let answered = watch.over(respond(&app, routed, &request, payload, &mut seen)).await;
     let response = answered.unwrap_or_else(|error| failed(&error, &request));
     let (operation, requests) = routed.requests.find(seen.operation);
-    let (face, user) = (routed.face.prefix(), seen.user.as_deref());
-    watch.end(&request, response, &Told { face, operation, requests, user, cid: cid.as_deref() })
+    let (face, user, token) = (routed.face.prefix(), seen.user.as_deref(), seen.token);
+    watch.end(&request, response, &Told { face, operation, requests, user, token, cid: cid.as_deref() })
 }
 
 /// What was found out about a request on its way.
@@ -126,6 +127,7 @@ async fn handle(app: Shared, at: usize, request: HttpRequest, payload: web::Payl
 struct Seen {
     operation: Option<&'static str>,
     user: Option<String>,
+    token: Option<Id>,
 }
 
 fn failed(error: &Error, request: &HttpRequest) -> HttpResponse {
@@ -160,6 +162,7 @@ async fn respond(
         return Err(Error::anonymous());
     }
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
+    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()).map(|token| token.id);
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
     let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
     let Some(path) = path else { return Ok(answer::nowhere("there is nothing at this path")) };

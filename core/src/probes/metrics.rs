@@ -31,7 +31,9 @@ async fn admit(app: &Shared, request: &HttpRequest) -> Result<()> {
         MetricsReaders::Nobody => Err(Error::not_found("metrics")),
         MetricsReaders::Administrators => match authenticate::actor(app, request).await? {
             None => Err(Error::Unauthenticated("Authentication credentials were not provided.".into())),
-            Some(actor) if actor.is_superuser => Ok(()),
+            Some(actor) if actor.is_superuser && actor.token.as_ref().is_none_or(|token| !token.is_confined()) => {
+                Ok(())
+            }
             Some(_) => Err(Error::Forbidden),
         },
     }

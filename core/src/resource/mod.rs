@@ -51,6 +51,8 @@ pub enum Kind {
     Task,
     TaskGroup,
     TaskSchedule,
+    /// What users hand to programs in place of their passwords.
+    Token,
     Upload,
     User,
     VulnerabilityReport,
@@ -84,6 +86,7 @@ impl Kind {
             Self::Task => "task",
             Self::TaskGroup => "task_group",
             Self::TaskSchedule => "task_schedule",
+            Self::Token => "api_token",
             Self::Upload => "upload",
             Self::User => "auth_user",
             Self::VulnerabilityReport => "vulnerability_report",
@@ -152,6 +155,7 @@ impl Kind {
                 | Self::Role
                 | Self::RoleAssignment
                 | Self::SigningService
+                | Self::Token
                 | Self::User
                 | Self::Worker
         )

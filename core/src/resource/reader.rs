@@ -80,6 +80,10 @@ impl Reader {
                 let sql = format!("EXISTS (SELECT 1 FROM task k WHERE k.task_group_id = t.id AND ({}))", tasks.sql);
                 Clause { sql, params: tasks.params }
             }
+            Kind::Token => match self.user {
+                Some(user) => Clause::new("t.user_id = {}", [user.into()]),
+                None => Clause::never(),
+            },
             kind => self.any_type(registry, kind, "t"),
         }
     }

@@ -1,17 +1,22 @@
-//! Who is asking: HTTP basic credentials or a session's cookies.
+//! Who is asking: a token, HTTP basic credentials or a session's cookies.
+
+mod header;
+
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use super::request::cookie;
 use crate::app::Shared;
 use crate::auth::policy::Actor;
-use crate::auth::session;
+use crate::auth::token::Grant;
+use crate::auth::{session, token};
+use crate::db::tokens;
 use crate::db::users::{self, User};
 use crate::error::{Error, Result};
-use crate::id::now;
+use crate::id::{Id, now};
+use header::Credentials;
 
 /// The cookies of a session.
 pub const SESSION_COOKIE: &str = "sessionid";
@@ -22,30 +27,48 @@ pub const CSRF_COOKIE: &str = "csrftoken";
 /// # Errors
 /// `Unauthenticated` when credentials are wrong; a session that has ended is nobody.
 pub async fn actor(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>> {
-    match basic(request)? {
-        Some((username, password)) => by_password(app, username, password).await.map(Some),
-        None => by_session(app, request).await,
+    match header::credentials(request)? {
+        Some(Credentials::Basic { username, password }) => match token::lookup_digest(&password) {
+            Some(digest) => by_token(app, digest, Some(username)).await.map(Some),
+            None => by_password(app, username, password).await.map(Some),
+        },
+        Some(Credentials::Bearer(text)) if text.starts_with(token::PREFIX) => match token::lookup_digest(&text) {
+            Some(digest) => by_token(app, digest, None).await.map(Some),
+            None => Err(invalid_token()),
+        },
+        // Of no kind that is known here.
+        Some(Credentials::Bearer(_)) | None => by_session(app, request).await,
     }
 }
 
-/// User name and password of the `Authorization` header.
-fn basic(request: &HttpRequest) -> Result<Option<(String, String)>> {
-    let Some(header) = request.headers().get("Authorization") else { return Ok(None) };
-    let invalid = |text: &str| Error::Unauthenticated(text.into());
-    let text =
-        header.to_str().map_err(|_| invalid("Invalid basic header. Credentials not correctly base64 encoded."))?;
-    let (scheme, encoded) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Ok(None);
+fn invalid_token() -> Error {
+    Error::Unauthenticated("Invalid token.".into())
+}
+
+/// The user of a token. As a password it goes with its user's name, with [`token::ANYBODY`] or with none.
+async fn by_token(app: &Shared, digest: String, username: Option<String>) -> Result<Actor> {
+    let sent = app.db.read(move |conn| tokens::by_digest(conn, &digest)).await?;
+    let sent = sent.filter(|sent| sent.user.is_active && token::is_alive(sent.expires, now()));
+    let sent = sent.ok_or_else(invalid_token)?;
+    let fits = |name: &String| name.is_empty() || name == token::ANYBODY || *name == sent.user.username;
+    if !username.as_ref().is_none_or(fits) {
+        return Err(invalid_token());
     }
-    if encoded.is_empty() {
-        return Err(invalid("Invalid basic header. No credentials provided."));
+    if sent.is_stale {
+        note_use(app, sent.id);
     }
-    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
-    let (username, password) =
-        pair.ok_or_else(|| invalid("Invalid basic header. Credentials not correctly base64 encoded."))?;
-    Ok(Some((username.to_owned(), password.to_owned())))
+    let grant = Grant::read(sent.id, sent.read_only, sent.objects)?;
+    Ok(Actor { token: Some(Arc::new(grant)), ..sent.user.into_actor() })
+}
+
+/// Keeps when a token was used, without a wait: an answer does not depend on it.
+fn note_use(app: &Shared, id: Id) {
+    let db = app.db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = db.write(move |conn| tokens::note_use(conn, id)).await {
+            tracing::warn!(token = %id, %error, "when a token was used last is not kept");
+        }
+    });
 }
 
 async fn by_password(app: &Shared, username: String, password: String) -> Result<Actor> {
@@ -87,6 +110,6 @@ async fn by_session(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>
 
 impl User {
     fn into_actor(self) -> Actor {
-        Actor { user_id: self.id, username: self.username, is_superuser: self.is_superuser }
+        Actor { user_id: self.id, username: self.username, is_superuser: self.is_superuser, token: None }
     }
 }

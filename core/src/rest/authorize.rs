@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use serde_json::{Map, Value as Json};
 
+use super::confine;
 use super::request::Request;
 use super::routes::{Endpoint, Matched};
 use crate::app::{App, Shared};
@@ -48,6 +49,7 @@ struct Asked {
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, or `NotFound` for an object that the actor must not know of.
 pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, method: &Method) -> Result<Authorized> {
+    confine::admit(app, actor, matched).await?;
     if actor.is_some_and(|actor| actor.is_superuser) {
         return Ok(Authorized::default());
     }
@@ -88,6 +90,7 @@ pub async fn permit_on(
     object: Option<Id>,
     action: &'static str,
 ) -> Result<()> {
+    confine::admit_change(actor, object)?;
     if actor.is_superuser {
         return Ok(());
     }

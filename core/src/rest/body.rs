@@ -73,6 +73,7 @@ impl Request {
         if input.is_form {
             input.nulls_from_form(fields);
         }
+        self.confine_body(&input.fields)?;
         self.permit_body(&input.fields).await?;
         Ok(input)
     }

@@ -18,6 +18,7 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
     let at = request.resource_at()?;
     let page = Query::parse(request.resource()?, &request.query)?;
     let address = format!("{}{}", request.origin, request.path);
+    let covered = request.covered();
     let (app, viewpoint, query, reader) = (request.app.clone(), request.viewpoint(), request.query, request.reader);
     let body = request
         .app
@@ -27,6 +28,7 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
             let scope = viewpoint.scope(&app);
             let mut clauses = conditions(&scope, conn, resource, &page)?;
             clauses.extend(within);
+            clauses.extend(covered);
             clauses.extend(reader.map(|reader| reader.clause(&app.registry, resource)));
             let fields = page.chosen(resource);
             let (count, records) = resource.select(conn, &fields, clauses, &page.slice())?;

@@ -6,6 +6,7 @@ mod answer;
 pub(crate) mod authenticate;
 pub(crate) mod authorize;
 pub(crate) mod body;
+mod confine;
 mod endpoints;
 pub(crate) mod error_body;
 mod list;
@@ -25,6 +26,7 @@ pub use routes::{BodyDoc, Content, Doc, Endpoint, Routes};
 use crate::app::{Plugins, Shared};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::id::Id;
 use crate::observe::{Told, Watch};
 use crate::resource::{Api, Registry};
 use crate::serve::Outbox;
@@ -53,7 +55,8 @@ pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::
         outbox.spell();
     }
     let (operation, requests) = app.routes.requests(seen.endpoint);
-    let told = Told { face: "api", operation, requests, user: seen.user.as_deref(), cid: Some(&cid) };
+    let (user, token) = (seen.user.as_deref(), seen.token);
+    let told = Told { face: "api", operation, requests, user, token, cid: Some(&cid) };
     watch.end(&request, answer.respond(&cid, head), &told)
 }
 
@@ -62,6 +65,7 @@ pub async fn handle(app: web::Data<Shared>, request: HttpRequest, payload: web::
 struct Seen {
     endpoint: Option<usize>,
     user: Option<String>,
+    token: Option<Id>,
 }
 
 async fn dispatch(
@@ -89,6 +93,7 @@ async fn dispatch(
     let is_open = policy.is_open_for(endpoint.verb);
     let actor = if is_open { None } else { authenticate::actor(app, request).await? };
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
+    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()).map(|token| token.id);
     let authorized = match is_open {
         true => Authorized::default(),
         false => authorize::authorize(app, actor.as_ref(), &matched, request.method()).await?,

@@ -93,6 +93,11 @@ impl Request {
         self.parameters.get(at).map(String::as_str).ok_or_else(|| Error::internal("the path lacks a parameter"))
     }
 
+    /// Whether the path names an object.
+    pub fn has_parameters(&self) -> bool {
+        !self.parameters.is_empty()
+    }
+
     pub fn number(&self, at: usize) -> Result<i64> {
         self.parameter(at)?.parse().map_err(|_| self.not_found())
     }

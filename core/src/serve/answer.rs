@@ -36,7 +36,7 @@ pub async fn answer(delivery: Delivery, request: HttpRequest) -> HttpResponse {
     let watch = Watch::begin(delivery.0.settings.access_log, &request, cid);
     let answered = watch.over(respond(&delivery.0, &request)).await;
     let response = answered.unwrap_or_else(|error| failed(&error, request.path()));
-    let told = Told { face: FACE, operation: OPERATION, requests: &delivery.0.requests, user: None, cid };
+    let told = Told { face: FACE, operation: OPERATION, requests: &delivery.0.requests, user: None, token: None, cid };
     watch.end(&request, response, &told)
 }
 

@@ -13,6 +13,7 @@ use super::Inner;
 use super::answer::plain;
 use super::pointer::Pointer;
 use super::reason::in_status_line;
+use crate::auth::token::Grant;
 use crate::db::content_guards;
 use crate::error::Result;
 use crate::guards::{DOWNLOAD, Downloads};
@@ -27,7 +28,7 @@ pub async fn refusal(
     path: &str,
 ) -> Result<Option<HttpResponse>> {
     let Some(guard) = &pointer.guard else { return Ok(None) };
-    let held = held(inner, request, guard.permissions()).await?;
+    let held = held(inner, request, pointer, guard.permissions()).await?;
     let headers = |name: &str| {
         let values = request.headers().get_all(name);
         values.map(|value| value.to_str().unwrap_or_default().to_owned()).collect()
@@ -38,16 +39,26 @@ pub async fn refusal(
 }
 
 /// For which of these guards whoever asks holds the permission.
-async fn held(inner: &Inner, request: &HttpRequest, guards: Vec<Id>) -> Result<Downloads> {
+async fn held(inner: &Inner, request: &HttpRequest, pointer: &Pointer, guards: Vec<Id>) -> Result<Downloads> {
     if guards.is_empty() {
         return Ok(Downloads::NONE);
     }
     let Some(actor) = inner.formats.actor(request).await? else { return Ok(Downloads::NONE) };
+    if actor.token.as_ref().is_some_and(|token| !is_for(token, pointer)) {
+        return Ok(Downloads::NONE);
+    }
     if actor.is_superuser {
         return Ok(Downloads::All);
     }
     let user = actor.user_id;
     inner.db.read(move |conn| content_guards::held(conn, user, DOWNLOAD, &guards)).await.map(Downloads::Of)
+}
+
+/// Whether a token is for the distribution, for its guard or for the repository that it serves.
+fn is_for(token: &Grant, pointer: &Pointer) -> bool {
+    let distribution = &pointer.distribution;
+    let mut reached = [Some(distribution.id), distribution.guard, distribution.repository].into_iter().flatten();
+    reached.any(|id| token.covers(id))
 }
 
 fn refused(reason: &str, path: &str) -> HttpResponse {

@@ -4,7 +4,7 @@ mod conformance;
 mod file;
 mod python_pages;
 mod python_sync;
-mod python_uploads;
+pub mod python_uploads;
 mod python_vulnerabilities;
 mod rpm;
 mod rpm_content;

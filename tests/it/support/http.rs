@@ -42,6 +42,11 @@ impl Client {
         Self { api: format!("/pulp/{domain}/api/v3/"), ..self.clone() }
     }
 
+    /// The same, as whoever a token speaks for.
+    pub fn bearing(&self, token: &str) -> Self {
+        Self { authorization: Some(format!("Bearer {token}")), ..self.clone() }
+    }
+
     /// A request to a path below the API, to a path from the root (`/…`) or to a whole address.
     pub fn request(&self, method: &str, path: &str) -> Request<'_> {
         let address = if path.starts_with("http://") {

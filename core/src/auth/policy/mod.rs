@@ -9,11 +9,15 @@ pub mod requirement;
 mod shapes;
 pub mod statement;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 pub use requirement::Requirement;
 pub use shapes::Owned;
 pub use statement::{CreationHook, Rights, Statement};
+
+use super::token::Grant;
 
 /// What is asked of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +37,8 @@ pub struct Actor {
     pub user_id: i64,
     pub username: String,
     pub is_superuser: bool,
+    /// The token that speaks for the user, which may be for less than the user may do.
+    pub token: Option<Arc<Grant>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,6 +26,12 @@ impl Policy {
         Self { scope: Scope::Own, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
     }
 
+    /// What belongs to one user each, who alone makes, sees and deletes it.
+    pub fn personal() -> Self {
+        let verbs = [Verb::List, Verb::Read, Verb::Create, Verb::Delete];
+        Self { scope: Scope::Permitted, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
+    }
+
     /// Content units: seen by those who may view a repository that holds them, created by those who may
     /// modify the repository they go into. `repository` is a model, `filerepository`.
     pub fn content(app: &str, repository: &str) -> Self {

@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     fn actor(user_id: i64) -> Actor {
-        Actor { user_id, username: format!("u{user_id}"), is_superuser: false }
+        Actor { user_id, username: format!("u{user_id}"), is_superuser: false, token: None }
     }
 
     fn check(statements: Json, who: Option<i64>, action: &str, rights: &Rights, sight: Sight) -> Verdict {

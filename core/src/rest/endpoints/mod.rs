@@ -22,6 +22,7 @@ mod task_groups;
 mod task_profiles;
 mod task_schedules;
 pub mod tasks;
+pub mod tokens;
 pub mod upkeep;
 pub mod uploads;
 mod users;
@@ -52,6 +53,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         groups::resource(),
         roles::resource(),
         access_policies::resource(),
+        tokens::resource(),
         Resource::vulnerability_reports(),
         Resource::signing_services(),
         Resource::domains(crate::ops::domains::STORES),
@@ -84,6 +86,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(role_assignments::endpoints(registry));
     endpoints.extend(access_policies::endpoints(registry));
     endpoints.extend(login::endpoints(registry));
+    endpoints.extend(tokens::endpoints(registry));
     endpoints.extend(status::endpoints());
     endpoints.extend(versions::scans(registry));
     endpoints.extend(operations::endpoints(registry));
