@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -31,6 +32,8 @@ pub enum Error {
     /// The object's state forbids the operation.
     Conflict(String),
     Unauthenticated(String),
+    /// Too many logins failed; the next attempt has to wait so long.
+    TooManyLogins(Duration),
     Forbidden,
     /// What ships with the program is not changed; the text says what it is.
     Locked(&'static str),
@@ -106,6 +109,7 @@ impl Error {
                 format!("{}: This field must be unique.", columns.last().map_or("key", String::as_str))
             }
             Self::Referenced => "something still refers to this object".into(),
+            Self::TooManyLogins(_) => "too many failed logins; try again later".into(),
             Self::Forbidden => "You do not have permission to perform this action.".into(),
             Self::Locked(text) => (*text).into(),
             Self::CrossSite(wrong) => format!("CSRF Failed: {wrong}"),

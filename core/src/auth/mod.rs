@@ -7,10 +7,11 @@ pub mod password;
 pub mod policy;
 pub mod secrets;
 pub mod session;
+pub mod throttle;
 pub mod ticket;
 pub mod token;
 
-pub use credentials::CredentialCache;
+pub use credentials::{CredentialCache, Verdict};
 pub use policy::{Actor, Policy};
 pub use secrets::Secrets;
 

@@ -1,6 +1,7 @@
 //! Where the database and the store are, parsed; and texts that no log may show.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -27,6 +28,49 @@ impl From<String> for Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// An address, or all of a network: `127.0.0.1`, `10.1.0.0/16`, `2001:db8::/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    start: IpAddr,
+    /// So many bits at the start are those of the network.
+    bits: u32,
+}
+
+impl Network {
+    pub fn contains(self, address: IpAddr) -> bool {
+        let same = |one: u128, other: u128, width: u32| {
+            // Shifted by all of their bits, numbers stay as they are.
+            let differing = one ^ other;
+            self.bits == 0 || differing >> (width - self.bits) == 0
+        };
+        match (self.start, address.to_canonical()) {
+            (IpAddr::V4(start), IpAddr::V4(address)) => same(start.to_bits().into(), address.to_bits().into(), 32),
+            (IpAddr::V6(start), IpAddr::V6(address)) => same(start.to_bits(), address.to_bits(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("must be addresses or networks, as `10.1.0.0/16`; found `{}`", text.escape_debug());
+        let (start, bits) = text.split_once('/').map_or((text, None), |(start, bits)| (start, Some(bits)));
+        let start: IpAddr = start.parse().map_err(|_| wrong())?;
+        let width = if start.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(width), |bits| bits.parse().map_err(|_| wrong()))?;
+        if bits > width { Err(wrong()) } else { Ok(Self { start, bits }) }
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

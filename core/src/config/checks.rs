@@ -4,7 +4,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::addresses::{DatabaseAddress, StorageAddress};
+use super::addresses::{DatabaseAddress, Network, StorageAddress};
 use super::kind::quoted;
 
 pub fn any_text(_: &str) -> Result<(), String> {
@@ -58,6 +58,10 @@ pub fn absolute_paths(paths: &[&str]) -> Result<(), String> {
         Some(path) => Err(format!("must be absolute folders without `..`; found `{}`", path.escape_debug())),
         None => Ok(()),
     }
+}
+
+pub fn networks(texts: &[&str]) -> Result<(), String> {
+    texts.iter().try_for_each(|text| text.parse::<Network>().map(drop))
 }
 
 pub fn absolute_path(path: &str) -> Result<(), String> {

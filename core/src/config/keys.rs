@@ -5,8 +5,8 @@
 use serde_json::Value;
 
 use super::checks::{
-    absolute_path, absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, origin,
-    roles, slashed_path, storage, variable_names,
+    absolute_path, absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, networks,
+    origin, roles, slashed_path, storage, variable_names,
 };
 use super::kind::Kind;
 
@@ -216,6 +216,15 @@ pub static KEYS: &[Key] = &[
         about: "The file with the keys that encrypt stored credentials of remotes. It is made when it does not exist. \
                 Each line is 32 random bytes in base64, the newest key first: to change the key, add a line at the \
                 top and keep the old ones. Back it up apart from the database; all hosts need the same.",
+    },
+    Key {
+        name: "trusted_proxies",
+        group: Group::Security,
+        kind: Kind::TextList(networks),
+        default: Default::List(&[]),
+        about: "The addresses and networks of the proxies in front of the server, as `[\"127.0.0.1\", \"10.1.0.0/16\"]`. \
+                From them, and from no others, the header `X-Forwarded-For` is believed where it matters who the client \
+                is: when failed logins are counted by address. Without them a proxy counts as one client.",
     },
     Key {
         name: "content_origin",

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-pub use addresses::{DatabaseAddress, Secret, StorageAddress};
+pub use addresses::{DatabaseAddress, Network, Secret, StorageAddress};
 pub use error::{ConfigError, Source, StartError};
 pub use reference::reference;
 pub use sources::Overrides;
@@ -56,6 +56,7 @@ pub struct Config {
     /// `host:port`
     pub metrics_listen: Option<String>,
     pub otlp_traces_url: Option<String>,
+    pub trusted_proxies: Vec<Network>,
     /// `https://host[:port]` without a path; none means the origin of each request.
     pub content_origin: Option<String>,
     /// Starts and ends with `/`.

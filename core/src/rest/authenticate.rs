@@ -1,7 +1,9 @@
 //! Who is asking: a token, HTTP basic credentials or a session's cookies.
 
+pub(crate) mod address;
 mod header;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
@@ -10,10 +12,11 @@ use actix_web::http::Method;
 use super::request::cookie;
 use crate::app::Shared;
 use crate::auth::policy::Actor;
+use crate::auth::throttle::Attempt;
 use crate::auth::token::Grant;
-use crate::auth::{session, token};
+use crate::auth::{Verdict, session, token};
 use crate::db::tokens;
-use crate::db::users::{self, User};
+use crate::db::users::{self, NO_PASSWORD, User};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use header::Credentials;
@@ -25,12 +28,13 @@ pub const CSRF_COOKIE: &str = "csrftoken";
 /// The user behind the request, none when it names nobody.
 ///
 /// # Errors
-/// `Unauthenticated` when credentials are wrong; a session that has ended is nobody.
+/// `Unauthenticated` when credentials are wrong, `TooManyLogins` when too many were before; a session that has ended
+/// is nobody.
 pub async fn actor(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>> {
     match header::credentials(request)? {
         Some(Credentials::Basic { username, password }) => match token::lookup_digest(&password) {
             Some(digest) => by_token(app, digest, Some(username)).await.map(Some),
-            None => by_password(app, username, password).await.map(Some),
+            None => by_password(app, request, username, password).await.map(Some),
         },
         Some(Credentials::Bearer(text)) if text.starts_with(token::PREFIX) => match token::lookup_digest(&text) {
             Some(digest) => by_token(app, digest, None).await.map(Some),
@@ -71,24 +75,44 @@ fn note_use(app: &Shared, id: Id) {
     });
 }
 
-async fn by_password(app: &Shared, username: String, password: String) -> Result<Actor> {
-    let wrong = || Error::Unauthenticated("Invalid username/password.".into());
+async fn by_password(app: &Shared, request: &HttpRequest, username: String, password: String) -> Result<Actor> {
     let name = username.clone();
     let user = app.db.read(move |conn| users::by_name(conn, &name)).await?;
-    let Some(user) = user.filter(|user| user.is_active) else {
-        let app = app.clone();
-        // Takes as long as a wrong password of a known user.
-        tokio::task::spawn_blocking(move || app.credentials.refuse(&password)).await.map_err(Error::internal)?;
-        return Err(wrong());
-    };
-    if !app.credentials.is_remembered(&username, &password, &user.password) {
-        let (app, stored) = (app.clone(), user.password.clone());
-        let verified = tokio::task::spawn_blocking(move || app.credentials.verify(&username, &password, &stored));
-        if !verified.await.map_err(Error::internal)? {
-            return Err(wrong());
-        }
+    // Who has no password takes as long to refuse as a wrong one of somebody who has.
+    let user = user.filter(|user| user.is_active && user.password != NO_PASSWORD);
+    let is_remembered = |user: &User| app.credentials.is_remembered(&username, &password, &user.password);
+    if !user.as_ref().is_some_and(is_remembered) {
+        let stored = user.as_ref().map(|user| user.password.clone());
+        verify(app, address::of_client(app, request), username, password, stored).await?;
     }
+    let user = user.ok_or_else(|| Error::internal("a user who does not exist was verified"))?;
     Ok(user.into_actor())
+}
+
+/// Verifies a password; `stored` is the hash of a user who may log in.
+///
+/// # Errors
+/// `Unauthenticated` when it is wrong, `TooManyLogins` when too many were before.
+pub async fn verify(
+    app: &Shared,
+    address: Option<IpAddr>,
+    username: String,
+    password: String,
+    stored: Option<String>,
+) -> Result<()> {
+    let credentials = app.credentials.clone();
+    let verified = tokio::task::spawn_blocking(move || {
+        let attempt = Attempt { username: &username, password: &password, address };
+        match stored {
+            Some(stored) => credentials.verify(&attempt, &stored),
+            None => credentials.refuse(&attempt),
+        }
+    });
+    match verified.await.map_err(Error::internal)? {
+        Verdict::Right => Ok(()),
+        Verdict::Wrong => Err(Error::Unauthenticated("Invalid username/password.".into())),
+        Verdict::Wait(wait) => Err(Error::TooManyLogins(wait)),
+    }
 }
 
 async fn by_session(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>> {

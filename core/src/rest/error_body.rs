@@ -18,6 +18,10 @@ pub fn answer(error: &Error, cid: &str) -> Answer {
         Error::Unauthenticated(text) => {
             Answer::detail(401, text).with_header("WWW-Authenticate", "Basic realm=\"api\"")
         }
+        Error::TooManyLogins(wait) => {
+            let seconds = wait.as_millis().div_ceil(1000).max(1);
+            Answer::detail(429, &error.public_text()).with_header("Retry-After", seconds.to_string())
+        }
         Error::Forbidden | Error::Locked(_) | Error::CrossSite(_) => Answer::detail(403, &error.public_text()),
         Error::NotFound(_) => Answer::detail(404, &error.public_text()),
         Error::Conflict(_) | Error::Referenced | Error::Canceled => Answer::detail(409, &error.public_text()),

@@ -1,10 +1,13 @@
 //! One request, matched and authenticated.
 
+use std::net::IpAddr;
+
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::CORRELATION_ID;
+use super::authenticate::address::of_client;
 use super::authorize::Authorized;
 use super::body::Staging;
 use super::routes::Matched;
@@ -24,6 +27,8 @@ pub struct Request {
     /// What the body has to show before it is handed out.
     pub(super) pending: Vec<Pending>,
     pub cid: String,
+    /// Where the client is, if that is known.
+    pub client: Option<IpAddr>,
     /// `http://host:port`, as the client sees this server.
     pub origin: String,
     /// The path, with its slashes.
@@ -55,6 +60,7 @@ impl Request {
             reader: authorized.reader,
             pending: authorized.pending,
             cid,
+            client: of_client(&app, request),
             origin: format!("{}://{}", connection.scheme(), connection.host()),
             path: request.path().to_owned(),
             query: url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect(),

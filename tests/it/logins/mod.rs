@@ -1,5 +1,6 @@
-//! The ways to say who asks, beside password and session: tokens.
+//! The ways to say who asks, and what wrong ones come to.
 
+mod guessing;
 mod tokens;
 
 use serde_json::{Value, json};

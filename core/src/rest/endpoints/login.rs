@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use serde_json::{Value as Json, json};
 
 use super::super::answer::Answer;
-use super::super::authenticate::{CSRF_COOKIE, SESSION_COOKIE};
+use super::super::authenticate::{CSRF_COOKIE, SESSION_COOKIE, verify};
 use super::super::page;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
@@ -175,11 +175,10 @@ async fn new_password(request: &Request, user: &User, draft: &Draft) -> Result<O
     let Some(new) = text("new_password") else { return Ok(None) };
     let old = text("old_password")
         .ok_or_else(|| Error::field("old_password", "Old password is required to update the password."))?;
-    let (app, username, stored, is_same) =
-        (request.app.clone(), user.username.clone(), user.password.clone(), old == new);
-    let verified = tokio::task::spawn_blocking(move || app.credentials.verify(&username, &old, &stored));
-    if !verified.await.map_err(Error::internal)? {
-        return Err(Error::field("old_password", "Old password is incorrect."));
+    let (is_same, stored) = (old == new, Some(user.password.clone()));
+    match verify(&request.app, request.client, user.username.clone(), old, stored).await {
+        Err(Error::Unauthenticated(_)) => return Err(Error::field("old_password", "Old password is incorrect.")),
+        other => other?,
     }
     if is_same {
         return Err(Error::field("new_password", "New password cannot be the same as the old password."));
