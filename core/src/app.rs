@@ -21,6 +21,7 @@ use crate::params;
 use crate::plugin::Plugin;
 use crate::probes::Readiness;
 use crate::resource::{Api, DEFAULT_DOMAIN, Registry, Scope};
+use crate::rest::authenticate::Logins;
 use crate::rest::{self, Routes};
 use crate::serve::Delivery;
 use crate::signing::Signing;
@@ -42,6 +43,7 @@ pub struct App {
     pub storage: Storage,
     pub secrets: Arc<Secrets>,
     pub credentials: Arc<CredentialCache>,
+    pub logins: Arc<Logins>,
     /// Formats and their resources.
     pub registry: Arc<Registry>,
     /// The API's operations.
@@ -76,6 +78,7 @@ impl App {
     /// administrator.
     pub async fn open(config: Config, plugins: Plugins) -> Result<Shared, StartError> {
         config.prepare_data_dir()?;
+        let logins = Logins::new(&config)?;
         let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
         let address = database_address(&config);
         let db = open_database(&config, &plugins).await?;
@@ -106,6 +109,7 @@ impl App {
         let app = Arc::new(Self {
             routes: Arc::new(Routes::new(&registry)),
             credentials: Arc::new(CredentialCache::new(threads)?),
+            logins: Arc::new(logins),
             api: Arc::new(Api::new(&config.api_root, config.domain_enabled.then_some(DEFAULT_DOMAIN))),
             config: Arc::new(config),
             db,

@@ -60,6 +60,11 @@ pub fn absolute_paths(paths: &[&str]) -> Result<(), String> {
     }
 }
 
+pub fn header_name(text: &str) -> Result<(), String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if text.bytes().all(fits) { Ok(()) } else { Err("must be the name of a header, as `X-Remote-User`".into()) }
+}
+
 pub fn networks(texts: &[&str]) -> Result<(), String> {
     texts.iter().try_for_each(|text| text.parse::<Network>().map(drop))
 }

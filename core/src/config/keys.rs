@@ -5,8 +5,8 @@
 use serde_json::Value;
 
 use super::checks::{
-    absolute_path, absolute_paths, any_text, checksums, database, diagnostics, http_address, listen_address, networks,
-    origin, roles, slashed_path, storage, variable_names,
+    absolute_path, absolute_paths, any_text, checksums, database, diagnostics, header_name, http_address,
+    listen_address, networks, origin, roles, slashed_path, storage, variable_names,
 };
 use super::kind::Kind;
 
@@ -224,7 +224,41 @@ pub static KEYS: &[Key] = &[
         default: Default::List(&[]),
         about: "The addresses and networks of the proxies in front of the server, as `[\"127.0.0.1\", \"10.1.0.0/16\"]`. \
                 From them, and from no others, the header `X-Forwarded-For` is believed where it matters who the client \
-                is: when failed logins are counted by address. Without them a proxy counts as one client.",
+                is: when failed logins are counted by address. Without them a proxy counts as one client. From them \
+                alone users are taken that `remote_user_header` or `authentication_json_header` names.",
+    },
+    Key {
+        name: "remote_user_header",
+        group: Group::Security,
+        kind: Kind::Text(header_name),
+        default: Default::Derived("no header names users"),
+        about: "The header in which a proxy of `trusted_proxies` names the user that it has asked who they are, as \
+                `X-Remote-User`. The proxy has to remove it from what clients send. Needs `trusted_proxies`.",
+    },
+    Key {
+        name: "authentication_json_header",
+        group: Group::Security,
+        kind: Kind::Text(header_name),
+        default: Default::Derived("no header names users"),
+        about: "The header in which a proxy of `trusted_proxies` tells of the user in JSON, encoded in base64; \
+                `HTTP_X_IDENTITY` is the same as `X-Identity`. Needs `trusted_proxies` and \
+                `authentication_json_header_jq_filter`.",
+    },
+    Key {
+        name: "authentication_json_header_jq_filter",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Derived("nothing"),
+        about: "The filter of jq that finds the name of the user in `authentication_json_header`, as \
+                `.identity.user.username`.",
+    },
+    Key {
+        name: "create_remote_users",
+        group: Group::Security,
+        kind: Kind::Boolean,
+        default: Default::Flag(false),
+        about: "Makes users that somebody else has asked who they are, when they are here for the first time. They have \
+                no password and no rights. When false only users that exist already get in that way.",
     },
     Key {
         name: "content_origin",

@@ -57,6 +57,10 @@ pub struct Config {
     pub metrics_listen: Option<String>,
     pub otlp_traces_url: Option<String>,
     pub trusted_proxies: Vec<Network>,
+    pub remote_user_header: Option<String>,
+    pub authentication_json_header: Option<String>,
+    pub authentication_json_header_jq_filter: Option<String>,
+    pub create_remote_users: bool,
     /// `https://host[:port]` without a path; none means the origin of each request.
     pub content_origin: Option<String>,
     /// Starts and ends with `/`.
@@ -193,6 +197,20 @@ impl Config {
         let is_allowed = |dump: &Path| self.allowed_import_paths.iter().any(|allowed| dump.starts_with(allowed));
         if self.osv_dump.as_deref().is_some_and(|dump| !is_allowed(dump)) {
             return Err(given.error("osv_dump", "must lie below one of `allowed_import_paths`".into()));
+        }
+        for (key, value) in [
+            ("remote_user_header", &self.remote_user_header),
+            ("authentication_json_header", &self.authentication_json_header),
+        ] {
+            // Without it nobody would be believed, or everybody, and neither is what was meant.
+            if value.is_some() && self.trusted_proxies.is_empty() {
+                return Err(given.error("trusted_proxies", format!("is needed as well, since `{key}` is set")));
+            }
+        }
+        if self.authentication_json_header.is_some() != self.authentication_json_header_jq_filter.is_some() {
+            let (one, other) = ("authentication_json_header", "authentication_json_header_jq_filter");
+            let (set, missing) = if self.authentication_json_header.is_some() { (one, other) } else { (other, one) };
+            return Err(given.error(missing, format!("is needed as well, since `{set}` is set")));
         }
         if self.content_path_prefix == "/" {
             return Err(given.error("content_path_prefix", "must name a folder, as `/pulp/content/` does".into()));

@@ -16,7 +16,7 @@ use crate::resource::{Draft, Errors};
 pub const HEADER: &str = "core.header";
 
 /// Proxies differ in whether they keep the `=` at the end.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );

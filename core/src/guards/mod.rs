@@ -18,7 +18,9 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::plugin::{Asked, Gate, GuardType, Refused};
 use crate::resource::{Kind, Registry, Scope};
+pub(crate) use header::BASE64;
 use header::HeaderGuard;
+pub(crate) use jq::Filter;
 use redirect::RedirectGuard;
 use variable::VARIABLE;
 

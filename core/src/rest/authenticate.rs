@@ -1,7 +1,9 @@
-//! Who is asking: a token, HTTP basic credentials or a session's cookies.
+//! Who is asking: somebody whom a trusted proxy names, a token, HTTP basic credentials or a session's cookies.
 
 pub(crate) mod address;
 mod header;
+mod outside;
+mod proxy;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,15 +17,31 @@ use crate::auth::policy::Actor;
 use crate::auth::throttle::Attempt;
 use crate::auth::token::Grant;
 use crate::auth::{Verdict, session, token};
+use crate::config::{Config, ConfigError};
 use crate::db::tokens;
 use crate::db::users::{self, NO_PASSWORD, User};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use header::Credentials;
+use proxy::Proxies;
 
 /// The cookies of a session.
 pub const SESSION_COOKIE: &str = "sessionid";
 pub const CSRF_COOKIE: &str = "csrftoken";
+
+/// The ways to log in that the configuration opens.
+#[derive(Default)]
+pub struct Logins {
+    proxies: Proxies,
+}
+
+impl Logins {
+    /// # Errors
+    /// What shows only in use, such as a filter that cannot be read.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self { proxies: Proxies::new(config)? })
+    }
+}
 
 /// The user behind the request, none when it names nobody.
 ///
@@ -31,6 +49,10 @@ pub const CSRF_COOKIE: &str = "csrftoken";
 /// `Unauthenticated` when credentials are wrong, `TooManyLogins` when too many were before; a session that has ended
 /// is nobody.
 pub async fn actor(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>> {
+    // What the proxy says counts whatever its client sends beside.
+    if let Some(name) = app.logins.proxies.named(app, request)? {
+        return outside::actor(app, name).await.map(Some);
+    }
     match header::credentials(request)? {
         Some(Credentials::Basic { username, password }) => match token::lookup_digest(&password) {
             Some(digest) => by_token(app, digest, Some(username)).await.map(Some),

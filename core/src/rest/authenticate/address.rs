@@ -16,6 +16,11 @@ pub fn of_client(app: &App, request: &HttpRequest) -> Option<IpAddr> {
     Some(last_untrusted(&app.config.trusted_proxies, peer, &forwarded))
 }
 
+/// Whether the connection is from a proxy that is trusted.
+pub fn is_from_proxy(app: &App, request: &HttpRequest) -> bool {
+    request.peer_addr().is_some_and(|peer| is_trusted(&app.config.trusted_proxies, peer.ip()))
+}
+
 fn is_trusted(proxies: &[Network], address: IpAddr) -> bool {
     proxies.iter().any(|network| network.contains(address))
 }

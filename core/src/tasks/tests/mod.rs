@@ -106,6 +106,7 @@ async fn app(config: Config, queue: Queue) -> App {
         migrations: vec![],
         routes: Arc::new(Routes::new(&registry)),
         credentials: Arc::new(CredentialCache::new(1).unwrap()),
+        logins: Arc::default(),
         secrets,
         domain: tenant.id,
         tenant,
