@@ -71,7 +71,9 @@ impl Formats for KnownFormats {
         Box::pin(async move {
             match authenticate::actor(&self.app()?, request).await {
                 // Whoever fails to prove who they are is nobody.
-                Err(Error::Unauthenticated(_) | Error::TooManyLogins(_) | Error::CrossSite(_)) => Ok(None),
+                Err(Error::Unauthenticated(_) | Error::TooManyLogins(_) | Error::CrossSite(_) | Error::Upstream(_)) => {
+                    Ok(None)
+                }
                 other => other,
             }
         })

@@ -3,6 +3,7 @@
 
 pub mod credentials;
 pub mod key_file;
+pub mod oidc;
 pub mod password;
 pub mod policy;
 pub mod secrets;

@@ -66,7 +66,8 @@ fn digest_of(text: &str) -> String {
 /// For what a token is. Whatever that is, it never is more than its user may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    pub id: Id,
+    /// None: it is a token of somebody else's, which says only who its user is.
+    pub id: Option<Id>,
     pub read_only: bool,
     /// None: for all objects.
     pub objects: Option<Vec<Named>>,
@@ -101,7 +102,12 @@ impl Grant {
             }
             Some(_) => return Err(wrong()),
         };
-        Ok(Self { id, read_only, objects })
+        Ok(Self { id: Some(id), read_only, objects })
+    }
+
+    /// What a token of a provider of logins is for: all that its user may do, for as long as it lasts.
+    pub fn of_provider() -> Self {
+        Self { id: None, read_only: false, objects: None }
     }
 
     /// Whether it is for some objects only.

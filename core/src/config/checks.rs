@@ -65,6 +65,15 @@ pub fn header_name(text: &str) -> Result<(), String> {
     if text.bytes().all(fits) { Ok(()) } else { Err("must be the name of a header, as `X-Remote-User`".into()) }
 }
 
+/// The name behind the last `=` is that of a group here, which has none.
+pub fn pairs(texts: &[&str]) -> Result<(), String> {
+    let is_pair = |text: &&str| text.rsplit_once('=').is_some_and(|(one, other)| !one.is_empty() && !other.is_empty());
+    match texts.iter().find(|text| !is_pair(text)) {
+        None => Ok(()),
+        Some(text) => Err(format!("must be pairs, as `theirs=ours`; found `{}`", text.escape_debug())),
+    }
+}
+
 pub fn networks(texts: &[&str]) -> Result<(), String> {
     texts.iter().try_for_each(|text| text.parse::<Network>().map(drop))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::checks::{
     absolute_path, absolute_paths, any_text, checksums, database, diagnostics, header_name, http_address,
-    listen_address, networks, origin, roles, slashed_path, storage, variable_names,
+    listen_address, networks, origin, pairs, roles, slashed_path, storage, variable_names,
 };
 use super::kind::Kind;
 
@@ -251,6 +251,53 @@ pub static KEYS: &[Key] = &[
         default: Default::Derived("nothing"),
         about: "The filter of jq that finds the name of the user in `authentication_json_header`, as \
                 `.identity.user.username`.",
+    },
+    Key {
+        name: "oidc_issuer",
+        group: Group::Security,
+        kind: Kind::Text(http_address),
+        default: Default::Derived("no provider is believed"),
+        about: "The provider of OpenID Connect whose bearer tokens let users in, by its `issuer` as its tokens have it, such \
+                as `https://id.example.org/realms/team`. Its keys are found below \
+                `/.well-known/openid-configuration`. Needs `oidc_audience`.",
+    },
+    Key {
+        name: "oidc_audience",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Derived("nothing"),
+        about: "For whom tokens of `oidc_issuer` must be (`aud`): how the provider calls this server.",
+    },
+    Key {
+        name: "oidc_username_claim",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Text("sub"),
+        about: "The claim of such a token that names the user; `a.b` is `b` within `a`. Take one that people cannot choose \
+                for themselves.",
+    },
+    Key {
+        name: "oidc_username_prefix",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Derived("nothing"),
+        about: "Stands before the names that the provider gives, as `id:`, so that they are none of other users.",
+    },
+    Key {
+        name: "oidc_groups_claim",
+        group: Group::Security,
+        kind: Kind::Text(any_text),
+        default: Default::Derived("groups stay as they are"),
+        about: "The claim of such a token that lists the user's groups, as `groups` or `realm_access.roles`.",
+    },
+    Key {
+        name: "oidc_groups",
+        group: Group::Security,
+        kind: Kind::TextList(pairs),
+        default: Default::List(&[]),
+        about: "Groups as the provider calls them, and as they are called here: `[\"dev=builders\"]`. Who sends a token is \
+                put into the groups here that it names and taken out of the others of this list. Other groups, and those \
+                that do not exist, are left alone.",
     },
     Key {
         name: "create_remote_users",

@@ -60,6 +60,13 @@ pub struct Config {
     pub remote_user_header: Option<String>,
     pub authentication_json_header: Option<String>,
     pub authentication_json_header_jq_filter: Option<String>,
+    pub oidc_issuer: Option<String>,
+    pub oidc_audience: Option<String>,
+    pub oidc_username_claim: String,
+    pub oidc_username_prefix: Option<String>,
+    pub oidc_groups_claim: Option<String>,
+    /// `theirs=ours`
+    pub oidc_groups: Vec<String>,
     pub create_remote_users: bool,
     /// `https://host[:port]` without a path; none means the origin of each request.
     pub content_origin: Option<String>,
@@ -205,6 +212,15 @@ impl Config {
             // Without it nobody would be believed, or everybody, and neither is what was meant.
             if value.is_some() && self.trusted_proxies.is_empty() {
                 return Err(given.error("trusted_proxies", format!("is needed as well, since `{key}` is set")));
+            }
+        }
+        for (set, key, needed, missing) in [
+            (self.oidc_issuer.is_some(), "oidc_issuer", self.oidc_audience.is_some(), "oidc_audience"),
+            (self.oidc_audience.is_some(), "oidc_audience", self.oidc_issuer.is_some(), "oidc_issuer"),
+            (!self.oidc_groups.is_empty(), "oidc_groups", self.oidc_groups_claim.is_some(), "oidc_groups_claim"),
+        ] {
+            if set && !needed {
+                return Err(given.error(missing, format!("is needed as well, since `{key}` is set")));
             }
         }
         if self.authentication_json_header.is_some() != self.authentication_json_header_jq_filter.is_some() {

@@ -50,6 +50,34 @@ pub fn remove_member(conn: &mut Conn, group: i64, user: i64) -> Result<bool> {
     Ok(gone > 0)
 }
 
+/// Whether a user is in the `wanted` of these groups and in no other of them, by their names. Names of groups that do not
+/// exist are passed over.
+pub fn is_in_just(conn: &mut Conn, user: i64, among: &[String], wanted: &[String]) -> Result<bool> {
+    let rows = conn.query(
+        "SELECT g.name, m.user_id FROM auth_group g LEFT JOIN group_member m ON m.group_id = g.id AND m.user_id = $1
+         WHERE g.name = ANY($2)",
+        params![user, among.to_vec()],
+    )?;
+    for row in rows {
+        let (name, member): (String, Option<i64>) = (row.get(0)?, row.get(1)?);
+        if member.is_some() != wanted.contains(&name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Puts a user into the `wanted` of these groups and takes the user out of the others of them.
+pub fn put_in_just(conn: &mut Conn, user: i64, among: &[String], wanted: &[String]) -> Result<()> {
+    for (group, name) in by_names(conn, among)? {
+        match wanted.contains(&name) {
+            true => add_member(conn, group, user)?,
+            false => drop(remove_member(conn, group, user)?),
+        }
+    }
+    Ok(())
+}
+
 /// How many users a group has, and a page of them: number and name.
 pub fn members(conn: &mut Conn, group: i64, limit: i64, offset: i64) -> Result<(i64, Vec<(i64, String)>)> {
     let count = conn.query_one("SELECT count(*) FROM group_member WHERE group_id = $1", params![group])?.get(0)?;

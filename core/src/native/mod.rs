@@ -162,7 +162,7 @@ async fn respond(
         return Err(Error::anonymous());
     }
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
-    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()).map(|token| token.id);
+    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()?.id);
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
     let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
     let Some(path) = path else { return Ok(answer::nowhere("there is nothing at this path")) };

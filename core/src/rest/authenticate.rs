@@ -1,7 +1,8 @@
-//! Who is asking: somebody whom a trusted proxy names, a token, HTTP basic credentials or a session's cookies.
+//! Who is asking: somebody whom a trusted proxy names, a token, also of a provider of OpenID Connect, HTTP basic credentials or a session's cookies.
 
 pub(crate) mod address;
 mod header;
+mod oidc;
 mod outside;
 mod proxy;
 
@@ -23,6 +24,7 @@ use crate::db::users::{self, NO_PASSWORD, User};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use header::Credentials;
+use oidc::Oidc;
 use proxy::Proxies;
 
 /// The cookies of a session.
@@ -33,13 +35,14 @@ pub const CSRF_COOKIE: &str = "csrftoken";
 #[derive(Default)]
 pub struct Logins {
     proxies: Proxies,
+    oidc: Option<Oidc>,
 }
 
 impl Logins {
     /// # Errors
     /// What shows only in use, such as a filter that cannot be read.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self { proxies: Proxies::new(config)? })
+        Ok(Self { proxies: Proxies::new(config)?, oidc: Oidc::new(config)? })
     }
 }
 
@@ -56,14 +59,22 @@ pub async fn actor(app: &Shared, request: &HttpRequest) -> Result<Option<Actor>>
     match header::credentials(request)? {
         Some(Credentials::Basic { username, password }) => match token::lookup_digest(&password) {
             Some(digest) => by_token(app, digest, Some(username)).await.map(Some),
-            None => by_password(app, request, username, password).await.map(Some),
+            None => match &app.logins.oidc {
+                // So that clients that know passwords only can send one of these, too.
+                Some(oidc) if username == token::ANYBODY => oidc.actor(app, &password).await.map(Some),
+                _ => by_password(app, request, username, password).await.map(Some),
+            },
         },
         Some(Credentials::Bearer(text)) if text.starts_with(token::PREFIX) => match token::lookup_digest(&text) {
             Some(digest) => by_token(app, digest, None).await.map(Some),
             None => Err(invalid_token()),
         },
-        // Of no kind that is known here.
-        Some(Credentials::Bearer(_)) | None => by_session(app, request).await,
+        Some(Credentials::Bearer(text)) => match &app.logins.oidc {
+            Some(oidc) => oidc.actor(app, &text).await.map(Some),
+            // Of no kind that is known here.
+            None => by_session(app, request).await,
+        },
+        None => by_session(app, request).await,
     }
 }
 

@@ -93,7 +93,7 @@ async fn dispatch(
     let is_open = policy.is_open_for(endpoint.verb);
     let actor = if is_open { None } else { authenticate::actor(app, request).await? };
     seen.user = actor.as_ref().map(|actor| actor.username.clone());
-    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()).map(|token| token.id);
+    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()?.id);
     let authorized = match is_open {
         true => Authorized::default(),
         false => authorize::authorize(app, actor.as_ref(), &matched, request.method()).await?,

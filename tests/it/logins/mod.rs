@@ -1,6 +1,7 @@
 //! The ways to say who asks, and what wrong ones come to.
 
 mod guessing;
+mod oidc;
 mod proxies;
 mod tokens;
 

@@ -3,6 +3,7 @@
 pub mod bucket;
 pub mod http;
 pub mod multipart;
+pub mod oidc;
 pub mod package_index;
 pub mod pulp;
 pub mod random;
