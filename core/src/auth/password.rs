@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::pbkdf2;
 
-use super::random;
+use super::{random, token};
 use crate::error::{Error, Result};
 
 /// What OWASP recommends at least for argon2id: 19 MiB, two passes, one lane.
@@ -32,6 +32,9 @@ const SHORTEST: usize = 8;
 pub fn hash(password: &str) -> Result<String> {
     if password.len() > LONGEST {
         return Err(Error::field("password", format!("Ensure this field has no more than {LONGEST} characters.")));
+    }
+    if token::lookup_digest(password).is_some() {
+        return Err(Error::field("password", "This password looks like a token, and would be taken for one."));
     }
     let salt: [u8; 16] = random()?;
     let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(Error::internal)?;

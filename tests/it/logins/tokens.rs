@@ -167,6 +167,41 @@ fn a_token_makes_nothing_that_would_outlive_it() {
 }
 
 #[test]
+fn nobody_takes_a_role_by_a_token_that_may_not_give_it() {
+    let server = Server::start();
+    let (name, user_href, client) = user(&server);
+    let (own, other) = (server.repository(), server.repository());
+    give(&server, &user_href, "file.filerepository_owner", json!(own));
+    give(&server, &user_href, "file.filerepository_owner", json!(other));
+    let add = |client: &Client, repository: &str| {
+        let body = json!({"role": "file.filerepository_viewer", "users": [name]});
+        client.post(&format!("{repository}add_role/"), body).status
+    };
+    let everything = json!({"role": "file.filerepository_owner", "content_object": null});
+    let (reading, confined, whole) = (
+        bearing(&client, json!({"read_only": true})),
+        bearing(&client, json!({"objects": [own]})),
+        bearing(&client, json!({})),
+    );
+    assert_eq!((add(&reading, &own), add(&confined, &other), add(&confined, &own)), (403, 403, 201));
+    for token in [&reading, &confined, &whole, &bearing(&server, json!({"objects": [own]}))] {
+        token.post(&format!("{user_href}roles/"), everything.clone()).expect(403);
+        token.post("groups/", json!({"name": random::name()})).expect(403);
+        token.post("roles/", json!({"name": random::name(), "permissions": []})).expect(403);
+        token.patch("access_policies/", json!({})).expect(405);
+    }
+    assert_eq!(server.count(&format!("{user_href}roles/")), 3);
+}
+
+#[test]
+fn what_looks_like_a_token_is_no_password() {
+    let server = Server::start();
+    let (_, token) = made(&server, json!({}));
+    let refused = server.post("users/", json!({"username": random::name(), "password": token})).expect(400).json();
+    assert!(refused["password"].is_array(), "{refused}");
+}
+
+#[test]
 fn one_that_only_reads_changes_nothing() {
     let server = Server::start();
     let (href, token) = made(&server, json!({"read_only": true}));
