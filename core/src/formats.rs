@@ -9,11 +9,11 @@ use serde_json::json;
 
 use crate::app::{App, Shared};
 use crate::auth::Actor;
-use crate::db::delivery::{self, Distribution, StoredFile};
+use crate::db::delivery::{self, Distribution, StoredFile, Tree};
 use crate::db::listing::Listed;
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
-use crate::db::{Conn, artifacts, remotes};
+use crate::db::{Conn, artifacts, remotes, units};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::guards::{self, Guard};
@@ -23,7 +23,7 @@ use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
 use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
 use crate::rest::authenticate;
-use crate::serve::{Formats, Pointer, Pulled, ServedDomain};
+use crate::serve::{Formats, Made, MadeAnswer, Pointer, Pulled, ServedDomain};
 use crate::storage::Algorithm;
 use crate::tasks::{self, NewTask};
 
@@ -140,6 +140,25 @@ impl Formats for KnownFormats {
         let served = served(&app, pointer, "").await?;
         let has = |name: &&str| plugin.generated_file(name, &served).is_some();
         Ok(plugin.generated_files().iter().copied().filter(has).collect())
+    }
+
+    fn makes_files(&self, pulp_type: &str) -> bool {
+        self.app().is_ok_and(|app| app.registry.plugin(pulp_type).is_some_and(|plugin| plugin.makes_files()))
+    }
+
+    async fn made(&self, pointer: &Pointer, asked: Made) -> Result<Option<MadeAnswer>> {
+        let app = self.app()?;
+        let pulp_type = &pointer.distribution.pulp_type;
+        let (Some(plugin), Some(Tree::Version(version))) = (app.registry.plugin(pulp_type), &pointer.tree) else {
+            return Ok(None);
+        };
+        let version = *version;
+        let Some(version) = app.db.read(move |conn| units::version(conn, version)).await? else { return Ok(None) };
+        let units = VersionUnits::new(app.db.clone(), version, plugin.content_types());
+        Ok(match asked {
+            Made::Names => Some(MadeAnswer::Names(plugin.made_names(&units).await?)),
+            Made::File(name) => plugin.made_file(&units, &name).await?.map(MadeAnswer::File),
+        })
     }
 
     async fn downloader(&self, remote: Id) -> Result<Downloader> {

@@ -1,6 +1,8 @@
 //! OpenPGP (RFC 9580): keys that sign, and detached signatures, by the crate `pgp`. Bytes in, values out: no file, no
-//! database. Keys come from administrators; signatures from their programs and from files.
+//! database. Keys come from administrators and, for keyrings, from whoever fills them; signatures from administrators'
+//! programs and from files.
 
+mod certificate;
 mod component;
 mod public;
 mod secret;
@@ -8,6 +10,9 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
+pub use certificate::{
+    Bound, Certificate, CertificatePacket, KeyPacket, MOST_PACKETS, SignaturePacket, armored as armored_certificate,
+};
 pub use public::PublicKey;
 pub use secret::SecretKey;
 
@@ -21,6 +26,14 @@ pub enum OpenPgpError {
     Unreadable { what: &'static str, cause: String },
     #[error("is larger than {LARGEST_KEY} bytes")]
     TooLarge,
+    #[error("has more than {MOST_PACKETS} packets")]
+    TooMany,
+    #[error("holds a secret key, which is not for others to keep")]
+    Secret,
+    #[error("holds several keys; one is expected")]
+    Several,
+    #[error("is no public OpenPGP key: it holds `{0}`")]
+    Unexpected(String),
     #[error("is a key of version {0}; clients read version 4")]
     Version(u8),
     #[error("the key {0} cannot sign: it and its subkeys are revoked, expired or meant for other things")]

@@ -184,6 +184,10 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
     if resource.kind == Kind::Distribution && change.column("content_guard_id").is_none() {
         columns.push(("content_guard_id".into(), domain_rows::default_content_guard(conn, app.domain)?.into()));
     }
+    if resource.kind == Kind::Distribution && change.column("checkpoint").is_none() {
+        // Of a type that has no publications.
+        columns.push(("checkpoint".into(), false.into()));
+    }
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
     conn.insert_all(resource.kind.table(), &names, &[values])?;

@@ -67,7 +67,7 @@ pub fn store(
     let table = content_type.table();
     let keys = units.iter().map(|unit| content::natural_key(&table, &unit.columns)).collect::<Result<Vec<_>>>()?;
     let distinct: HashMap<&str, &Unit> = keys.iter().map(String::as_str).zip(units).collect();
-    let resolved = resolve(conn, domain, content_type, &table, &distinct, labels)?;
+    let resolved = resolve(conn, domain, content_type, &table, (&keys, &distinct), labels)?;
     let files = store_files(conn, domain, &resolved, units)?;
     let stored = |(key, unit): (&String, &Unit)| {
         let found = resolved.get(key.as_str()).ok_or_else(|| Error::internal("a unit was not stored"))?;
@@ -86,12 +86,15 @@ fn resolve<'a>(
     domain: Id,
     content_type: &dyn ContentType,
     table: &DetailTable,
-    distinct: &HashMap<&'a str, &'a Unit>,
+    (keys, distinct): (&[String], &HashMap<&'a str, &'a Unit>),
     labels: &Json,
 ) -> Result<HashMap<&'a str, Resolved<'a>>> {
     let all: Vec<_> = distinct.values().map(|unit| unit.columns.as_slice()).collect();
     let found = content::find(conn, domain, table, &all)?;
-    let absent = distinct.iter().filter(|(key, _)| !found.contains_key(**key));
+    // In the order in which they are given, which that of their ids keeps.
+    let mut seen = HashSet::new();
+    let absent = keys.iter().filter(|key| !found.contains_key(*key) && seen.insert(key.as_str()));
+    let absent = absent.filter_map(|key| distinct.get_key_value(key.as_str()));
     let fresh = |unit: &&'a Unit| NewUnit { id: Id::new(), columns: &unit.columns, repo_key: unit.repo_key.as_deref() };
     let fresh: Vec<_> = absent.map(|(_, unit)| fresh(unit)).collect();
     let made = content::insert(conn, domain, content_type.pulp_type(), table, &fresh, labels)?;

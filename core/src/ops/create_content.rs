@@ -62,13 +62,16 @@ pub fn store(app: &App, conn: &mut Conn, pulp_type: &str, new: &NewUnit, labels:
     for (size, digests) in &new.artifacts {
         artifacts::insert(conn, app.domain, *size, digests)?;
     }
-    let mut one = |name: &str, unit: &Unit, labels: &Json| {
-        content::get_or_create_labelled(conn, app.domain, &**content_type(app, name)?, unit, labels)
-    };
-    let none = json!({});
-    let unit = one(pulp_type, &new.unit, labels.unwrap_or(&none))?;
-    let companions = new.companions.iter().map(|(name, unit)| Ok((name.clone(), one(name, unit, &none)?.id)));
-    Ok(Stored { companions: companions.collect::<Result<_>>()?, unit })
+    let (none, kind) = (json!({}), content_type(app, pulp_type)?);
+    let unit = content::get_or_create_labelled(conn, app.domain, &**kind, &new.unit, labels.unwrap_or(&none))?;
+    let mut companions = vec![];
+    for run in new.companions.chunk_by(|(one, _), (next, _)| one == next) {
+        let Some((name, _)) = run.first() else { continue };
+        let units: Vec<Unit> = run.iter().map(|(_, unit)| unit.clone()).collect();
+        let ids = content::get_or_create(conn, app.domain, &**content_type(app, name)?, &units)?;
+        companions.extend(ids.into_iter().map(|id| (name.clone(), id)));
+    }
+    Ok(Stored { companions, unit })
 }
 
 /// The content type of this name.
@@ -143,7 +146,8 @@ pub(super) fn describe(
     };
     let mut created: Vec<_> = version.into_iter().collect();
     let own = (job.r#type.clone(), stored.unit.id);
-    for (name, id) in std::iter::once(&own).chain(&stored.companions) {
+    let companions = if content_type(app, &job.r#type)?.names_companions() { &stored.companions[..] } else { &[] };
+    for (name, id) in std::iter::once(&own).chain(companions) {
         let resource = resource(name)?;
         created.push((resource.prn(id), format!("{}{id}/", resource.path)));
     }

@@ -40,6 +40,11 @@ pub trait ContentType: Send + Sync + 'static {
         false
     }
 
+    /// Whether the task that makes a unit names the units that came with it among what it made.
+    fn names_companions(&self) -> bool {
+        true
+    }
+
     /// The name of the schema of the synchronous upload, where it is not that of the model with `Upload` behind it.
     fn upload_schema(&self) -> Option<&'static str> {
         None

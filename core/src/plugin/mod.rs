@@ -24,6 +24,7 @@ mod version_files;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
 pub use access::{AccessRequest, Denied, HeaderName, Login, RemoteAccess};
@@ -65,7 +66,10 @@ pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{FromValue, Migrations, Value};
 pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
-pub use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
+pub use crate::openpgp::{
+    Bound, Certificate, CertificatePacket, KeyPacket, OpenPgpError, PublicKey, SecretKey, SignaturePacket,
+    armored_certificate,
+};
 use crate::resource::Resource;
 pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
 pub use crate::storage::{Algorithm, ByteStream, Digests, StagingWriter};
@@ -82,10 +86,18 @@ pub struct ServedDistribution {
     pub publication: Json,
 }
 
+/// A file that a format makes of the units of a version when it is asked for. It is small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFile {
+    pub media_type: &'static str,
+    pub bytes: Bytes,
+}
+
 /// One format.
 #[async_trait]
 pub trait Plugin: Send + Sync + 'static {
-    /// The component's name as clients ask for it: `file`.
+    /// The component's name as clients ask for it: `file`. A format that the reference has in its core is `core`, to
+    /// which then all typed names that begin so belong.
     fn name(&self) -> &'static str;
 
     /// The version of the reference's plugin whose interface this one speaks; clients compare it.
@@ -140,6 +152,22 @@ pub trait Plugin: Send + Sync + 'static {
     /// The text of such a file; none where this distribution has none.
     fn generated_file(&self, _name: &str, _distribution: &ServedDistribution) -> Option<String> {
         None
+    }
+
+    /// Whether distributions of the format have no files but those that it makes of the units they serve, when they are
+    /// asked for: [`Plugin::made_file`].
+    fn makes_files(&self) -> bool {
+        false
+    }
+
+    /// The file of this name that the units of a version make; none where they make no such.
+    async fn made_file(&self, _units: &VersionUnits, _name: &str) -> Result<Option<MadeFile>> {
+        Ok(None)
+    }
+
+    /// The names of all such files, in the order of a listing.
+    async fn made_names(&self, _units: &VersionUnits) -> Result<Vec<String>> {
+        Ok(vec![])
     }
 
     /// Which column of its table says which group a unit belongs to, by type of content; for a format whose

@@ -17,7 +17,7 @@ use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
 use super::wire::Outbox;
-use super::{Delivery, Inner, ServedDomain, checkpoint, folder, guard, lazy, path};
+use super::{Delivery, Inner, ServedDomain, checkpoint, folder, guard, lazy, made, path};
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
 
@@ -77,6 +77,9 @@ async fn in_distribution(
         && let Some(response) = inner.formats.native(request, pointer, rest).await
     {
         return response;
+    }
+    if inner.formats.makes_files(&distribution.pulp_type) {
+        return made::answer(inner, request, pointer, rest).await;
     }
     // Clients that put paths together write two slashes.
     let name = rest.trim_start_matches('/');

@@ -18,6 +18,7 @@ mod guard;
 mod html;
 mod lazy;
 mod locate;
+mod made;
 mod path;
 mod pointer;
 mod reason;
@@ -57,6 +58,7 @@ pub(crate) use blocks::stream as stream_of_file;
 pub(crate) use conditional::{Validators, Verdict, judge_whole};
 pub(crate) use guard::private;
 pub(crate) use html::encode;
+pub use made::{Made, MadeAnswer};
 pub(crate) use path::decode;
 pub(crate) use pointer::{FaceView, Pointer};
 pub(crate) use reason::in_status_line;
@@ -129,6 +131,16 @@ pub trait Formats: Send + Sync + 'static {
     /// The names of such files that the distribution has.
     async fn generated_names(&self, _pointer: &Pointer) -> Result<Vec<&'static str>> {
         Ok(vec![])
+    }
+
+    /// Whether distributions of this type have no files but those that their format makes of units.
+    fn makes_files(&self, _pulp_type: &str) -> bool {
+        false
+    }
+
+    /// What the distribution's format makes of the units that it serves.
+    async fn made(&self, _pointer: &Pointer, _asked: Made) -> Result<Option<MadeAnswer>> {
+        Ok(None)
     }
 
     /// A downloader with the settings of the remote; delivery keeps it until the remote is changed.

@@ -82,6 +82,12 @@ impl Resource {
         }
     }
 
+    /// Distributions of a format whose versions are served as they are.
+    pub fn without_publications(mut self) -> Self {
+        self.fields.retain(|field| !["publication", "checkpoint"].contains(&field.name));
+        self
+    }
+
     /// Lets distributions fetch what they lack through a remote.
     /// `remote_types` are the types that it may have.
     pub fn pulling_through(self, remote_types: &'static [&'static str]) -> Self {

@@ -169,7 +169,8 @@ fn versions(app: &Shared) -> Json {
         })
     };
     let core = entry("core", PULP_VERSION, "pulpcore", "pulpcore.app");
-    let formats = app.registry.plugins.iter().map(|plugin| {
+    // A format that is part of the reference's core is told with it.
+    let formats = app.registry.plugins.iter().filter(|plugin| plugin.name() != "core").map(|plugin| {
         let (package, module) = plugin.package();
         entry(plugin.name(), plugin.version(), package, module)
     });
