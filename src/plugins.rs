@@ -6,6 +6,7 @@ use pith_certguard::CertguardPlugin;
 use pith_core::app::Plugins;
 use pith_core::config::Config;
 use pith_file::FilePlugin;
+use pith_openpgp::OpenpgpPlugin;
 use pith_python::PythonPlugin;
 use pith_rpm::RpmPlugin;
 
@@ -16,5 +17,5 @@ pub fn plugins(config: &Config) -> Plugins {
         resolves_advisories: config.allow_automatic_unsafe_advisory_conflict_resolution,
         uln_server: config.default_uln_server_base_url.clone(),
     };
-    vec![Arc::new(CertguardPlugin), Arc::new(FilePlugin), Arc::new(python), Arc::new(rpm)]
+    vec![Arc::new(CertguardPlugin), Arc::new(FilePlugin), Arc::new(OpenpgpPlugin), Arc::new(python), Arc::new(rpm)]
 }

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod file;
+mod openpgp;
 mod python_pages;
 mod python_sync;
 pub mod python_uploads;
