@@ -70,3 +70,55 @@ fn what_is_no_key_is_said_to_be_none() {
     assert!(matches!(PublicKey::parse(b"text"), Err(OpenPgpError::Unreadable { .. })));
     assert!(matches!(PublicKey::parse(&vec![b'a'; LARGEST_KEY + 1]), Err(OpenPgpError::TooLarge)));
 }
+
+/// A packet of the new format.
+fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
+    [&[0xc0 | tag, 0xff][..], &u32::try_from(body.len()).unwrap().to_be_bytes(), body].concat()
+}
+
+#[test]
+fn a_key_is_taken_apart_and_put_together() {
+    let key = key();
+    let text = key.public().armored().unwrap();
+    let certificate = Certificate::parse(text.as_bytes()).unwrap();
+    let fingerprint = key.public().fingerprint();
+    assert_eq!(certificate.key.fingerprint, fingerprint.to_ascii_lowercase());
+    assert_eq!(certificate.key.key_id, fingerprint[24..]);
+    let [(Bound::UserId { text, body }, signatures)] = &certificate.bound[..] else { panic!("{certificate:?}") };
+    assert_eq!((text.as_str(), body.as_slice()), ("Packages <packages@example.org>", text.as_bytes()));
+    assert_eq!(signatures[0].issuer.as_deref(), Some(&*fingerprint[24..].to_ascii_lowercase()));
+    let packets = [
+        (CertificatePacket::Key, certificate.key.body.as_slice()),
+        (CertificatePacket::UserId, body),
+        (CertificatePacket::Signature, &signatures[0].body),
+    ];
+    let again = armored_certificate(packets).unwrap();
+    assert_eq!(Certificate::parse(again.as_bytes()).unwrap(), certificate);
+    assert_eq!(PublicKey::parse(again.as_bytes()).unwrap().fingerprint(), fingerprint);
+}
+
+#[test]
+fn no_cut_and_no_flipped_bit_of_a_key_is_more_than_an_error() {
+    let public = Certificate::parse(key().public().armored().unwrap().as_bytes()).unwrap();
+    let (Bound::UserId { body, .. }, signatures) = &public.bound[0] else { panic!("{public:?}") };
+    let whole = [packet(6, &public.key.body), packet(13, body), packet(2, &signatures[0].body)];
+    let ends = [whole[0].len(), whole[0].len() + whole[1].len()];
+    let whole = whole.concat();
+    for end in 1..whole.len() {
+        // Between packets a shorter key ends; nothing says that there was more.
+        assert_eq!(Certificate::parse(&whole[..end]).is_ok(), ends.contains(&end), "cut at {end}");
+    }
+    for at in 0..whole.len() * 8 {
+        let mut broken = whole.clone();
+        broken[at / 8] ^= 1 << (at % 8);
+        let _ = Certificate::parse(&broken);
+    }
+    let secret = key().armored().unwrap();
+    assert!(matches!(Certificate::parse(secret.as_bytes()), Err(OpenPgpError::Secret)));
+    for tag in [5, 7] {
+        let behind = [&whole[..], &packet(tag, b"secret")].concat();
+        assert!(matches!(Certificate::parse(&behind), Err(OpenPgpError::Secret)));
+    }
+    let many = [&whole[..], &packet(13, b"a").repeat(MOST_PACKETS)].concat();
+    assert!(matches!(Certificate::parse(&many), Err(OpenPgpError::TooMany)));
+}
