@@ -27,6 +27,9 @@ const VERSION_TYPE: &str = "(SELECT r.pulp_type FROM repository_version v JOIN r
 const VERSION_NUMBER: &str = "(SELECT v.number FROM repository_version v WHERE v.id = t.repository_version_id)";
 const LATEST_CONTENT: &str =
     "(SELECT max(v.created) FROM repository_version v WHERE v.repository_id = t.repository_id)";
+const LATEST_PUBLICATION: &str = "(SELECT max(p.created) FROM publication p JOIN repository_version v ON \
+                                  v.id = p.repository_version_id WHERE v.repository_id = t.repository_id \
+                                  OR v.id = t.repository_version_id)";
 
 impl Resource {
     /// Distributions of one format. `publishes`: they can serve publications; `pulls_through`: they take a remote.
@@ -140,7 +143,7 @@ fn fields() -> Vec<Field> {
             .shown(&["content_guard_id", GUARD_TYPE], guard_prn),
         Field::date_time("no_content_change_since", "Since when what is served is the same.")
             .nullable()
-            .shown(&["updated", "repository_id", LATEST_CONTENT], unchanged_since),
+            .shown(&["updated", "repository_id", LATEST_CONTENT, LATEST_PUBLICATION], unchanged_since),
         Field::boolean("hidden", "Whether listings leave it out.", false).default(json!(false)),
         Field::labels(),
         Field::text("name", "A name, unique among all distributions.", "stable").required(),
@@ -170,7 +173,8 @@ fn guard_prn(scope: &Scope<'_>, _: &Resource, record: &Record) -> Json {
 
 fn unchanged_since(_: &Scope<'_>, _: &Resource, record: &Record) -> Json {
     let content = record.get::<Id>("t.repository_id").and_then(|_| record.get::<Instant>(LATEST_CONTENT));
-    latest([record.get("t.updated"), content])
+    // A version may be published, or published anew, without being new.
+    latest([record.get("t.updated"), content, record.get(LATEST_PUBLICATION)])
 }
 
 fn order() -> Vec<(&'static str, &'static str)> {
