@@ -27,6 +27,7 @@ mod layering;
 mod logins;
 mod metrics;
 mod probes;
+mod replication;
 mod secret_keys;
 mod serve;
 mod spec;

@@ -49,6 +49,7 @@ pub mod tasks;
 pub mod tokens;
 pub mod units;
 pub mod uploads;
+pub mod upstream_pulps;
 pub mod users;
 mod value;
 pub mod versions;

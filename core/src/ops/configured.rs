@@ -4,7 +4,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    alternates, change_version, content_guards, distributions, domains, exchange, references, remotes, versions,
+    alternates, change_version, content_guards, distributions, domains, exchange, references, remotes, replication,
+    versions,
 };
 use crate::app::App;
 use crate::db::domains as domain_rows;
@@ -95,6 +96,7 @@ pub fn check(
         }
         Kind::Importer => change.mapping = exchange::configure::importer(scope, conn, draft, errors)?,
         Kind::Remote => remotes::check(app, conn, draft, &mut change, existing, errors)?,
+        Kind::UpstreamPulp => replication::check(scope, conn, &mut change, errors)?,
         _ => {}
     }
     Ok(change)
@@ -300,7 +302,7 @@ fn stored_details(conn: &mut Conn, table: &str, id: Id) -> Result<Map<String, Js
 }
 
 fn stored_secrets(app: &App, conn: &mut Conn, resource: &Resource, id: Id) -> Result<Map<String, Json>> {
-    if !matches!(resource.kind, Kind::Remote | Kind::Domain) {
+    if !matches!(resource.kind, Kind::Remote | Kind::Domain | Kind::UpstreamPulp) {
         return Ok(Map::new());
     }
     let table = resource.kind.table();

@@ -2,7 +2,7 @@
 
 use super::{
     change_units, change_version, configured, create_content, domains, exchange, operation_task, publish_task, refresh,
-    repository_task, scan_task, sync_task, take_in, upkeep_tasks,
+    replication, repository_task, scan_task, sync_task, take_in, upkeep_tasks,
 };
 use crate::tasks::{PURGE, TaskKind};
 
@@ -28,6 +28,8 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("upload_commit", create_content::run_commit),
         long("sync", sync_task::run),
         long(refresh::KIND, refresh::run),
+        long(replication::REPLICATE, replication::run),
+        short(replication::FINISH, replication::run_finish),
         long("publish", publish_task::run),
         long("repository_work", repository_task::run),
         long(operation_task::KIND, operation_task::run),

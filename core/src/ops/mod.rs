@@ -33,6 +33,7 @@ pub mod remote;
 pub mod remotes;
 mod remove_bytes;
 pub mod repair;
+pub mod replication;
 mod repository_task;
 pub mod reseal;
 pub mod scan;

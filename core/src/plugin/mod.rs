@@ -12,6 +12,7 @@ mod operation;
 mod page;
 mod publish;
 mod remembered;
+mod replication;
 mod repository;
 pub mod scan;
 mod sync;
@@ -51,6 +52,7 @@ pub(crate) use page::Finished;
 pub use page::{Page, PageWriter, Render, Rendered, render};
 pub use publish::{Placement, Previous, PublicationWriter, VersionFile, VersionReader};
 pub use remembered::Remembered;
+pub use replication::Replication;
 pub use repository::RepositoryJob;
 pub use scan::{Advisory, Packages, Release, Scanner};
 pub use sync::{Below, Declare, FetchedFile, SyncJob, SyncOptions, SyncRemote, SyncRepository, Wanted};
@@ -249,6 +251,11 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// How repositories of the format are moved between installations, where they can be.
     fn exchange(&self) -> Option<Exchange> {
+        None
+    }
+
+    /// How what another server distributes in this format is replicated, where it can be.
+    fn replication(&self) -> Option<Replication> {
         None
     }
 

@@ -54,6 +54,7 @@ pub enum Kind {
     /// What users hand to programs in place of their passwords.
     Token,
     Upload,
+    UpstreamPulp,
     User,
     VulnerabilityReport,
     Worker,
@@ -88,6 +89,7 @@ impl Kind {
             Self::TaskSchedule => "task_schedule",
             Self::Token => "api_token",
             Self::Upload => "upload",
+            Self::UpstreamPulp => "upstream_pulp",
             Self::User => "auth_user",
             Self::VulnerabilityReport => "vulnerability_report",
             Self::Worker => "app_status",
@@ -199,6 +201,8 @@ pub enum ActionRun {
     UnsetLabel,
     /// Of an alternate content source.
     Refresh,
+    /// Of an upstream server.
+    Replicate,
     /// Work on a repository that its format does.
     Work(&'static str),
 }

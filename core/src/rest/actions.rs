@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use super::answer::Answer;
+use super::endpoints::upstream_pulps;
 use super::request::Request;
 use super::routes::{Content, Run};
 use super::write::{Holds, exists};
@@ -21,6 +22,7 @@ pub fn runner(run: ActionRun) -> Run {
         ActionRun::SetLabel => |request| Box::pin(set_label(request)),
         ActionRun::UnsetLabel => |request| Box::pin(unset_label(request)),
         ActionRun::Refresh => |request| Box::pin(refresh_source(request)),
+        ActionRun::Replicate => |request| Box::pin(upstream_pulps::replicate(request)),
         ActionRun::Work(_) => |request| Box::pin(work(request)),
     }
 }
@@ -31,7 +33,7 @@ pub fn answers(action: &Action) -> Vec<(u16, Content)> {
         ActionRun::Sync | ActionRun::Modify | ActionRun::Work(_) => {
             vec![(StatusCode::ACCEPTED.as_u16(), Content::Task)]
         }
-        ActionRun::Refresh => vec![(StatusCode::ACCEPTED.as_u16(), Content::TaskGroup)],
+        ActionRun::Refresh | ActionRun::Replicate => vec![(StatusCode::ACCEPTED.as_u16(), Content::TaskGroup)],
         ActionRun::SetLabel | ActionRun::UnsetLabel => {
             let value = Field::text("value", "The label's value.", "dev").nullable().read_only();
             let mut fields = action.fields.clone();
@@ -50,7 +52,7 @@ impl Request {
         action.map(|action| action.fields.clone()).ok_or_else(|| Error::internal("the resource lacks this action"))
     }
 
-    async fn draft(&mut self, run: ActionRun, errors: &mut Errors) -> Result<Draft> {
+    pub async fn draft(&mut self, run: ActionRun, errors: &mut Errors) -> Result<Draft> {
         let fields = self.action_fields(run)?;
         let input = self.input(&fields).await?;
         Ok(Mode::Create.parse(&fields, &input.fields, errors))

@@ -348,7 +348,7 @@ fn of_operation(registry: &Registry, at: usize, resource: &Resource, operation: 
     let is_task = matches!(resource.kind, Kind::Distribution | Kind::Publication | Kind::Content | Kind::Export);
     let noun = resource.noun;
     let (by_task, changed): (_, &dyn Fn() -> Vec<_>) = match resource.kind {
-        Kind::ContentGuard | Kind::Importer => ("", &|| vec![(200, object())]),
+        Kind::ContentGuard | Kind::Importer | Kind::UpstreamPulp => ("", &|| vec![(200, object())]),
         _ => (" A change runs as a task; without one the object is answered.", &|| {
             vec![(200, object()), (202, Content::Task)]
         }),
@@ -455,6 +455,7 @@ fn deletes_at_once(kind: Kind) -> bool {
             | Kind::Importer
             | Kind::Publication
             | Kind::Upload
+            | Kind::UpstreamPulp
             | Kind::Part
             | Kind::VulnerabilityReport
     )

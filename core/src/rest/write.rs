@@ -32,7 +32,7 @@ pub fn replacer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::replace(request)),
         Kind::Domain => |request| Box::pin(domains::replace(request)),
-        Kind::Importer => |request| Box::pin(exchange::replace_importer(request)),
+        Kind::Importer | Kind::UpstreamPulp => |request| Box::pin(replace_at_once(request)),
         _ => |request| Box::pin(replace(request)),
     }
 }
@@ -42,7 +42,7 @@ pub fn changer(kind: Kind) -> Run {
     match kind {
         Kind::ContentGuard => |request| Box::pin(content_guards::change(request)),
         Kind::Domain => |request| Box::pin(domains::change(request)),
-        Kind::Importer => |request| Box::pin(exchange::change_importer(request)),
+        Kind::Importer | Kind::UpstreamPulp => |request| Box::pin(change_at_once(request)),
         _ => |request| Box::pin(change(request)),
     }
 }
@@ -54,7 +54,7 @@ pub fn deleter(kind: Kind) -> Run {
         Kind::Domain => |request| Box::pin(domains::delete(request)),
         Kind::Publication => |request| Box::pin(publications::delete(request)),
         Kind::Export | Kind::Import => |request| Box::pin(exchange::delete(request)),
-        Kind::Importer => |request| Box::pin(exchange::delete_importer(request)),
+        Kind::Importer | Kind::UpstreamPulp => |request| Box::pin(delete_at_once(request)),
         Kind::Part => |request| Box::pin(parts::delete(request)),
         Kind::VulnerabilityReport => |request| Box::pin(vulnerability_reports::delete(request)),
         _ => |request| Box::pin(delete(request)),
@@ -270,4 +270,44 @@ async fn delete(request: Request) -> Result<Answer> {
     let args = configured::arguments(resource, Some(id), Draft::new(), request.viewpoint().content());
     let holds = Holds::exclusive(resource.prn(id));
     request.dispatch("pulpcore.app.tasks.base.general_delete", "general_delete", args, holds).await
+}
+
+/// Replaces the settings of an object that changes without a task.
+async fn replace_at_once(request: Request) -> Result<Answer> {
+    save(request, Mode::Replace).await
+}
+
+async fn change_at_once(request: Request) -> Result<Answer> {
+    save(request, Mode::Change).await
+}
+
+async fn save(mut request: Request, mode: Mode) -> Result<Answer> {
+    let (at, id) = (request.resource_at()?, request.id()?);
+    let fields = request.resource()?.fields.clone();
+    let input = request.input(&fields).await?;
+    let mut errors = Errors::default();
+    let draft = mode.parse(&fields, &input.fields, &mut errors);
+    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
+    let write = request.app.db.write(move |conn| {
+        let (resource, scope) = (&app.registry.resources[at], viewpoint.scope(&app));
+        exists(conn, resource, id)?;
+        let change = configured::check(&app, &scope, conn, resource, &draft, Some(id), &mut errors)?;
+        errors.into_result()?;
+        if configured::would_change(&app, conn, resource, id, &change)? {
+            configured::update(&app, conn, resource, id, &change)?;
+        }
+        resource.load(&scope, conn, id)?.ok_or_else(|| Error::not_found(resource.model))
+    });
+    Ok(Answer::ok(write.await?))
+}
+
+async fn delete_at_once(request: Request) -> Result<Answer> {
+    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
+    let delete = request.app.db.write(move |conn| {
+        let resource = &app.registry.resources[at];
+        exists(conn, resource, id)?;
+        configured::delete(conn, resource, id)
+    });
+    delete.await?;
+    Ok(Answer::empty(204))
 }

@@ -7,6 +7,7 @@
 //! - `content.rs`: what a unit is and how a file becomes one;
 //! - `sync.rs`: reading an upstream;
 //! - `publish.rs`: making a publication;
+//! - `replication.rs`: how another server's distributions are read;
 //! - `exchange.rs`: what exports say of units, and back;
 //! - `manifest.rs`: the wire format, knowing nothing of the rest.
 //!
@@ -16,6 +17,7 @@ mod content;
 mod exchange;
 pub mod manifest;
 mod publish;
+mod replication;
 mod resources;
 mod sync;
 
@@ -24,8 +26,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pith_core::error::Result;
 use pith_core::plugin::{
-    ContentType, Exchange, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, SyncJob,
-    UpstreamReader, VersionReader,
+    ContentType, Exchange, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit, Replication,
+    SyncJob, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
@@ -86,6 +88,10 @@ impl Plugin for FilePlugin {
 
     fn exchange(&self) -> Option<Exchange> {
         Some(exchange::exchange())
+    }
+
+    fn replication(&self) -> Option<Replication> {
+        Some(replication::replication())
     }
 
     fn autopublication(&self, repository: &Json) -> Option<Json> {

@@ -27,6 +27,7 @@ mod face;
 mod plugin;
 mod publish;
 mod repair;
+mod replication;
 mod resources;
 mod rules;
 mod scan;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
     ContentType, DraftUnits, Exchange, Face, Inspection, Migrations, Plugin, PublicationWriter, Pullable, PulledUnit,
-    RepositoryJob, Scanner, SyncJob, UpstreamReader, VersionReader,
+    Replication, RepositoryJob, Scanner, SyncJob, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::Value as Json;
@@ -16,7 +16,7 @@ use crate::attestation::Trust;
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
 use crate::face::PypiFace;
 use crate::scan::PackageScanner;
-use crate::{exchange, publish, repair, resources, rules, sync};
+use crate::{exchange, publish, repair, replication, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +108,10 @@ impl Plugin for PythonPlugin {
 
     fn exchange(&self) -> Option<Exchange> {
         Some(exchange::exchange())
+    }
+
+    fn replication(&self) -> Option<Replication> {
+        Some(replication::replication())
     }
 
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {

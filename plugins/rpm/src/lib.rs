@@ -46,6 +46,7 @@ mod export;
 mod plugin;
 mod prune;
 mod publish;
+mod replication;
 mod resources;
 mod rules;
 mod scan;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use pith_core::error::{Error, Result};
 use pith_core::plugin::{
     AccessRequest, ContentType, DraftUnits, Exchange, FileSigner, FormatOperation, Inspection, Migrations,
-    OperationJob, Plugin, PublicationWriter, Pullable, PulledUnit, RemoteAccess, Scanner, ServedDistribution, SyncJob,
-    SyncOptions, UpstreamReader, VersionReader,
+    OperationJob, Plugin, PublicationWriter, Pullable, PulledUnit, RemoteAccess, Replication, Scanner,
+    ServedDistribution, SyncJob, SyncOptions, UpstreamReader, VersionReader,
 };
 use pith_core::resource::Resource;
 use serde_json::{Map, Value as Json};
@@ -17,7 +17,7 @@ use crate::scan::PackageScanner;
 use crate::signer::PackageSigner;
 use crate::uln::{self, Channel};
 use crate::updateinfo::Policy;
-use crate::{comps_upload, config_repo, content, copy, export, prune, publish, resources, rules, sync};
+use crate::{comps_upload, config_repo, content, copy, export, prune, publish, replication, resources, rules, sync};
 
 /// The format.
 #[derive(Clone, Debug)]
@@ -93,6 +93,10 @@ impl Plugin for RpmPlugin {
 
     fn finish_version(&self, draft: &mut DraftUnits<'_>) -> Result<()> {
         rules::check(draft, if self.resolves_advisories { Policy::TakeNewer } else { Policy::Strict })
+    }
+
+    fn replication(&self) -> Option<Replication> {
+        Some(replication::replication())
     }
 
     fn scanner(&self) -> Option<Arc<dyn Scanner>> {

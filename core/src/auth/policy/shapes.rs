@@ -175,6 +175,15 @@ impl Owned {
         self
     }
 
+    /// Objects whose verbs do without the permission to view them.
+    pub fn without_viewing(mut self) -> Self {
+        let view = permission(self.app, "view", self.model);
+        for rule in &mut self.rules {
+            rule.requires.retain(|requirement| requirement.permissions != [view.clone()]);
+        }
+        self
+    }
+
     /// An action with a permission of its own, `sync_filerepository`, which the owner has.
     pub fn action(self, name: &'static str) -> Self {
         self.action_by(name, name)

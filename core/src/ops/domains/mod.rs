@@ -30,7 +30,7 @@ pub const STORES: DomainStores = DomainStores {
 };
 
 /// The kinds of objects whose presence keeps a domain, as Pulp calls them.
-const OCCUPANTS: [(&str, &str); 8] = [
+const OCCUPANTS: [(&str, &str); 9] = [
     ("alternate_content_source", "AlternateContentSource"),
     ("(SELECT * FROM repository WHERE NOT user_hidden)", "Repository"),
     ("remote", "Remote"),
@@ -38,6 +38,7 @@ const OCCUPANTS: [(&str, &str); 8] = [
     ("distribution", "Distribution"),
     ("content_guard", "ContentGuard"),
     ("upload", "Upload"),
+    ("upstream_pulp", "UpstreamPulp"),
     ("vulnerability_report", "VulnerabilityReport"),
 ];
 

@@ -11,6 +11,7 @@ mod publication;
 mod remote;
 mod repository;
 mod signing_service;
+mod upstream_pulp;
 mod version;
 mod vulnerability_report;
 

@@ -74,7 +74,7 @@ fn fields(policies: &'static [&'static str]) -> Vec<Field> {
             "Fields that are never shown, and whether each is set.",
             json!([{"name": "password", "is_set": false}]),
         )
-        .shown(&["secrets"], hidden_fields),
+        .shown(&["secrets"], |scope, _, record| hidden_fields(scope, record, &SECRETS)),
         Field::raw_text("ca_cert", "PEM of the authorities that may sign the upstream's certificate.", pem).nullable(),
         Field::raw_text("client_cert", "PEM of the certificate to show to the upstream.", pem).nullable(),
         Field::raw_text("client_key", "PEM of that certificate's key.", "-----BEGIN PRIVATE KEY-----\n…").secret(),
@@ -96,11 +96,12 @@ fn fields(policies: &'static [&'static str]) -> Vec<Field> {
     fields
 }
 
-fn hidden_fields(scope: &Scope<'_>, _: &Resource, record: &Record) -> Json {
+/// Which of the secrets of a record are set.
+pub(super) fn hidden_fields(scope: &Scope<'_>, record: &Record, names: &[&str]) -> Json {
     let sealed: Option<String> = record.get("t.secrets");
     let secrets = sealed.and_then(|sealed| scope.secrets.open(&sealed).ok()).unwrap_or(Json::Null);
     let list =
-        SECRETS.iter().map(|name| json!({"name": name, "is_set": secrets.get(name).is_some_and(|v| !v.is_null())}));
+        names.iter().map(|name| json!({"name": name, "is_set": secrets.get(name).is_some_and(|v| !v.is_null())}));
     Json::Array(list.collect())
 }
 

@@ -237,45 +237,6 @@ pub async fn import(mut request: Request) -> Result<Answer> {
     Ok(Answer::task_group(format!("{}task-groups/{group}/", request.app.api)))
 }
 
-pub async fn replace_importer(request: Request) -> Result<Answer> {
-    save(request, Mode::Replace).await
-}
-
-pub async fn change_importer(request: Request) -> Result<Answer> {
-    save(request, Mode::Change).await
-}
-
-async fn save(mut request: Request, mode: Mode) -> Result<Answer> {
-    let (at, id) = (request.resource_at()?, request.id()?);
-    let fields = request.resource()?.fields.clone();
-    let input = request.input(&fields).await?;
-    let mut errors = Errors::default();
-    let draft = mode.parse(&fields, &input.fields, &mut errors);
-    let (app, viewpoint) = (request.app.clone(), request.viewpoint());
-    let write = request.app.db.write(move |conn| {
-        let (resource, scope) = (&app.registry.resources[at], viewpoint.scope(&app));
-        exists(conn, resource, id)?;
-        let change = configured::check(&app, &scope, conn, resource, &draft, Some(id), &mut errors)?;
-        errors.into_result()?;
-        if configured::would_change(&app, conn, resource, id, &change)? {
-            configured::update(&app, conn, resource, id, &change)?;
-        }
-        resource.load(&scope, conn, id)?.ok_or_else(|| Error::not_found(resource.model))
-    });
-    Ok(Answer::ok(write.await?))
-}
-
-pub async fn delete_importer(request: Request) -> Result<Answer> {
-    let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
-    let delete = request.app.db.write(move |conn| {
-        let resource = &app.registry.resources[at];
-        exists(conn, resource, id)?;
-        configured::delete(conn, resource, id)
-    });
-    delete.await?;
-    Ok(Answer::empty(204))
-}
-
 pub fn endpoints() -> Vec<Endpoint> {
     let text = "Say whether an import could be made, without making it.";
     vec![Endpoint {

@@ -25,6 +25,7 @@ pub mod tasks;
 pub mod tokens;
 pub mod upkeep;
 pub mod uploads;
+pub mod upstream_pulps;
 mod users;
 pub mod versions;
 pub mod vulnerability_reports;
@@ -63,6 +64,7 @@ pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
         Resource::filesystem_exports(),
         Resource::pulp_importers(),
         Resource::pulp_imports(),
+        Resource::upstream_pulps(),
     ];
     resources.extend(role_assignments::resources());
     resources.extend(guards::resources::all(types(Kind::ContentGuard)));
