@@ -5,6 +5,7 @@ mod settings;
 
 use serde_json::{Value, json};
 
+use crate::domains;
 use crate::formats::python_uploads::Index;
 use crate::support::multipart::Multipart;
 use crate::support::pulp::{REPOSITORIES, text};
@@ -194,6 +195,18 @@ fn a_publication_of_an_old_version_is_news() {
 }
 
 #[test]
+fn a_repository_without_content_is_served_too() {
+    let pair = Pair::new(json!({"name": "up"}));
+    let repository = pair.upstream.repository();
+    pair.upstream.publish(&repository);
+    let fields = json!({"name": "empty", "base_path": "up/empty", "repository": repository});
+    pair.upstream.created(pair.upstream.post(FILE_DISTRIBUTIONS, fields));
+    pair.replicated();
+    assert_eq!(served(&pair.replica, "up/empty/PULP_MANIFEST").expect(200).body, b"");
+    assert_eq!(synchronizations(&pair.replicated()), 0);
+}
+
+#[test]
 fn what_the_upstream_has_no_more_goes_as_the_policy_says() {
     for (policy, after_deletion, after_another) in [
         ("all", vec!["kept", "own"], vec!["kept", "own"]),
@@ -359,4 +372,26 @@ fn a_selection_says_what_is_replicated() {
     assert_eq!(names(&pair.replica, FILE_DISTRIBUTIONS), ["one", "three", "two"]);
     pair.replicated();
     assert_eq!(names(&pair.replica, FILE_DISTRIBUTIONS), ["one", "three"]);
+}
+
+#[test]
+fn a_domain_is_replicated_into_a_domain() {
+    let (server, folder) = (domains::server(), tempfile::tempdir().unwrap());
+    let made = ["source", "target"].map(|name| {
+        let (href, client) = domains::domain(&server, &folder.path().join(name));
+        (text(&server.within("default").get(&href).expect(200).json(), "name"), client)
+    });
+    let [(source_name, source), (target_name, target)] = made;
+    let root = server.within("default");
+    publish(&source, "files", b"bytes");
+    publish(&root, "others", b"others");
+    let href = configure(&target, &server, json!({"name": "up", "domain": source_name}));
+    assert!(href.starts_with(&format!("/pulp/{target_name}/api/v3/upstream-pulps/")), "{href}");
+    let group = target.wait_for_group(target.post(&format!("{href}replicate/"), json!({})));
+    completed(&group);
+    assert_eq!(names(&target, "distributions/"), ["files"]);
+    let body = target.download(&format!("/pulp/content/{target_name}/up/files/a")).expect(200).body;
+    assert_eq!(body, b"bytes");
+    assert_eq!(names(&root, "distributions/"), ["others"]);
+    assert_eq!(names(&root, "upstream-pulps/").len(), 0, "another domain sees none of it");
 }

@@ -143,6 +143,12 @@ pub fn set_seen(conn: &mut Conn, distribution: Id, seen: Option<&Seen>) -> Resul
     Ok(())
 }
 
+/// Whether there is a publication of a version.
+pub fn is_published(conn: &mut Conn, version: Id) -> Result<bool> {
+    let sql = "SELECT 1 FROM publication WHERE repository_version_id = $1 LIMIT 1";
+    Ok(conn.query_opt(sql, params![version])?.is_some())
+}
+
 /// The name of something that would lose the repository if it were deleted.
 pub fn user_of_repository(conn: &mut Conn, repository: Id) -> Result<Option<String>> {
     let row = conn.query_opt(

@@ -22,6 +22,9 @@ struct Job {
     repository: Id,
     remote: Id,
     options: Map<String, Json>,
+    /// The newest version is published if this makes none.
+    #[serde(default)]
+    publishes_newest: bool,
 }
 
 /// Makes a new version of what upstream has; the result is the version as clients see it.
@@ -45,6 +48,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             options: plugin.sync_options(&job.options, &settings.details)?,
             alternates: alternates(&app),
             publishes: app.registry.publishes(&pulp_type),
+            publishes_newest: job.publishes_newest,
             model: model(&app, &pulp_type)?,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());

@@ -44,7 +44,7 @@ fn what_cannot_work_is_refused_under_its_field() {
         let mut fields = json!({"name": "up", "base_url": "http://h", "api_root": "/pulp/"});
         fields[field] = json!(value);
         let told = server.post(UPSTREAMS, fields).expect(400).json();
-        assert!(told[field].to_string().contains(&json!(message).to_string().trim_matches('"')), "{field}: {told}");
+        assert!(told[field].to_string().contains(json!(message).to_string().trim_matches('"')), "{field}: {told}");
     }
     let href = server.made(UPSTREAMS, json!({"base_url": "http://h", "api_root": "/pulp/"}));
     let told = server.post(&format!("{href}replicate/"), json!({"q_select": "name="})).expect(400).json();

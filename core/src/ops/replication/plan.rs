@@ -113,9 +113,11 @@ impl Work<'_> {
             return Ok(());
         };
         let Ok(distribution) = self.distribution(conn, format, listed)? else { return Ok(()) };
+        let lacks_publication = self.lacks_publication(conn, format, repository)?;
         let is_current = match distribution {
             Some(distribution) => {
-                let is_current = !is_new_remote && self.is_current(conn, distribution, repository, listed)?;
+                let is_current =
+                    !is_new_remote && !lacks_publication && self.is_current(conn, distribution, repository, listed)?;
                 if !is_current {
                     // Until all of it is here.
                     rows::set_seen(conn, distribution, None)?;
@@ -133,7 +135,7 @@ impl Work<'_> {
             unchanged_since: listed.unchanged_since.clone(),
         });
         if !is_current {
-            let task = self.synchronization(format, repository, remote);
+            let task = self.synchronization(format, repository, remote, lacks_publication);
             self.planned.synchronizations.push((listed.name.clone(), task));
         }
         Ok(())
@@ -291,14 +293,27 @@ impl Work<'_> {
             || self.plan.listed.values().any(|(_, listed)| listed.iter().any(|one| one.name == known.name))
     }
 
-    fn synchronization(&self, format: &Format<'_>, repository: Id, remote: Id) -> NewTask {
+    /// The newest version was never published: it is the empty one, or a synchronization was killed after it.
+    fn lacks_publication(&self, conn: &mut Conn, format: &Format<'_>, repository: Id) -> Result<bool> {
+        if !self.plan.app.registry.publishes(format.replication.pulp_type) {
+            return Ok(false);
+        }
+        let version = repositories::newest_version(conn, repository)?;
+        Ok(!rows::is_published(conn, version)?)
+    }
+
+    fn synchronization(&self, format: &Format<'_>, repository: Id, remote: Id, lacks_publication: bool) -> NewTask {
         let resource = format.repositories;
         let upstream = crate::id::prn("core", "UpstreamPulp", self.plan.upstream.id);
-        let options = &format.replication.sync_options;
+        let mut options = format.replication.sync_options.clone();
+        if lacks_publication {
+            options.insert("optimize".to_owned(), Json::Bool(false));
+        }
         new_task(
             &format!("pulp_{}.app.tasks.synchronizing.synchronize", resource.app),
             "sync",
-            json!({"repository": repository, "remote": remote, "options": options}),
+            json!({"repository": repository, "remote": remote, "options": options,
+                   "publishes_newest": lacks_publication}),
             vec![resource.prn(repository)],
             vec![format.remotes.prn(remote), upstream],
             None,

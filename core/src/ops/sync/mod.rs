@@ -44,6 +44,8 @@ pub struct SyncRequest {
     pub alternates: Alternates,
     /// The repository's type is served by publications.
     pub publishes: bool,
+    /// If no version comes of it, the newest one is published.
+    pub publishes_newest: bool,
     /// The component and the model of the repository's type, as PRNs have them.
     pub model: (&'static str, &'static str),
 }
@@ -110,6 +112,7 @@ pub async fn synchronize(
         rejected.report(task.as_ref());
     }
     run.report_changes(version, reports.associating.as_ref()).await;
+    decisions.publishes_newest |= run.request.publishes_newest;
     let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
     Ok(Synchronized { version, publication, failed, failures: count })
 }

@@ -8,7 +8,7 @@ use super::super::answer::Answer;
 use super::super::nested;
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
-use super::super::write::{Holds, exists};
+use super::super::write::Holds;
 use crate::auth::policy::{Policy, Verb};
 use crate::db::exchange as rows;
 use crate::db::{Conn, repositories};

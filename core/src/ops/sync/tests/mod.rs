@@ -235,7 +235,16 @@ impl World {
         let options = SyncOptions { mirror, optimize, ..SyncOptions::default() };
         let alternates = Alternates::new(Arc::new(|_| panic!("there are none")), std::time::Duration::ZERO);
         let (repository, model) = (self.repository, ("toy", "toy"));
-        SyncRequest { repository, remote, downloader, options, alternates, publishes: true, model }
+        SyncRequest {
+            repository,
+            remote,
+            downloader,
+            options,
+            alternates,
+            publishes: true,
+            publishes_newest: false,
+            model,
+        }
     }
 
     fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
