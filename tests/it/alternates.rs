@@ -60,7 +60,8 @@ impl Nearby {
     }
 }
 
-fn refresh(server: &Server, source: &str) -> Value {
+/// Refreshes a source; the group of its tasks, once they are over.
+pub fn refresh(server: &Server, source: &str) -> Value {
     let answer = server.post(&format!("{source}refresh/"), json!({})).expect(202);
     let group = server.get(&text(&answer.json(), "task_group")).expect(200).json();
     assert_eq!(group["all_tasks_dispatched"], true, "{group:#}");
@@ -155,7 +156,7 @@ fn what_a_source_does_not_have_the_remote_has() {
 
 #[test]
 fn a_source_that_does_not_answer_is_left_alone_for_a_while() {
-    for reply in [Reply::Close, Reply::Status(503)] {
+    for reply in [Reply::Close, Reply::Status(503), Reply::Status(401)] {
         let upstream = Upstream::with_manifest(&FILES);
         let answer = reply.clone();
         let nearby = listing(&FILES, move |_| answer.clone());

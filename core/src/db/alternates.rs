@@ -108,9 +108,20 @@ pub fn sweep(conn: &mut Conn, source: Id) -> Result<bool> {
         params![listing, SLICE],
     )?;
     if removed < SLICE as u64 {
-        conn.execute("DELETE FROM alternate_listing WHERE id = $1", params![listing])?;
+        forget_emptied(conn, listing)?;
     }
     Ok(true)
+}
+
+/// Deletes a listing that has no file any more. Another task may have taken away the files that this one was about to,
+/// and then there may be more than a transaction should delete.
+fn forget_emptied(conn: &mut Conn, listing: Id) -> Result<()> {
+    conn.execute(
+        "DELETE FROM alternate_listing WHERE id = $1
+             AND NOT EXISTS (SELECT 1 FROM alternate_file f WHERE f.listing_id = $1)",
+        params![listing],
+    )?;
+    Ok(())
 }
 
 /// A place where a file may be had.

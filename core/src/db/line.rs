@@ -13,6 +13,7 @@ pub struct Behind {
     pub seq: i64,
     pub id: Id,
     pub cid: String,
+    pub created_by: Option<i64>,
     /// Sealed.
     pub payload: String,
 }
@@ -25,7 +26,7 @@ pub fn behind(conn: &mut Conn, seq: i64, most: i64, bytes: i64) -> Result<Vec<Be
     let rows = conn.query(
         "SELECT t.seq, t.id, t.logging_cid, t.state, t.not_before IS NULL AND NOT r.shared AND NOT EXISTS (
              SELECT 1 FROM task_resource o WHERE o.task_seq = r.task_seq AND o.live AND o.resource <> r.resource),
-             length(t.payload)
+             length(t.payload), t.created_by
          FROM task_resource r CROSS JOIN task t
          WHERE r.live AND r.resource = $1 AND r.task_seq > $2 AND t.seq = r.task_seq ORDER BY r.task_seq LIMIT $3",
         params![name.as_str(), seq, most],
@@ -41,7 +42,7 @@ pub fn behind(conn: &mut Conn, seq: i64, most: i64, bytes: i64) -> Result<Vec<Be
         let payload = conn.query_opt("SELECT payload FROM task WHERE seq = $1", params![seq])?;
         let payload: Option<String> = payload.map(|row| row.get(0)).transpose()?.flatten();
         let Some(payload) = payload else { break };
-        behind.push(Behind { seq, id: row.get(1)?, cid: row.get(2)?, payload });
+        behind.push(Behind { seq, id: row.get(1)?, cid: row.get(2)?, created_by: row.get(6)?, payload });
     }
     Ok(behind)
 }

@@ -32,6 +32,7 @@ pub const CORE: Migrations = Migrations {
         ("0025_domain", include_str!("../../../migrations/core/0025_domain.sql")),
         ("0030_pinned_version", include_str!("../../../migrations/core/0030_pinned_version.sql")),
         ("0040_exchange", include_str!("../../../migrations/core/0040_exchange.sql")),
+        ("0046_hidden_repository", include_str!("../../../migrations/core/0046_hidden_repository.sql")),
         ("0050_api_token", include_str!("../../../migrations/core/0050_api_token.sql")),
         ("0052_upstream_pulp", include_str!("../../../migrations/core/0052_upstream_pulp.sql")),
     ],

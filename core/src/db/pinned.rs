@@ -1,24 +1,18 @@
 //! Versions of repositories that users do not see. Each is pinned by a unit, such as an installable tree, that serves
 //! it below a folder. Such a repository is filled by the synchronization of one other repository, its owner.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::{Conn, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::params;
 
-/// The detail of a hidden repository that names its owner.
-const OWNER: &str = "hidden_part_of";
-
 /// A version that a unit pins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     pub folder: String,
     pub version: Id,
-    pub repository: Id,
-    /// The repository whose synchronization fills that one.
-    pub owner: Option<Id>,
 }
 
 /// Pins versions by a unit that was just made.
@@ -38,24 +32,25 @@ pub fn of_unit(conn: &mut Conn, unit: Id) -> Result<Vec<(String, Id)>> {
 /// What the units of the newest version of a repository pin, by folder.
 pub fn of_newest(conn: &mut Conn, repository: Id) -> Result<Vec<Pinned>> {
     let rows = conn.query(
-        "SELECT p.folder, p.version_id, r.id, r.details FROM pinned_version p CROSS JOIN repository_content c
-         CROSS JOIN repository_version v CROSS JOIN repository r
-         WHERE c.repository_id = $1 AND c.content_id = p.content_id AND v.id = p.version_id AND r.id = v.repository_id
+        "SELECT p.folder, p.version_id FROM pinned_version p CROSS JOIN repository_content c
+         WHERE c.repository_id = $1 AND c.content_id = p.content_id
            AND c.version_added <= (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = $1)
            AND (c.version_removed IS NULL
              OR c.version_removed > (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = $1))
          ORDER BY p.folder",
         params![repository],
     )?;
-    let owner = |details: Json| details.get(OWNER)?.as_str()?.parse().ok();
-    let pinned = |row: &super::Row| {
-        let details: Json = row.get(3)?;
-        Ok(Pinned { folder: row.get(0)?, version: row.get(1)?, repository: row.get(2)?, owner: owner(details) })
-    };
-    rows.iter().map(pinned).collect()
+    rows.iter().map(|row| Ok(Pinned { folder: row.get(0)?, version: row.get(1)? })).collect()
 }
 
-/// Makes a hidden repository of the owner's type, without any version.
+/// The hidden repository that a repository fills below a folder. What the units of its versions pin there may be of
+/// another one: trees that are equal are one unit.
+pub fn owned(conn: &mut Conn, owner: Id, folder: &str) -> Result<Option<Id>> {
+    let sql = "SELECT repository_id FROM hidden_repository WHERE owner_id = $1 AND folder = $2";
+    conn.query_opt(sql, params![owner, folder])?.map(|row| row.get(0)).transpose()
+}
+
+/// Makes a hidden repository of the owner's type, without any version. The owner has none below that folder.
 pub fn create(conn: &mut Conn, owner: Id, folder: &str) -> Result<Id> {
     let row = conn.query_opt("SELECT domain_id, pulp_type FROM repository WHERE id = $1", params![owner])?;
     let row = row.ok_or_else(|| Error::not_found("Repository"))?;
@@ -67,7 +62,11 @@ pub fn create(conn: &mut Conn, owner: Id, folder: &str) -> Result<Id> {
         "INSERT INTO repository (id, domain_id, created, updated, pulp_type, name, labels, next_version, user_hidden,
              details)
          VALUES ($1, $2, $3, $3, $4, $5, $6, 0, TRUE, $7)",
-        params![id, domain, now(), pulp_type, name, json!({}), json!({OWNER: owner})],
+        params![id, domain, now(), pulp_type, name, json!({}), json!({})],
+    )?;
+    conn.execute(
+        "INSERT INTO hidden_repository (repository_id, owner_id, folder) VALUES ($1, $2, $3)",
+        params![id, owner, folder],
     )?;
     Ok(id)
 }

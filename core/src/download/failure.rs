@@ -12,10 +12,31 @@ use url::Url;
 use super::address::redact;
 use crate::error::Error;
 
+/// What a status that is no success says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The server does not have the file, or not for us: object stores answer 403 for what is not there.
+    Absent,
+    /// The server wants to know better who asks, whatever the file.
+    Denied,
+    /// The server does not answer as it should, whatever the file.
+    Unreachable,
+}
+
+impl Refusal {
+    pub fn of(status: u16) -> Self {
+        match status {
+            403 | 404 | 410 => Self::Absent,
+            401 => Self::Denied,
+            _ => Self::Unreachable,
+        }
+    }
+}
+
 pub(super) enum Failure {
     /// Trying again would not help.
     Final(Error),
-    /// The server does not have it, or not for us: object stores answer 403 for what is not there.
+    /// [`Refusal::Absent`]
     Missing(String),
     /// It is another one than it should be; a server that is being changed may have the right one later.
     Wrong(String),
@@ -40,10 +61,10 @@ impl Failure {
     pub fn status(url: &Url, status: StatusCode, after: Option<Duration>) -> Self {
         let reason = status.canonical_reason().unwrap_or("Unknown");
         let text = format!("{}, message='{reason}', url='{}'", status.as_u16(), redact(url));
-        match status.as_u16() {
-            403 | 404 | 410 => Self::Missing(text),
-            _ if may_pass(status) => Self::Passing { text, after },
-            _ => Self::Final(Error::Upstream(text)),
+        match Refusal::of(status.as_u16()) {
+            Refusal::Absent => Self::Missing(text),
+            Refusal::Unreachable if may_pass(status) => Self::Passing { text, after },
+            Refusal::Denied | Refusal::Unreachable => Self::Final(Error::Upstream(text)),
         }
     }
 

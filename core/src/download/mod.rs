@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use address::{is_below, join_path, join_reference, redacted, resolve};
+pub use failure::Refusal;
 pub use fetch::{Fetched, Tried, Wanted};
 pub use file_url::{allowed_path, check_url};
 pub use page::{PageAnswer, PageHead, PageRequest};

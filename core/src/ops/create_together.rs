@@ -1,8 +1,8 @@
 //! Units that wait for one repository, one behind the other, become one version and one publication: whoever brings
 //! many packages, one by one, waits for few of them.
 //!
-//! Only where that comes to the same: should one of them be refused or left out, or push another out, each is taken
-//! alone. See `docs/decisions/0017-uploads-that-wait-are-taken-together.md`.
+//! Only where that comes to the same: should one of them be refused or left out, or push another out, fewer are taken
+//! together. See `docs/decisions/0017-uploads-that-wait-are-taken-together.md`.
 
 use serde_json::Value as Json;
 
@@ -27,10 +27,7 @@ pub(super) async fn run(app: &Shared, job: Job, context: &TaskContext) -> Result
     let (shared, fence) = (app.clone(), context.clone());
     let made = app.db.write(move |conn| {
         fence.fence(conn)?;
-        match together(&shared, conn, &jobs) {
-            Some(made) => Ok(made),
-            None => alone(&shared, conn, &jobs),
-        }
+        as_many_as_fit(&shared, conn, &jobs)
     });
     let mut made = made.await?.into_iter();
     let own = made.next().ok_or_else(|| Error::internal("a task that made nothing"))?;
@@ -55,21 +52,30 @@ fn jobs(job: Job, behind: &[Behind]) -> Result<Vec<(Job, NewUnit)>> {
     Ok(std::iter::once(own).chain(others).collect())
 }
 
-fn alone(app: &App, conn: &mut Conn, jobs: &[(Job, NewUnit)]) -> Result<Vec<Made>> {
+/// All jobs as one version, or the first half of them, or half of that, and at last the first alone. An attempt that
+/// comes to nothing leaves no trace.
+///
+/// # Errors
+/// What ails the first job, or what no client could have caused.
+fn as_many_as_fit(app: &App, conn: &mut Conn, jobs: &[(Job, NewUnit)]) -> Result<Vec<Made>> {
+    let mut count = jobs.len();
+    while count > 1 {
+        match conn.savepoint(|conn| create(app, conn, &jobs[..count])) {
+            Ok(made) => return Ok(made),
+            Err(error) if is_of_the_jobs(&error) => {
+                tracing::debug!(%error, count, "uploads that wait for one repository cannot become one version");
+                count /= 2;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     let (job, unit) = jobs.first().ok_or_else(|| Error::internal("a task without a file"))?;
     Ok(vec![create_content::create(app, conn, job, unit)?])
 }
 
-/// All jobs as one version; none, and no trace of it, where they have to be taken one by one.
-fn together(app: &App, conn: &mut Conn, jobs: &[(Job, NewUnit)]) -> Option<Vec<Made>> {
-    if jobs.len() < 2 {
-        return None;
-    }
-    let made = conn.savepoint(|conn| create(app, conn, jobs));
-    if let Err(error) = &made {
-        tracing::debug!(%error, "uploads that wait for one repository are taken one by one");
-    }
-    made.ok()
+/// Whether fewer of them may succeed.
+fn is_of_the_jobs(error: &Error) -> bool {
+    matches!(error, Error::Invalid(_) | Error::InvalidBody(_) | Error::Conflict(_) | Error::Duplicate { .. })
 }
 
 /// # Errors

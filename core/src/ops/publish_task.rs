@@ -68,8 +68,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             checkpoint: job.checkpoint,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let (shared, user) = (app.clone(), context.created_by());
-        let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication, user);
+        let then = describing(&app, &context);
         let described = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request, then).await?;
         Ok(told(&app, &context, described))
     })
@@ -83,8 +82,7 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
         found => found?,
     };
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-    let (shared, user) = (app.clone(), context.created_by());
-    let then = move |conn: &mut Conn, publication| describe(&shared, conn, publication, user);
+    let then = describing(app, context);
     let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version, then).await?;
     Ok(made.map(|(prn, path, shown)| {
         told(app, context, (prn.clone(), path.clone(), shown));
@@ -92,18 +90,21 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
     }))
 }
 
-/// Names a new publication to the task and notes what distributions serve from now on.
-pub async fn announce(app: &Shared, context: &TaskContext, publication: Id) -> Result<()> {
+/// How a task names a publication, and the publication as clients see it.
+pub type Described = (String, String, Json);
+
+/// What belongs into the transaction that makes a publication: who may do what with it, and what distributions serve
+/// from then on.
+pub fn describing(
+    app: &Shared,
+    context: &TaskContext,
+) -> impl FnOnce(&mut Conn, Id) -> Result<Described> + Send + use<> {
     let (shared, user) = (app.clone(), context.created_by());
-    let described = app.db.write(move |conn| describe(&shared, conn, publication, user)).await?;
-    told(app, context, described);
-    Ok(())
+    move |conn, publication| describe(&shared, conn, publication, user)
 }
 
-/// How a task names a publication, and the publication as clients see it.
-type Described = (String, String, Json);
-
-fn told(app: &Shared, context: &TaskContext, (prn, path, shown): Described) -> Json {
+/// Names a new publication to the task; the publication as clients see it.
+pub fn told(app: &Shared, context: &TaskContext, (prn, path, shown): Described) -> Json {
     context.created(prn, path);
     app.served_content_changed();
     shown

@@ -180,3 +180,63 @@ fn listed(file: &UpstreamFile) -> impl Iterator<Item = ListedFile> + '_ {
     let known = file.digests.iter().filter(is_one);
     known.map(|(_, digest)| ListedFile { digest: digest.to_ascii_lowercase(), url: file.url.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::now;
+    use crate::ops::fixture::Fixture;
+    use crate::params;
+
+    /// A source of an old listing with so many files.
+    fn old_listing(fixture: &Fixture, files: usize) -> Id {
+        let (domain, remote, source) = (fixture.domain, Id::new(), Id::new());
+        fixture.write(move |conn| {
+            conn.execute(
+                "INSERT INTO remote (id, domain_id, created, updated, pulp_type, name, labels, url, policy,
+                     tls_validation, details)
+                 VALUES ($1, $2, $3, $3, 'file.file', 'r', $4, 'http://h/', 'on_demand', TRUE, $4)",
+                params![remote, domain, now(), json!({})],
+            )?;
+            conn.execute(
+                "INSERT INTO alternate_content_source (id, domain_id, created, updated, pulp_type, name, remote_id,
+                     paths, details)
+                 VALUES ($1, $2, $3, $3, 'file.file', 's', $4, $5, $6)",
+                params![source, domain, now(), remote, json!([""]), json!({})],
+            )?;
+            let listing = alternates::begin(conn, source, "")?;
+            let file = |at| ListedFile { digest: format!("{at:064x}"), url: "http://h/a".to_owned() };
+            let all: Vec<_> = (0..files).map(file).collect();
+            alternates::add(conn, listing, &all)?;
+            alternates::abandon(conn, source, "")
+        });
+        source
+    }
+
+    #[test]
+    fn tasks_that_tidy_up_at_the_same_time_take_away_no_more_than_their_slices() {
+        let fixture = Fixture::new();
+        let source = old_listing(&fixture, 25_000);
+        thread::scope(|scope| {
+            // The second waits for the rows of the first, where the database lets it begin at all.
+            for pause in [500, 0] {
+                let fixture = &fixture;
+                scope.spawn(move || {
+                    fixture.write(move |conn| {
+                        alternates::sweep(conn, source)?;
+                        thread::sleep(Duration::from_millis(pause));
+                        Ok(())
+                    });
+                });
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        assert!((5_000..=15_000).contains(&fixture.count("alternate_file")));
+        assert_eq!(fixture.count("alternate_listing"), 1);
+        while fixture.write(move |conn| alternates::sweep(conn, source)) {}
+        assert_eq!((fixture.count("alternate_file"), fixture.count("alternate_listing")), (0, 0));
+    }
+}

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::publish_task::{announce, format, stores};
+use super::publish_task::{describing, format, stores, told};
 use super::sync::{Alternates, Downloaders, SyncRequest, Synchronized, synchronize};
 use super::{change_version, remote, scan_task, upkeep_tasks};
 use crate::app::{App, Shared};
@@ -52,7 +52,8 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             model: model(&app, &pulp_type)?,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let made = synchronize(&stores(&app)?, &task, plugin, request).await?;
+        let published = describing(&app, &context);
+        let mut made = synchronize(&stores(&app)?, &task, plugin, request, published).await?;
         let mut shown = Json::Null;
         if let Some(version) = made.version {
             let shared = app.clone();
@@ -60,8 +61,8 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             context.created(described.0.0, described.0.1);
             shown = described.1;
         }
-        if let Some(publication) = made.publication {
-            announce(&app, &context, publication).await?;
+        if let Some(publication) = made.publication.take() {
+            told(&app, &context, publication);
         }
         app.served_content_changed();
         if let Some(version) = made.version {
@@ -87,7 +88,7 @@ fn model(app: &App, pulp_type: &str) -> Result<(&'static str, &'static str)> {
 }
 
 /// The result of the task names what could not be had.
-fn with_failures(mut shown: Json, made: &Synchronized) -> Json {
+fn with_failures<T>(mut shown: Json, made: &Synchronized<T>) -> Json {
     if made.failures > 0 {
         let failures = json!({"failures": made.failures, "failed": made.failed});
         match (shown.as_object_mut(), failures) {

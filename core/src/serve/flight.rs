@@ -19,7 +19,7 @@ use super::{Inner, Pulled, ServedDomain};
 use crate::db::alternates::{self, Failed};
 use crate::db::delivery::{self, StoredFile};
 use crate::db::lazy::{self, Origin, Remote, Source};
-use crate::download::{Downloader, Streamed};
+use crate::download::{Downloader, Refusal, Streamed};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::storage::{Staged, StagingWriter};
@@ -95,6 +95,8 @@ pub enum Failure {
     Mismatch,
     /// The upstream does not have it.
     Absent,
+    /// The upstream gives us nothing: it does not accept who asks.
+    Denied,
     /// The upstream does not answer as it should.
     Unreachable,
     /// Nobody waited for it any more.
@@ -205,7 +207,10 @@ async fn remember(inner: &Inner, source: &Source, failure: Failure) {
         (Failure::Internal | Failure::Abandoned, _) => return,
         (_, Origin::Alternate { listing, digest }) => {
             let (listing, digest) = (*listing, digest.clone());
-            let failed = if failure == Failure::Unreachable { Failed::Listing } else { Failed::File };
+            let failed = match failure {
+                Failure::Unreachable | Failure::Denied => Failed::Listing,
+                _ => Failed::File,
+            };
             inner.db.write(move |conn| alternates::mark_failed(conn, listing, &digest, failed)).await
         }
         (Failure::Mismatch, Origin::Remote(id)) => {
@@ -231,10 +236,12 @@ async fn fetch(
 ) -> Result<Staged, Failure> {
     let downloader = downloader(inner, &source.remote).await.map_err(|error| internal(&error, source))?;
     let answer = downloader.stream(&source.url, None).await.map_err(|error| unreachable(&error, source))?;
-    match answer.status {
-        200 => {}
-        401 | 403 | 404 | 410 => return Err(Failure::Absent),
-        _ => return Err(Failure::Unreachable),
+    if answer.status != 200 {
+        return Err(match Refusal::of(answer.status) {
+            Refusal::Absent => Failure::Absent,
+            Refusal::Denied => Failure::Denied,
+            Refusal::Unreachable => Failure::Unreachable,
+        });
     }
     let announced =
         answer.headers.get(header::CONTENT_LENGTH.as_str()).and_then(|value| value.to_str().ok()?.parse().ok());

@@ -110,7 +110,7 @@ pub async fn pull(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, 
     Ok(match follow(inner, request, path, order, &source).await? {
         Outcome::Kept(response, _) | Outcome::Other(response) => response,
         Outcome::Failed(Failure::Mismatch) => cut(request, &source, path),
-        Outcome::Failed(Failure::Absent) => not_found(Mark::Absent),
+        Outcome::Failed(Failure::Absent | Failure::Denied) => not_found(Mark::Absent),
         Outcome::Failed(Failure::Unreachable | Failure::Abandoned) => bad_gateway(),
         Outcome::Failed(Failure::Internal) => return Err(Error::internal("a pulled file could not be stored")),
     })

@@ -37,14 +37,15 @@ pub struct TakenAlong {
 }
 
 impl TaskContext {
-    /// The tasks of a kind that wait right behind this one, in their order. No other begins before they have ended.
+    /// The tasks of a kind that wait right behind this one and that the same user asked for, in their order: what comes
+    /// of their work belongs to that user. No other begins before they have ended.
     pub async fn behind(&self, kind: &'static str) -> Result<Vec<Behind>> {
         let (seq, app) = (self.seq(), self.app().clone());
         let found = app.db.read(move |conn| line::behind(conn, seq, MOST, BYTES)).await?;
         let mut behind = vec![];
         for one in found {
             let Payload { kind: found, args, measures_memory } = short::open_payload(&app, &one.payload)?;
-            if found.key() != kind || measures_memory {
+            if found.key() != kind || measures_memory || one.created_by != self.created_by() {
                 break;
             }
             behind.push(Behind { seq: one.seq, cid: one.cid, since: now(), args });

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use crate::content::package::PackageContent;
 use crate::scan::PackageScanner;
 use crate::signer::PackageSigner;
-use crate::uln::{self, Channel};
+use crate::uln::Channel;
 use crate::updateinfo::Policy;
 use crate::{comps_upload, config_repo, content, copy, export, prune, publish, replication, resources, rules, sync};
 
@@ -72,7 +72,7 @@ impl Plugin for RpmPlugin {
         }
         let channel = Channel::parse(remote.url).map_err(|problem| Error::field("url", problem))?;
         let server = detail(resources::uln::SERVER).unwrap_or(&self.uln_server);
-        Ok(uln::access(server, &channel, remote.username, remote.password))
+        Ok(resources::uln::access(server, &channel, remote.username, remote.password))
     }
 
     fn sync_options(&self, given: &Map<String, Json>, repository: &Json) -> Result<SyncOptions> {

@@ -84,12 +84,27 @@ fn repository() -> Resource {
         description: "Repositories of RPM packages, advisories, modules and groups.",
         ..NAMES
     };
-    let last_sync = json!({"url": "http://localhost/rpm/", "most_recent_version": 1});
+    let mut repository =
+        Resource::repository(names, policy).reading_from(&REMOTE_TYPES).action(sync()).with_fields([Field::boolean(
+            "autopublish",
+            "Whether each new version is published by itself.",
+            false,
+        )
+        .default(json!(false))
+        .detail()]);
+    let groups = [signing(), vec![retained()], publishing(), out_of_use(), vec![ecosystems(), last_sync()]];
+    repository.fields.extend(groups.into_iter().flatten());
+    repository.check = Some(|draft, errors| {
+        check_publishing(draft, errors);
+        osv::check(draft, errors);
+    });
+    repository
+}
+
+/// What is signed, and by what.
+fn signing() -> Vec<Field> {
     let service = "/pulp/api/v3/signing-services/01a1fe65-f11d-7279-bc62-9ba6227b67be/";
-    let mut repository = Resource::repository(names, policy).reading_from(&REMOTE_TYPES).action(sync()).with_fields([
-        Field::boolean("autopublish", "Whether each new version is published by itself.", false)
-            .default(json!(false))
-            .detail(),
+    vec![
         Field::href(
             "metadata_signing_service",
             Target::Typed(Kind::SigningService, METADATA_SIGNING),
@@ -109,36 +124,23 @@ fn repository() -> Resource {
         Field::text("package_signing_fingerprint", "The fingerprint of the key that signs packages.", "0C1A894E…")
             .nullable()
             .detail(),
-        Field::integer(
-            "retain_package_versions",
-            Some(0),
-            "How many versions of each package a new version keeps, the newest; 0 keeps all.",
-            0,
-        )
-        .default(json!(0))
-        .detail(),
-    ]);
-    repository.fields.extend(publishing());
-    repository.fields.extend(out_of_use());
-    repository.fields.extend([
-        Field::any(
-            osv::FIELD,
-            "",
-            "The ecosystems and releases that known vulnerabilities are looked up in.",
-            json!([{"name": "Rocky Linux", "releases": ["9"]}]),
-        )
-        .nullable()
-        .detail(),
-        Field::any("last_sync_details", "", "What the last synchronization saw.", last_sync)
-            .default(json!({}))
-            .detail()
-            .read_only(),
-    ]);
-    repository.check = Some(|draft, errors| {
-        check_publishing(draft, errors);
-        osv::check(draft, errors);
-    });
-    repository
+    ]
+}
+
+fn retained() -> Field {
+    let help = "How many versions of each package a new version keeps, the newest; 0 keeps all.";
+    Field::integer("retain_package_versions", Some(0), help, 0).default(json!(0)).detail()
+}
+
+fn ecosystems() -> Field {
+    let help = "The ecosystems and releases that known vulnerabilities are looked up in.";
+    Field::any(osv::FIELD, "", help, json!([{"name": "Rocky Linux", "releases": ["9"]}])).nullable().detail()
+}
+
+fn last_sync() -> Field {
+    let example = json!({"url": "http://localhost/rpm/", "most_recent_version": 1});
+    let field = Field::any("last_sync_details", "", "What the last synchronization saw.", example);
+    field.default(json!({})).detail().read_only()
 }
 
 /// How publications are made, unless they are told otherwise.

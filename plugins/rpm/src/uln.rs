@@ -6,7 +6,6 @@
 //! GET  <server>/XMLRPC/GET-REQ/<channel>/repodata/repomd.xml      X-ULN-Api-User-Key: <token>
 //! ```
 
-use pith_core::plugin::{Denied, HeaderName, Login, RemoteAccess};
 use url::Url;
 
 use crate::text::excerpt;
@@ -18,7 +17,10 @@ pub const SCHEME: &str = "uln://";
 /// Below the server.
 const LOGIN: &str = "rpc/api";
 const CHANNELS: &str = "XMLRPC/GET-REQ";
-const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-uln-api-user-key");
+/// The header that has the token from then on.
+pub const TOKEN_HEADER: &str = "x-uln-api-user-key";
+/// The type of the question.
+pub const CONTENT_TYPE: &str = "text/xml";
 
 /// A channel, or a folder below one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,20 +58,18 @@ pub fn check_server(server: &str) -> Result<(), String> {
     }
 }
 
-/// How a channel of a server is read by a user.
-pub fn access(server: &str, channel: &Channel, username: &str, password: &str) -> RemoteAccess {
-    let server = server.trim_end_matches('/');
-    let login = Login {
-        url: format!("{server}/{LOGIN}"),
-        content_type: "text/xml",
-        question: question(username, password),
-        read: answer,
-        header: TOKEN_HEADER,
-    };
-    RemoteAccess { url: Some(format!("{server}/{CHANNELS}/{}/", channel.0)), login: Some(login), query: None }
+/// Where a server is asked for a token.
+pub fn login_address(server: &str) -> String {
+    format!("{}/{LOGIN}", server.trim_end_matches('/'))
 }
 
-fn question(username: &str, password: &str) -> String {
+/// Where a server has the files of a channel.
+pub fn channel_address(server: &str, channel: &Channel) -> String {
+    format!("{}/{CHANNELS}/{}/", server.trim_end_matches('/'), channel.0)
+}
+
+/// What asks for a token.
+pub fn question(username: &str, password: &str) -> String {
     let mut call = "<?xml version=\"1.0\"?>\n<methodCall><methodName>auth.login</methodName><params>".to_owned();
     for text in [username, password] {
         call.push_str("<param><value><string>");
@@ -79,27 +79,19 @@ fn question(username: &str, password: &str) -> String {
     call + "</params></methodCall>"
 }
 
-/// The token that an answer gives.
-fn answer(bytes: &[u8]) -> Result<String, Denied> {
-    let unreadable =
-        |problem: XmlError| Denied::Unreadable(format!("[RPM0003] the answer to the login cannot be used: {problem}"));
-    match read(bytes).map_err(unreadable)? {
-        Answer::Token(token) => Ok(token),
-        Answer::Fault => {
-            Err(Denied::Credentials("[RPM0003] the server does not take the `username` and `password`".to_owned()))
-        }
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
+/// What a server says to the question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
     Token(String),
-    /// What the server says to it may repeat what it was told.
+    /// It does not know the user. What it says to that may repeat what it was told, and is not kept.
     Fault,
 }
 
-/// `methodResponse`, with either one value that is a text, or a fault.
-fn read(bytes: &[u8]) -> Result<Answer, XmlError> {
+/// Of a `methodResponse`, with either one value that is a text, or a fault.
+///
+/// # Errors
+/// When it is none, or the text cannot be a header's.
+pub fn read(bytes: &[u8]) -> Result<Answer, XmlError> {
     let mut reader = XmlReader::new(bytes);
     reader.expect_root("methodResponse")?;
     for name in ["params", "param", "value"] {
@@ -156,16 +148,11 @@ mod tests {
 
     #[test]
     fn logging_in_is_a_call() {
-        let access = access("http://h/below/", &Channel("c".to_owned()), "a<b", "p&\u{fc}");
-        let login = access.login.expect("a login");
-        assert_eq!(
-            (access.url.as_deref(), login.url.as_str()),
-            (Some("http://h/below/XMLRPC/GET-REQ/c/"), "http://h/below/rpc/api")
-        );
-        assert!(
-            login.question.contains("<string>a&lt;b</string>")
-                && login.question.contains("<string>p&amp;\u{fc}</string>")
-        );
+        let (server, channel) = ("http://h/below/", Channel("c".to_owned()));
+        assert_eq!(channel_address(server, &channel), "http://h/below/XMLRPC/GET-REQ/c/");
+        assert_eq!(login_address(server), "http://h/below/rpc/api");
+        let question = question("a<b", "p&\u{fc}");
+        assert!(question.contains("<string>a&lt;b</string>") && question.contains("<string>p&amp;\u{fc}</string>"));
     }
 
     #[test]
@@ -176,11 +163,10 @@ mod tests {
         for value in
             ["<value><string>4x-a</string></value>", "<value>4x-a</value>", "\n<value>\n<string>4x-a</string></value>"]
         {
-            assert_eq!(answer(with(value).as_bytes()), Ok("4x-a".to_owned()), "{value}");
+            assert_eq!(read(with(value).as_bytes()).unwrap(), Answer::Token("4x-a".to_owned()), "{value}");
         }
         let fault = "<methodResponse><fault><value>secret</value></fault></methodResponse>";
-        let Err(Denied::Credentials(text)) = answer(fault.as_bytes()) else { panic!("no fault") };
-        assert!(text.contains("`password`") && !text.contains("secret"));
+        assert_eq!(read(fault.as_bytes()).unwrap(), Answer::Fault);
         let other = |value: &str| with(value);
         for text in [
             String::new(),
@@ -191,7 +177,7 @@ mod tests {
             other("<value><string>a\nb</string></value>"),
             "<!DOCTYPE a [<!ENTITY b 'c'>]><methodResponse>&b;</methodResponse>".to_owned(),
         ] {
-            assert!(matches!(answer(text.as_bytes()), Err(Denied::Unreadable(_))), "{text}");
+            assert!(read(text.as_bytes()).is_err(), "{text}");
         }
     }
 }

@@ -5,24 +5,47 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::multipart::Multipart;
-use crate::support::pulp::{FILES, assert_completed, text};
-use crate::support::{Reply, Server, Upstream};
+use crate::support::pulp::{FILES, PUBLICATIONS, REMOTES, assert_completed, text};
+use crate::support::rpm::Rpm;
+use crate::support::{Client, Reply, Server, Upstream, random};
+
+/// A task that keeps others from a repository until it is canceled.
+fn hold(server: &Server, repository: &str, remotes: &str) -> String {
+    let upstream = Box::leak(Box::new(Upstream::answering(|_, _| Reply::Hang(Duration::from_secs(60)))));
+    let body = json!({"name": random::name(), "url": upstream.url("PULP_MANIFEST"), "policy": "on_demand"});
+    let remote = text(&server.post(remotes, body).expect(201).json(), "pulp_href");
+    text(&server.post(&format!("{repository}sync/"), json!({"remote": remote})).expect(202).json(), "task")
+}
+
+/// The task of an upload.
+fn upload(client: &Client, repository: &str, (path, bytes): (&str, &str), fields: &[(&str, &str)]) -> String {
+    let form = Multipart::new().field("repository", repository).field("relative_path", path);
+    let form = fields.iter().fold(form, |form, (name, value)| form.field(name, value));
+    let form = form.file("file", bytes.as_bytes());
+    text(&client.request("POST", FILES).multipart(form).send().expect(202).json(), "task")
+}
 
 /// A repository that publishes by itself, the hrefs of a task that keeps others from it until it is canceled, and of
 /// uploads that wait behind that.
 fn waiting(server: &Server, files: &[(&str, &str)]) -> (String, String, Vec<String>) {
     let repository = server.repository_with(json!({"autopublish": true}));
-    let upstream = Box::leak(Box::new(Upstream::answering(|_, _| Reply::Hang(Duration::from_secs(60)))));
-    let remote = server.remote(&upstream.url("PULP_MANIFEST"), json!({}));
-    let answer = server.post(&format!("{repository}sync/"), json!({"remote": remote})).expect(202);
-    let before = text(&answer.json(), "task");
+    let before = hold(server, &repository, REMOTES);
     let upload = |(path, bytes): &(&str, &str)| {
-        let form = Multipart::new().field("repository", &repository).field("relative_path", path);
-        let form = form.field("pulp_labels", &json!({"of": bytes}).to_string()).file("file", bytes.as_bytes());
-        text(&server.request("POST", FILES).multipart(form).send().expect(202).json(), "task")
+        let labels = json!({"of": bytes}).to_string();
+        upload(server, &repository, (path, bytes), &[("pulp_labels", &labels)])
     };
     let uploads = files.iter().map(upload).collect();
     (repository, before, uploads)
+}
+
+/// The number of the version that each of these made, once they are over.
+fn versions(server: &Server, uploads: &[String]) -> Vec<u64> {
+    let number = |task: &String| {
+        let task = server.wait_for(task);
+        assert_completed(&task);
+        server.get(&created(&task, "/versions/")).expect(200).json()["number"].as_u64().unwrap()
+    };
+    uploads.iter().map(number).collect()
 }
 
 fn cancel(server: &Server, task: &str) {
@@ -87,4 +110,106 @@ fn an_upload_that_is_refused_does_not_hold_up_the_others() {
     let states: Vec<Value> = uploads.iter().map(|task| server.wait_for(task)["state"].clone()).collect();
     assert_eq!(states, ["completed", "failed", "completed"]);
     assert_eq!(server.units_in(&server.latest_version(&repository)), 2);
+}
+
+#[test]
+fn those_before_one_that_is_refused_are_taken_together() {
+    let server = Server::start();
+    let (repository, before, uploads) = waiting(&server, &[("a", "1"), ("b", "2"), ("a/x", "3"), ("c", "4")]);
+    cancel(&server, &before);
+    assert_eq!(server.wait_for(&uploads[2])["state"], "failed");
+    let others = [&uploads[..2], &uploads[3..]].concat();
+    assert_eq!(versions(&server, &others), [1, 1, 2]);
+    assert_eq!(server.count(PUBLICATIONS), 2);
+    assert_eq!(server.units_in(&server.latest_version(&repository)), 3);
+}
+
+#[test]
+fn uploads_of_different_users_are_published_apart() {
+    let server = Server::start();
+    let repository = server.repository_with(json!({"autopublish": true}));
+    let user = || {
+        let name = random::name();
+        let body = json!({"username": name, "password": "Yeech6ba-of-tests"});
+        let href = text(&server.post("users/", body).expect(201).json(), "pulp_href");
+        let role = json!({"role": "file.filerepository_owner", "content_object": repository});
+        server.post(&format!("{href}roles/"), role).expect(201);
+        server.user(&name, "Yeech6ba-of-tests")
+    };
+    let (one, other) = (user(), user());
+    let before = hold(&server, &repository, REMOTES);
+    let lines = [(&one, "a"), (&one, "b"), (&other, "c"), (&other, "d"), (&one, "e")];
+    let uploads: Vec<_> = lines.iter().map(|(client, path)| upload(client, &repository, (path, path), &[])).collect();
+    cancel(&server, &before);
+    assert_eq!(versions(&server, &uploads), [1, 1, 2, 2, 3]);
+    // Who uploaded owns what came of it.
+    assert_eq!((server.count(PUBLICATIONS), one.count(PUBLICATIONS), other.count(PUBLICATIONS)), (3, 2, 1));
+}
+
+#[test]
+fn uploads_that_are_to_overwrite_and_those_that_are_not_are_apart() {
+    let server = Server::start();
+    let repository = server.repository_with(json!({"autopublish": true}));
+    let before = hold(&server, &repository, REMOTES);
+    let lines = [("a", "true"), ("b", "false"), ("c", "false"), ("d", "true")];
+    let upload =
+        |(path, overwrite): &(&str, &str)| upload(&server, &repository, (path, path), &[("overwrite", overwrite)]);
+    let uploads: Vec<_> = lines.iter().map(upload).collect();
+    cancel(&server, &before);
+    assert_eq!(versions(&server, &uploads), [1, 2, 2, 3]);
+}
+
+#[test]
+fn no_more_than_some_are_taken_together() {
+    let server = Server::start();
+    let paths: Vec<String> = (0..70).map(|at| format!("f{at}")).collect();
+    let files: Vec<_> = paths.iter().map(|path| (path.as_str(), path.as_str())).collect();
+    let (_, before, uploads) = waiting(&server, &files);
+    cancel(&server, &before);
+    let versions = versions(&server, &uploads);
+    assert_eq!((versions[64], versions[65], versions[69]), (1, 2, 2), "{versions:?}");
+}
+
+#[test]
+fn a_version_that_was_never_published_is_published_with_the_next_upload_of_its_units() {
+    let server = Server::start();
+    let (repository, before, uploads) = waiting(&server, &[("a", "1"), ("b", "2")]);
+    cancel(&server, &before);
+    assert_eq!(versions(&server, &uploads), [1, 1]);
+    // As a crash between the version and its publication leaves it.
+    let publication = created(&server.wait_for(&uploads[0]), "/publications/");
+    server.delete(&publication).expect(204);
+    let before = hold(&server, &repository, REMOTES);
+    let again = [("a", "1"), ("b", "2")].map(|file| upload(&server, &repository, file, &[]));
+    cancel(&server, &before);
+    for task in again {
+        assert_completed(&server.wait_for(&task));
+    }
+    let published = server.get(PUBLICATIONS).expect(200).json();
+    assert_eq!(published["count"], 1, "{published:#}");
+    assert_eq!(published["results"][0]["repository_version"], format!("{repository}versions/1/"));
+}
+
+#[test]
+fn packages_that_wait_for_one_repository_become_one_version() {
+    let server = Server::start();
+    let body = json!({"name": "r", "autopublish": true});
+    let repository = text(&server.post("repositories/rpm/rpm/", body).expect(201).json(), "pulp_href");
+    let before = hold(&server, &repository, "remotes/rpm/rpm/");
+    let upload = |name: &str| {
+        let form = Multipart::new().field("repository", &repository);
+        let form = form.named_file("file", "any.rpm", &Rpm::new(name, "1").bytes());
+        let answer = server.request("POST", "content/rpm/packages/").multipart(form).send();
+        text(&answer.expect(202).json(), "task")
+    };
+    let uploads = ["bear", "cat", "dog"].map(upload);
+    cancel(&server, &before);
+    assert_eq!(versions(&server, &uploads), [1; 3]);
+    let published = server.get("publications/rpm/rpm/").expect(200).json();
+    assert_eq!(published["count"], 1, "{published:#}");
+    for task in &uploads {
+        assert_eq!(json!(created(&server.wait_for(task), "/publications/")), published["results"][0]["pulp_href"]);
+    }
+    let version = server.get(&format!("{repository}versions/1/")).expect(200).json();
+    assert_eq!(version["content_summary"]["added"]["rpm.package"]["count"], 3);
 }

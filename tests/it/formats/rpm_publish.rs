@@ -1,5 +1,7 @@
 //! Publications that follow one another: what did not change is taken from the last one, unread.
 
+mod anew;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -8,9 +10,10 @@ use serde_json::json;
 
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
-use crate::support::random::{self, Random};
+use crate::support::random;
 use crate::support::rpm::Rpm;
-use crate::support::{Client, Server};
+use crate::support::rpm_repository::{RpmRepository, package};
+use crate::support::{Client, Server, assert_completed};
 
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
 const DISTRIBUTIONS: &str = "distributions/rpm/rpm/";
@@ -22,57 +25,59 @@ fn unit(client: &Client, name: &str) -> String {
     text(&answer.expect(201).json(), "pulp_href")
 }
 
-/// The documents of packages, as they are served: paths and bytes.
-fn documents(client: &Client, base: &str) -> BTreeMap<String, Vec<u8>> {
+/// All that `repomd.xml` names, as it is served: paths and bytes.
+pub fn documents(client: &Client, base: &str) -> BTreeMap<String, Vec<u8>> {
     let index = client.download(&format!("{base}repodata/repomd.xml")).expect(200).text();
     let paths = index.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
     paths.map(|path| (path.clone(), client.download(&format!("{base}{path}")).expect(200).body)).collect()
 }
 
-/// The names in `primary`, in its order, and how many it says there are.
-fn listed(documents: &BTreeMap<String, Vec<u8>>) -> (Vec<String>, usize) {
+/// `primary`, unpacked.
+fn primary(documents: &BTreeMap<String, Vec<u8>>) -> String {
     let (_, packed) = documents.iter().find(|(path, _)| path.contains("-primary.xml")).unwrap();
     let mut primary = String::new();
     flate2::read::MultiGzDecoder::new(&packed[..]).read_to_string(&mut primary).unwrap();
+    primary
+}
+
+/// The names in `primary`, in its order, and how many it says there are.
+fn listed(documents: &BTreeMap<String, Vec<u8>>) -> (Vec<String>, usize) {
+    let primary = primary(documents);
     let between = |start, end| primary.split(start).skip(1).map(move |rest: &str| rest.split(end).next().unwrap());
     let names = between("<name>", "<").map(str::to_owned).collect();
     (names, between(" packages=\"", "\"").next().unwrap().parse().unwrap())
 }
 
-/// The documents of the same packages in a repository that has published nothing before.
-fn made_anew(server: &Server, original: &str) -> BTreeMap<String, Vec<u8>> {
-    let copy = server.made(REPOSITORIES, json!({"autopublish": true}));
-    let version = server.latest_version(original);
-    server.completed(server.post(&format!("{copy}modify/"), json!({"base_version": version})));
-    documents(server, &server.distribute_in(DISTRIBUTIONS, json!({"repository": copy})))
+/// Where `primary` says that packages lie.
+fn locations(documents: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let primary = primary(documents);
+    primary.split("<location href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn after_any_changes_a_publication_is_as_if_made_anew() {
+fn packages_lie_where_primary_says_whether_their_files_are_here_or_not() {
     let server = Server::start();
-    let mut random = Random::seeded();
-    let units: Vec<String> = (0..240).map(|at| unit(&server, &format!("p{at}"))).collect();
-    let repository = server.made(REPOSITORIES, json!({"autopublish": true}));
-    let base = server.distribute_in(DISTRIBUTIONS, json!({"repository": repository}));
-    let mut present = vec![false; units.len()];
-    for round in 0..12 {
-        // Many at first, then few, at the end nearly all go.
-        let changes = [120, 60, 1, 1, 2, 5, 100, 1, 3, 1, 200, 1][round];
-        let before = present.clone();
-        for _ in 0..changes {
-            let at = usize::try_from(random.below(units.len() as u64)).unwrap();
-            present[at] = !present[at];
-        }
-        let changed = |was: bool| {
-            let changed = (0..units.len()).filter(|at| before[*at] == was && present[*at] != was);
-            changed.map(|at| units[at].as_str()).collect::<Vec<_>>()
-        };
-        server.modify(&repository, &changed(false), &changed(true));
-        let (names, count) = listed(&documents(&server, &base));
-        let expected: Vec<String> = (0..units.len()).filter(|at| present[*at]).map(|at| format!("p{at}")).collect();
-        assert_eq!((names, count), (expected.clone(), expected.len()), "round {round}");
+    // More than one run has.
+    let names: Vec<String> = (0..300).map(|at| format!("p{at}")).collect();
+    let upstream = RpmRepository::of(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let repository = server.made(REPOSITORIES, json!({"layout": "nested_by_digest", "checksum_type": "sha512"}));
+    let remote = json!({"name": "r", "url": upstream.url(), "policy": "immediate"});
+    let remote = text(&server.post("remotes/rpm/rpm/", remote).expect(201).json(), "pulp_href");
+    let published = || {
+        assert_completed(&server.sync(&repository, &remote));
+        let publication = server.created(server.post("publications/rpm/rpm/", json!({"repository": repository})));
+        server.distribute_in(DISTRIBUTIONS, json!({"publication": publication}))
+    };
+    let first = published();
+    server.completed(server.patch(&remote, json!({"policy": "on_demand"})));
+    server.completed(server.post("repositories/reclaim_space/", json!({"repo_hrefs": [repository]})));
+    upstream.state().packages.push(package("late", "1", "noarch"));
+    for base in [first, published()] {
+        let mut places = locations(&documents(&server, &base));
+        assert!(places.len() >= 300);
+        places.retain(|path| server.download(&format!("{base}{path}")).status != 200);
+        assert_eq!(places, Vec::<String>::new(), "nothing lies there");
     }
-    assert_eq!(documents(&server, &base), made_anew(&server, &repository));
 }
 
 #[test]
@@ -86,7 +91,10 @@ fn an_older_version_is_published_after_a_newer_one() {
         let body = json!({"repository_version": format!("{repository}versions/{number}/")});
         let publication = server.created(server.post("publications/rpm/rpm/", body));
         let base = server.distribute_in(DISTRIBUTIONS, json!({"publication": publication}));
-        assert_eq!(listed(&documents(&server, &base)).0, expected, "version {number}");
+        let documents = documents(&server, &base);
+        assert_eq!(listed(&documents).0, expected, "version {number}");
+        let version = format!("{repository}versions/{number}/");
+        assert_eq!(documents, anew::version_made_anew(&server, &version, json!({})), "version {number}");
     }
 }
 
@@ -106,6 +114,6 @@ fn damaged_metadata_of_the_last_publication_is_not_taken_over() {
             }
         }
         server.modify(&repository, &[&unit(&server, &random::name())], &[]);
-        assert_eq!(documents(&server, &base), made_anew(&server, &repository));
+        assert_eq!(documents(&server, &base), anew::made_anew(&server, &repository, json!({})));
     }
 }

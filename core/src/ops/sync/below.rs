@@ -43,7 +43,7 @@ impl BelowSync for Run {
 
 impl Run {
     /// The hidden repository behind a folder and a draft of its next version. A version that another repository filled,
-    /// because a unit was copied from there, is where a new hidden repository starts from.
+    /// because a unit was copied from there or is the same here, is where it starts from.
     async fn begin_below(&self, folder: &str) -> Result<(Id, Target, VersionDraft)> {
         let (owner, folder, task) = (self.request.repository, folder.to_owned(), self.task.clone());
         let (app, model) = self.request.model;
@@ -51,8 +51,7 @@ impl Run {
         let begin = move |conn: &mut Conn| {
             task.fence(conn)?;
             let before = pinned::of_newest(conn, owner)?.into_iter().find(|pinned| pinned.folder == folder);
-            let own = before.as_ref().filter(|pinned| pinned.owner == Some(owner)).map(|pinned| pinned.repository);
-            let repository = match own {
+            let repository = match pinned::owned(conn, owner, &folder)? {
                 Some(repository) if pinned::hold(conn, repository)? => repository,
                 _ => {
                     let repository = pinned::create(conn, owner, &folder)?;
@@ -64,9 +63,13 @@ impl Run {
             task.reserve(conn, &prn(app, model, repository))?;
             let target = rows::target(conn, repository, immediate)?;
             let mut draft = versions::begin(conn, repository)?;
-            // What a mirror starts from makes no difference.
-            if let Some(before) = before.filter(|before| !mirror && before.version != target.latest_version) {
-                draft.set_base(conn, before.version)?;
+            match before {
+                // What a mirror starts from makes no difference.
+                _ if mirror => {}
+                Some(before) if before.version == target.latest_version => {}
+                Some(before) => draft.set_base(conn, before.version)?,
+                // What it held once, or what a run brought that failed in the end, is not served there.
+                None => draft.remove_all(conn)?,
             }
             Ok((repository, target, draft))
         };

@@ -15,8 +15,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Stores;
-use super::publish::{self, PublishRequest};
+use super::publish::{PublishRequest, publish};
 use super::versions::{self, Finished, NewVersion, Overwrite, RepositoryKind, VersionDraft};
+use crate::db::Conn;
 use crate::db::remotes::RemoteRow;
 use crate::db::sync::{self as rows, Target};
 use crate::db::sync_state::GroupColumn;
@@ -51,33 +52,41 @@ pub struct SyncRequest {
 }
 
 /// What came into being; nothing when nothing changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Synchronized {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Synchronized<T> {
     pub version: Option<NewVersion>,
-    pub publication: Option<Id>,
+    /// What was done with the publication.
+    pub publication: Option<T>,
     /// What could not be had, as far as the format does without; the first of it.
     pub failed: Vec<Failed>,
     /// How much could not be had.
     pub failures: u64,
 }
 
+impl<T> Default for Synchronized<T> {
+    fn default() -> Self {
+        Self { version: None, publication: None, failed: vec![], failures: 0 }
+    }
+}
+
 /// Makes a repository hold what a remote has. The new version appears complete or not at all; files that
-/// were verified before a failure stay and are not fetched again by the next run.
+/// were verified before a failure stay and are not fetched again by the next run. A publication appears together with
+/// what `published` does.
 ///
 /// # Errors
 /// `Upstream` when metadata or a file cannot be had or is wrong; `Conflict` when the wanted units cannot be
 /// one version.
-pub async fn synchronize(
+pub async fn synchronize<T: Send + 'static>(
     stores: &Stores,
     task: &Arc<dyn Task>,
     plugin: &Arc<dyn Plugin>,
     request: SyncRequest,
-) -> Result<Synchronized> {
+    published: impl FnOnce(&mut Conn, Id) -> Result<T> + Send + 'static,
+) -> Result<Synchronized<T>> {
     let (repository, remote) = (request.repository, request.remote.id);
     let immediate = request.remote.policy == "immediate";
-    let begin = move |conn: &mut crate::db::Conn| {
-        Ok((rows::target(conn, repository, immediate)?, versions::begin(conn, repository)?))
-    };
+    let begin =
+        move |conn: &mut Conn| Ok((rows::target(conn, repository, immediate)?, versions::begin(conn, repository)?));
     let (target, draft) = stores.db.write(begin).await?;
     let run = Arc::new(Run {
         stores: stores.clone(),
@@ -113,7 +122,10 @@ pub async fn synchronize(
     }
     run.report_changes(version, reports.associating.as_ref()).await;
     decisions.publishes_newest |= run.request.publishes_newest;
-    let publication = publish(stores, task, plugin.as_ref(), version, &target, &decisions).await?;
+    let publication = match publication_of(plugin.as_ref(), version, &target, &decisions) {
+        Some(request) => Some(publish(stores, task, plugin.as_ref(), request, published).await?),
+        None => None,
+    };
     Ok(Synchronized { version, publication, failed, failures: count })
 }
 
@@ -259,7 +271,7 @@ async fn finish(
         remembered = remembered.map(|_| json!({}));
     }
     let groups = found.remembering();
-    let finish = move |conn: &mut crate::db::Conn| {
+    let finish = move |conn: &mut Conn| {
         task.fence(conn)?;
         let Kind { plugin, content_types, publishes } = &kind;
         let kind = RepositoryKind { plugin: plugin.as_ref(), content_types, publishes: *publishes };
@@ -280,19 +292,15 @@ async fn finish(
     stores.db.write(finish).await
 }
 
-async fn publish(
-    stores: &Stores,
-    task: &Arc<dyn Task>,
+/// What is to be published of a synchronization.
+fn publication_of(
     plugin: &dyn Plugin,
     version: Option<NewVersion>,
     target: &Target,
     decisions: &Decisions,
-) -> Result<Option<Id>> {
+) -> Option<PublishRequest> {
     let newest = decisions.publishes_newest.then_some(target.latest_version);
-    let Some(repository_version) = version.map(|version| version.id).or(newest) else { return Ok(None) };
-    let details = decisions.publication.clone().or_else(|| plugin.autopublication(&target.details));
-    let Some(details) = details else { return Ok(None) };
-    let pulp_type = target.pulp_type.clone();
-    let request = PublishRequest { repository_version, pulp_type, details, checkpoint: false };
-    publish::publish(stores, task, plugin, request, |_, publication| Ok(publication)).await.map(Some)
+    let repository_version = version.map(|version| version.id).or(newest)?;
+    let details = decisions.publication.clone().or_else(|| plugin.autopublication(&target.details))?;
+    Some(PublishRequest { repository_version, pulp_type: target.pulp_type.clone(), details, checkpoint: false })
 }

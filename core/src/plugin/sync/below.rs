@@ -46,6 +46,12 @@ impl SyncJob {
         below.synchronize(folder, declare).await
     }
 
+    /// Whether nothing is to be had but the list of what there is: nothing is kept, so there is no repository, and none
+    /// below it. What lies there is declared in this job.
+    pub fn only_lists(&self) -> bool {
+        !self.parts.keeps
+    }
+
     /// The versions that the newest version of the repository serves below folders.
     pub async fn pinned(&self) -> Result<Vec<(String, Id)>> {
         let repository = self.repository.id;

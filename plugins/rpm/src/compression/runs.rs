@@ -14,8 +14,8 @@ const MOST: usize = 4 * AVERAGE as usize;
 /// A run ends with the package that brings it to this weight.
 const HEAVIEST: usize = 512 << 10;
 
-/// Changes whenever packages are cut otherwise than before.
-pub const VERSION: u32 = 1;
+/// Changes whenever packages are cut otherwise than before, or something else is said of them.
+pub const VERSION: u32 = 2;
 
 /// Cuts packages into runs as they come.
 #[derive(Debug)]

@@ -21,6 +21,8 @@ use crate::{comps, updateinfo};
 
 /// Units whose texts are read and packed together.
 const PAGE: i64 = 200;
+/// Changes whenever documents are written otherwise than before.
+const VERSION: u32 = 1;
 /// More of the files that are carried along, or of trees, no repository has.
 const IDS: i64 = 10_000;
 
@@ -103,7 +105,7 @@ pub(super) async fn write(
             compression: if document.is_plain { Compression::None } else { settings.compression },
             ..*settings
         };
-        let key = format!("{}{}/{}", document.name, settings.compression.extension(), settings.checksum);
+        let key = format!("{}{VERSION}{}/{}", document.name, settings.compression.extension(), settings.checksum);
         let remembered = match known(units, publication, document, &key).await? {
             Some(known) => known,
             None => write_document(units, publication, document, &types, &settings).await?,

@@ -19,7 +19,8 @@ use crate::primary::relocated;
 /// Rows read at once for their places alone.
 const PAGE: i64 = 5_000;
 
-const NAMES: &[&str] = &["name", "arch", "version", "release", "pkgid", "checksum_type"];
+const NAMES: &[&str] = &["name", "arch", "version", "release", "pkgid"];
+/// [`NAMES`], and what else goes into the documents.
 const ELEMENTS: &[&str] =
     &["name", "arch", "version", "release", "pkgid", "checksum_type", "primary_xml", "filelists_xml", "other_xml"];
 
@@ -33,18 +34,23 @@ struct Place {
     is_provisional: bool,
 }
 
-/// Of units whose columns begin with [`NAMES`].
+/// Of units with the columns [`ELEMENTS`].
 async fn places(units: &VersionUnits, rows: &[UnitRow], settings: &Settings) -> Result<Vec<Place>> {
     let mut others = other_checksums(units, rows, settings.checksum).await?;
     let place = |row: &UnitRow| {
-        let text = |at| row.get::<String>(at);
         let checksum = others.remove(&row.id);
-        let pkgid = checksum.as_ref().map_or_else(|| text(4), |checksum| Ok(checksum.value().to_owned()))?;
-        let filename = format!("{}-{}-{}.{}.rpm", text(0)?, text(2)?, text(3)?, text(1)?);
-        let is_provisional = checksum.is_none() && text(5)? != settings.checksum.as_str();
-        Ok(Place { location: settings.layout.path(&filename, &pkgid), checksum, is_provisional })
+        let is_provisional = checksum.is_none() && row.get::<String>(5)? != settings.checksum.as_str();
+        Ok(Place { location: location(row, settings)?, checksum, is_provisional })
     };
     rows.iter().map(place).collect()
+}
+
+/// Where a package lies. The checksum in its path is the one it came with, which it always has: by which one it goes in
+/// a publication depends on whether its file is here, and what is taken over of the last publication does not change.
+fn location(row: &UnitRow, settings: &Settings) -> Result<String> {
+    let text = |at| row.get::<String>(at);
+    let filename = format!("{}-{}-{}.{}.rpm", text(0)?, text(2)?, text(3)?, text(1)?);
+    Ok(settings.layout.path(&filename, &text(4)?))
 }
 
 /// The checksums of this type of packages that came with another, as far as their files are here.
@@ -142,11 +148,11 @@ async fn add(units: &VersionUnits, publication: &mut PublicationWriter, settings
         let rows = units.list(PACKAGE, NAMES, after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = Some(last.id);
-        let places = places(units, &rows, settings).await?;
-        let places: HashMap<Id, Place> = rows.iter().map(|row| row.id).zip(places).collect();
+        let places = rows.iter().map(|row| Ok((row.id, location(row, settings)?)));
+        let places: HashMap<Id, String> = places.collect::<Result<_>>()?;
         for file in units.files(places.keys().copied().collect()).await? {
             if let Some(place) = places.get(&file.unit) {
-                publication.add_artifact(path(&place.location)?, file.id)?;
+                publication.add_artifact(path(place)?, file.id)?;
             }
         }
     }

@@ -1,12 +1,13 @@
 //! Remotes of channels of the Unbreakable Linux Network.
 
-use pith_core::plugin::Owned;
+use pith_core::plugin::{Denied, HeaderName, Login, Owned, RemoteAccess};
 use pith_core::resource::kinds::Names;
 use pith_core::resource::{Draft, Errors, Field, Resource};
 use serde_json::Value as Json;
 
 use super::{DOWNLOAD_POLICIES, NAMES};
-use crate::uln::{self, Channel};
+use crate::uln::{self, Answer, Channel};
+use crate::xml::XmlError;
 
 /// The name of such remotes.
 pub(crate) const PULP_TYPE: &str = "rpm.uln";
@@ -58,5 +59,42 @@ fn check(draft: &Draft, errors: &mut Errors) {
     }
     if let Some(problem) = given(SERVER).and_then(|server| uln::check_server(server).err()) {
         errors.add(SERVER, problem);
+    }
+}
+
+/// How a channel of a server is read by a user.
+pub(crate) fn access(server: &str, channel: &Channel, username: &str, password: &str) -> RemoteAccess {
+    let login = Login {
+        url: uln::login_address(server),
+        content_type: uln::CONTENT_TYPE,
+        question: uln::question(username, password),
+        read: token,
+        header: HeaderName::from_static(uln::TOKEN_HEADER),
+    };
+    RemoteAccess { url: Some(uln::channel_address(server, channel)), login: Some(login), query: None }
+}
+
+/// The token that an answer gives. What a server says to a user it does not know is told to nobody.
+fn token(bytes: &[u8]) -> Result<String, Denied> {
+    let unreadable =
+        |problem: XmlError| Denied::Unreadable(format!("[RPM0003] the answer to the login cannot be used: {problem}"));
+    match uln::read(bytes).map_err(unreadable)? {
+        Answer::Token(token) => Ok(token),
+        Answer::Fault => {
+            Err(Denied::Credentials("[RPM0003] the server does not take the `username` and `password`".to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_to_a_stranger_is_not_repeated() {
+        let fault = "<methodResponse><fault><value>secret</value></fault></methodResponse>";
+        let Err(Denied::Credentials(text)) = token(fault.as_bytes()) else { panic!("no fault") };
+        assert!(text.contains("`password`") && !text.contains("secret"));
+        assert!(matches!(token(b"<html/>"), Err(Denied::Unreadable(_))));
     }
 }

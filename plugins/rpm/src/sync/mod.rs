@@ -100,7 +100,7 @@ async fn declare(job: &SyncJob, snapshot: Snapshot, choice: Choice, changelog_li
 }
 
 /// Synchronizes the repositories of variants and addons. Their versions by folders, and what is kept of each where the
-/// upstream's metadata is published.
+/// upstream's metadata is published. Where all is only listed, what they have is listed too, and there is nothing else.
 async fn declare_below(
     job: &SyncJob,
     sources: &[Source],
@@ -117,6 +117,12 @@ async fn declare_below(
             pinned.extend(before.iter().filter(stays).cloned());
             continue;
         };
+        let folder = &source.folders[0];
+        if job.only_lists() {
+            let listed = declare_repository(job, state, choice, changelog_limit).await;
+            listed.map_err(|error| below::named(folder, error))?;
+            continue;
+        }
         let declare: Declare = Box::new(move |job| {
             Box::pin(async move {
                 if let Some(details) = declare_repository(job, state, choice, changelog_limit).await? {
@@ -125,7 +131,6 @@ async fn declare_below(
                 Ok(())
             })
         });
-        let folder = &source.folders[0];
         let made = job.below(folder, declare).await.map_err(|error| below::named(folder, error))?;
         for folder in &source.folders {
             pinned.push((folder.clone(), made.version));

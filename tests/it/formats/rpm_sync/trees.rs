@@ -1,14 +1,16 @@
 //! Installable trees: the repositories of variants and addons come along, unseen, and are published in folders of their
 //! names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{DISTRIBUTIONS, Mirror, PACKAGES, REPOSITORIES, package, report};
+use crate::alternates::refresh;
+use crate::formats::rpm_publish::documents;
 use crate::support::pulp::text;
 use crate::support::rpm_repository::{RpmRepository, State};
-use crate::support::{Server, sha256};
+use crate::support::{Server, random, sha256};
 
 const TREES: &str = "content/rpm/distribution_trees/";
 const INDEX: &str = "repodata/repomd.xml";
@@ -133,6 +135,33 @@ fn variants_and_addons_are_published_in_folders_of_their_names() {
 }
 
 #[test]
+fn packages_of_variants_come_from_an_alternate_source() {
+    let (upstream, nearby) = (zoo(), zoo());
+    let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+    let server = &mirror.server;
+    let body = json!({"name": "nearby", "url": nearby.upstream().url(""), "policy": "on_demand", "max_retries": 0});
+    let remote = text(&server.post(super::REMOTES, body).expect(201).json(), "pulp_href");
+    let body = json!({"name": "nearby", "remote": remote, "paths": ["repo/"]});
+    let source = text(&server.post("acs/rpm/rpm/", body).expect(201).json(), "pulp_href");
+    let group = refresh(server, &source);
+    assert_eq!(group["completed"], 1, "{group:#}");
+    assert_eq!((server.count("content/"), server.count("artifacts/")), (0, 0), "nothing is kept of it");
+    nearby.asked();
+    mirror.synced(json!({}));
+    let mut taken = nearby.asked();
+    taken.sort();
+    let expected = [
+        "Packages/b/bear-1-1.noarch.rpm",
+        "addons/whale/Packages/s/shark-1-1.noarch.rpm",
+        "addons/whale/Packages/w/whale-1-1.noarch.rpm",
+        "images/vmlinuz",
+        "variants/land/Packages/c/cat-1-1.noarch.rpm",
+    ];
+    assert_eq!(taken, expected);
+    assert!(!upstream.asked().iter().any(|path| path.ends_with(".rpm")));
+}
+
+#[test]
 fn an_unchanged_tree_costs_a_request_for_each_repository_and_makes_nothing() {
     let upstream = zoo();
     let mirror = Mirror::of(&upstream, json!({}));
@@ -192,6 +221,31 @@ fn files_of_variants_are_fetched_as_the_policy_says() {
     ];
     assert_eq!((fetched, mirror.version()), (expected.map(str::to_owned).to_vec(), 1));
     assert!(report(&mirror.synced(json!({})), "sync.was_skipped").is_some());
+}
+
+#[test]
+fn folders_that_are_published_again_are_as_if_made_anew() {
+    let upstream = zoo();
+    let names: Vec<String> = (0..300).map(|at| format!("w{at}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    put(&mut upstream.state(), "addons/whale", &names[..298]);
+    let mirror = Mirror::of(&upstream, json!({}));
+    let server = &mirror.server;
+    // Some more, some less, nothing but the variant.
+    for (count, land) in [(298, "cat"), (299, "cat"), (300, "cat"), (290, "cat"), (290, "dog")] {
+        put(&mut upstream.state(), "addons/whale", &names[..count]);
+        put(&mut upstream.state(), "variants/land", &[land]);
+        mirror.synced(json!({"sync_policy": "mirror_content_only"}));
+        let base = mirror.published();
+        let copy = text(&server.post(REPOSITORIES, json!({"name": random::name()})).expect(201).json(), "pulp_href");
+        let version = json!({"base_version": server.latest_version(&mirror.repository)});
+        server.completed(server.post(&format!("{copy}modify/"), version));
+        let anew = published(server, &server.latest_version(&copy));
+        for folder in ["", "Land/", "Whale/"] {
+            let [again, anew] = [&base, &anew].map(|base| documents(server, &format!("{base}{folder}")));
+            assert!(again.len() >= 3 && again == anew, "{count} {land}: {folder}");
+        }
+    }
 }
 
 #[test]
@@ -260,6 +314,35 @@ fn a_copied_tree_brings_its_repositories_and_keeps_them() {
     cleaned_up(server);
     assert_eq!((server.count(PACKAGES), server.count(TREES), server.count("artifacts/")), (0, 0, 0));
     assert_eq!(server.count("content/"), 0);
+}
+
+#[test]
+fn repositories_with_the_same_tree_have_each_their_own_below_and_no_more() {
+    let upstream = zoo();
+    let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+    let server = &mirror.server;
+    let other = text(&server.post(REPOSITORIES, json!({"name": random::name()})).expect(201).json(), "pulp_href");
+    for repository in [&mirror.repository, &other] {
+        let mut held = BTreeSet::new();
+        for policy in ["additive", "mirror_content_only", "additive"] {
+            let body = json!({"remote": mirror.remote, "optimize": false, "sync_policy": policy});
+            let task = server.completed(server.post(&format!("{repository}sync/"), body));
+            let all = task["reserved_resources_record"].as_array().unwrap().iter().filter_map(Value::as_str);
+            held.extend(all.filter(|prn| prn.starts_with("prn:rpm.rpmrepository:")).map(str::to_owned));
+        }
+        assert_eq!(held.len(), 3, "itself, and one for each folder: {held:?}");
+        let version = server.get(&server.latest_version(repository)).expect(200).json();
+        assert_eq!(version["number"], 1);
+    }
+    assert_eq!(server.count(TREES), 1);
+    // They go on apart.
+    put(&mut upstream.state(), "variants/land", &["dog"]);
+    let body = json!({"remote": mirror.remote, "sync_policy": "mirror_content_only"});
+    server.completed(server.post(&format!("{other}sync/"), body));
+    let (own, others) = (mirror.published(), published(server, &server.latest_version(&other)));
+    let served = ["Land/Packages/c/cat-1-1.noarch.rpm", "Land/Packages/d/dog-1-1.noarch.rpm"];
+    assert_eq!(served.map(|path| mirror.has(&format!("{own}{path}"))), [true, false]);
+    assert_eq!(served.map(|path| mirror.has(&format!("{others}{path}"))), [false, true]);
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl World {
         }
     }
 
-    fn sync_groups(&self, policy: &str, mirror: bool) -> (Synchronized, Vec<(String, i64)>) {
+    fn sync_groups(&self, policy: &str, mirror: bool) -> (Made, Vec<(String, i64)>) {
         self.run(Grouped, self.request(policy, mirror, true)).unwrap()
     }
 

@@ -123,6 +123,9 @@ async fn declare(job: &SyncJob, list: &str, group: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// What comes of a synchronization, with the id of the publication.
+type Made = Synchronized<Id>;
+
 /// A task that nobody stops.
 #[derive(Default)]
 struct Unstopped(Mutex<Vec<(String, Arc<Count>)>>);
@@ -222,7 +225,7 @@ impl World {
         fs::write(path, content).unwrap();
     }
 
-    fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Synchronized, Vec<(String, i64)>)> {
+    fn sync(&self, policy: &str, mirror: bool, optimize: bool) -> Result<(Made, Vec<(String, i64)>)> {
         self.run(Toy, self.request(policy, mirror, optimize))
     }
 
@@ -247,11 +250,19 @@ impl World {
         }
     }
 
-    fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Synchronized, Vec<(String, i64)>)> {
+    fn run(&self, plugin: impl Plugin, request: SyncRequest) -> Result<(Made, Vec<(String, i64)>)> {
+        self.run_with(plugin, request, |_, publication| Ok(publication))
+    }
+
+    fn run_with(
+        &self,
+        plugin: impl Plugin,
+        request: SyncRequest,
+        published: impl FnOnce(&mut Conn, Id) -> Result<Id> + Send + 'static,
+    ) -> Result<(Made, Vec<(String, i64)>)> {
         let unstopped = Arc::new(Unstopped::default());
-        let task: Arc<dyn Task> = unstopped.clone();
-        let made =
-            self.runtime.block_on(synchronize(&self.stores, &task, &(Arc::new(plugin) as Arc<dyn Plugin>), request))?;
+        let (task, plugin): (Arc<dyn Task>, Arc<dyn Plugin>) = (unstopped.clone(), Arc::new(plugin));
+        let made = self.runtime.block_on(synchronize(&self.stores, &task, &plugin, request, published))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }
@@ -284,6 +295,20 @@ fn done<'a>(reports: &'a [(String, i64)], code: &str) -> Option<&'a i64> {
 }
 
 #[test]
+fn a_publication_appears_with_all_that_belongs_to_it_or_not_at_all() {
+    let world = World::new();
+    world.offer(&[("a", "one")]);
+    let request = || world.request("immediate", true, false);
+    let refused = world.run_with(Toy, request(), |_, _| Err(Error::Conflict("not now".into())));
+    refused.expect_err("what belongs to the publication failed");
+    assert_eq!(world.count("SELECT count(*) FROM publication"), 0);
+    // The next one of the same version is made as if there had been none.
+    world.offer(&[("a", "two")]);
+    let (made, _) = world.run(Toy, request()).unwrap();
+    assert_eq!((made.publication.is_some(), world.count("SELECT count(*) FROM publication")), (true, 1));
+}
+
+#[test]
 fn an_upstream_becomes_a_version_once() {
     let world = World::new();
     world.offer(&[("b", "two"), ("a/1", "one"), ("c", "two")]);
@@ -299,10 +324,10 @@ fn an_upstream_becomes_a_version_once() {
     assert_eq!(world.count("SELECT count(*) FROM content_artifact WHERE artifact_id IS NULL"), 0);
 
     let (made, reports) = world.sync("immediate", false, true).unwrap();
-    assert_eq!(made, Synchronized::default());
+    assert_eq!(made, Made::default());
     assert!(done(&reports, "sync.was_skipped").is_some());
     let (made, reports) = world.sync("immediate", false, false).unwrap();
-    assert_eq!(made, Synchronized::default());
+    assert_eq!(made, Made::default());
     assert_eq!(done(&reports, "sync.downloading.artifacts"), Some(&0));
     assert_eq!(done(&reports, "associating.content"), Some(&0));
     assert_eq!(world.count("SELECT count(*) FROM remote_artifact"), 3);
@@ -409,11 +434,14 @@ fn metadata_does_not_hide_a_unit() {
     };
     let error = world
         .runtime
-        .block_on(publish::publish(&world.stores, &task, &Toy, request("index"), |_, id| Ok(id)))
+        .block_on(crate::ops::publish::publish(&world.stores, &task, &Toy, request("index"), |_, id| Ok(id)))
         .unwrap_err();
     assert!(matches!(&error, Error::Conflict(text) if text.contains("`index`")), "{error}");
     assert_eq!(world.count("SELECT count(*) FROM publication"), 0);
-    world.runtime.block_on(publish::publish(&world.stores, &task, &Toy, request("other"), |_, id| Ok(id))).unwrap();
+    world
+        .runtime
+        .block_on(crate::ops::publish::publish(&world.stores, &task, &Toy, request("other"), |_, id| Ok(id)))
+        .unwrap();
     assert_eq!(world.count("SELECT count(*) FROM publication"), 1);
 }
 
