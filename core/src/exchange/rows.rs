@@ -1,6 +1,6 @@
 //! Dumps: JSON arrays of flat objects, read and written one object at a time, whatever the size of the dump.
 
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use serde_json::{Map, Value as Json};
 
@@ -114,7 +114,10 @@ impl<R: Read + Seek> RowReader<R> {
     /// # Errors
     /// When there is none.
     pub fn row_at(&mut self, offset: u64) -> Result<Facts, Error> {
-        self.input.seek(SeekFrom::Start(offset)).map_err(|error| unusable(&self.file, error))?;
+        // Rows of one owner lie close together: what was read ahead is kept.
+        let distance = i128::from(offset) - i128::from(self.position);
+        let distance = i64::try_from(distance).map_err(|_| self.wrong("lost a row"))?;
+        self.input.seek_relative(distance).map_err(|error| unusable(&self.file, error))?;
         (self.position, self.begun) = (offset, true);
         let row = self.next_row()?;
         row.map(|row| row.facts).ok_or_else(|| self.wrong("lost a row"))
@@ -153,7 +156,9 @@ impl RowWriter {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::io::Cursor;
+    use std::rc::Rc;
 
     use serde_json::json;
 
@@ -165,7 +170,7 @@ mod tests {
         while let Some(row) = reader.next_row().map_err(|error| error.to_string())? {
             rows.push((row.offset, Json::Object(row.facts.0)));
         }
-        for (offset, row) in &rows {
+        for (offset, row) in rows.iter().chain(rows.iter().rev()) {
             assert_eq!(&Json::Object(reader.row_at(*offset).map_err(|error| error.to_string())?.0), row);
         }
         Ok(rows)
@@ -183,6 +188,33 @@ mod tests {
         assert_eq!(rows.len(), 3);
         assert_eq!(all(&String::from_utf8(RowWriter::default().finish()).unwrap()), Ok(vec![]));
         assert_eq!(all(" [ {\"a\": {\"b\": [1]}} ,\n{}\n] ").unwrap().len(), 2);
+    }
+
+    /// Counts how often it is read.
+    struct Counted(Cursor<Vec<u8>>, Rc<Cell<u32>>);
+
+    impl Read for Counted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1.set(self.1.get() + 1);
+            self.0.read(buffer)
+        }
+    }
+
+    impl Seek for Counted {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn rows_that_lie_together_are_read_together() {
+        let text = format!("[{}]", vec!["{\"a\": 1}"; 1000].join(","));
+        let reads = Rc::new(Cell::new(0));
+        let mut reader = RowReader::new("d.json", Counted(Cursor::new(text.into_bytes()), reads.clone()));
+        for at in (0..1000).step_by(2) {
+            reader.row_at(1 + at * 9).unwrap();
+        }
+        assert_eq!(reads.get(), 1);
     }
 
     #[test]
