@@ -1,7 +1,9 @@
 //! Reading a tar that somebody brings: members of known names only, each once, nothing but regular files.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use super::{ChunkReader, VERSIONS, unusable};
 use crate::error::Result;
@@ -9,6 +11,8 @@ use crate::id::Sha256;
 
 /// No export has more members.
 const MOST_MEMBERS: usize = 20_000_000;
+/// The most that the header of a member takes, with the members that tell its name. They are held in memory.
+const LARGEST_HEADER: u64 = 1 << 20;
 
 /// What a member is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,10 +31,13 @@ pub enum EntryName {
 impl EntryName {
     /// # Errors
     /// For any name that no export has.
-    fn parse(name: &str) -> Result<Self> {
+    pub fn parse(name: &str) -> Result<Self> {
         let unknown = || unusable(name, "is no member that an export has");
         if name == VERSIONS {
             return Ok(Self::Versions);
+        }
+        if name.contains('\0') {
+            return Err(unknown());
         }
         if name.starts_with('/') || name.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(unusable(name, "leads out of the export"));
@@ -67,13 +74,38 @@ pub struct Entry {
 
 /// An export to be read.
 pub struct Archive {
-    tar: tar::Archive<ChunkReader>,
+    files: ChunkReader,
     size: u64,
+}
+
+/// A reader that gives so much and then fails.
+struct Bounded {
+    files: ChunkReader,
+    left: Rc<Cell<u64>>,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 && !buffer.is_empty() {
+            return Err(io::Error::other(format!("a member has a header of more than {LARGEST_HEADER} bytes")));
+        }
+        let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let count = self.files.read(&mut buffer[..most])?;
+        self.left.set(left - count as u64);
+        Ok(count)
+    }
+}
+
+impl Seek for Bounded {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.files.seek(to)
+    }
 }
 
 impl Archive {
     pub fn new(files: ChunkReader) -> Self {
-        Self { size: files.size(), tar: tar::Archive::new(files) }
+        Self { size: files.size(), files }
     }
 
     /// Hands every member, with its bytes, to `take`, in the order of the tar. Bytes that are not read are passed
@@ -81,13 +113,17 @@ impl Archive {
     ///
     /// # Errors
     /// Of the first member that no export has; those of `take`.
-    pub fn read(&mut self, mut take: impl FnMut(&Entry, &mut dyn Read) -> Result<()>) -> Result<()> {
-        let damaged = |problem: std::io::Error| unusable("tar", problem);
-        let size = self.size;
-        self.tar_start()?;
-        self.check_end()?;
+    pub fn read(mut self, mut take: impl FnMut(&Entry, &mut dyn Read) -> Result<()>) -> Result<()> {
+        let damaged = |problem: io::Error| unusable("tar", problem);
+        check_end(&mut self.files, self.size)?;
+        let left = Rc::new(Cell::new(0));
+        let mut tar = tar::Archive::new(Bounded { files: self.files, left: left.clone() });
         let mut known = HashSet::new();
-        for member in self.tar.entries_with_seek().map_err(damaged)? {
+        let mut members = tar.entries_with_seek().map_err(damaged)?;
+        loop {
+            left.set(LARGEST_HEADER);
+            let Some(member) = members.next() else { return Ok(()) };
+            left.set(u64::MAX);
             let mut member = member.map_err(damaged)?;
             let path = String::from_utf8(member.path_bytes().into_owned())
                 .map_err(|_| unusable("tar", "a name is no text"))?;
@@ -95,49 +131,33 @@ impl Archive {
                 return Err(unusable(&path, "is no regular file"));
             }
             let entry = Entry { name: EntryName::parse(&path)?, path: path.clone(), size: member.size() };
-            if member.raw_file_position().checked_add(entry.size).is_none_or(|end| end > size) {
+            if member.raw_file_position().checked_add(entry.size).is_none_or(|end| end > self.size) {
                 return Err(unusable(&path, "is cut off"));
             }
-            let digest = u128::from_le_bytes(first_bytes(&Sha256::of(path.as_bytes())));
-            if !known.insert(digest) || known.len() > MOST_MEMBERS {
+            if !known.insert(first_half(&Sha256::of(path.as_bytes()))) || known.len() > MOST_MEMBERS {
                 return Err(unusable(&path, "is there twice"));
             }
             take(&entry, &mut member)?;
         }
-        Ok(())
-    }
-
-    /// A tar ends with blocks of zeros; one that was cut does not.
-    fn check_end(&mut self) -> Result<()> {
-        let read = |files: &mut ChunkReader| -> std::io::Result<bool> {
-            let mut end = [0; 1024];
-            files.seek(std::io::SeekFrom::End(-1024))?;
-            files.read_exact(&mut end)?;
-            files.rewind()?;
-            Ok(end.iter().all(|byte| *byte == 0))
-        };
-        let empty = ChunkReader::open(vec![]).map_err(|problem| unusable("tar", problem))?;
-        let mut files = std::mem::replace(&mut self.tar, tar::Archive::new(empty)).into_inner();
-        let whole = self.size >= 1024 && read(&mut files).map_err(|problem| unusable("tar", problem))?;
-        self.tar = tar::Archive::new(files);
-        if whole { Ok(()) } else { Err(unusable("tar", "is no tar, or is cut off")) }
-    }
-
-    fn tar_start(&mut self) -> Result<()> {
-        let empty = ChunkReader::open(vec![]).map_err(|problem| unusable("tar", problem))?;
-        let tar = std::mem::replace(&mut self.tar, tar::Archive::new(empty));
-        let mut files = tar.into_inner();
-        files.rewind().map_err(|problem| unusable("tar", problem))?;
-        self.tar = tar::Archive::new(files);
-        Ok(())
     }
 }
 
-/// Half of a digest.
-fn first_bytes(digest: &Sha256) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.as_str().as_bytes()[..16]);
-    bytes
+/// A tar ends with blocks of zeros; one that was cut does not. Leaves the reader at the start.
+fn check_end(files: &mut ChunkReader, size: u64) -> Result<()> {
+    let mut read = || -> io::Result<bool> {
+        let mut end = [0; 1024];
+        files.seek(SeekFrom::End(-1024))?;
+        files.read_exact(&mut end)?;
+        files.rewind()?;
+        Ok(end.iter().all(|byte| *byte == 0))
+    };
+    let whole = size >= 1024 && read().map_err(|problem| unusable("tar", problem))?;
+    if whole { Ok(()) } else { Err(unusable("tar", "is no tar, or is cut off")) }
+}
+
+/// Of the digest of a name, enough to tell names apart.
+fn first_half(digest: &Sha256) -> u64 {
+    u64::from_str_radix(&digest.as_str()[..16], 16).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,6 +191,29 @@ mod tests {
             "",
         ] {
             EntryName::parse(name).expect_err(name);
+        }
+    }
+
+    #[test]
+    fn headers_are_read_as_far_as_a_bound() {
+        let of = |kind: u8, size: usize| {
+            let mut long = tar::Header::new_gnu();
+            long.set_size(size as u64);
+            long.set_entry_type(tar::EntryType::new(kind));
+            long.set_cksum();
+            let mut bytes = long.as_bytes().to_vec();
+            bytes.resize(512 + size.next_multiple_of(512), b'a');
+            bytes.resize(bytes.len() + 1024, 0);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("e.tar");
+            std::fs::write(&path, bytes).unwrap();
+            Archive::new(ChunkReader::open(vec![path]).unwrap()).read(|_, _| Ok(())).expect_err("no member").to_string()
+        };
+        for kind in *b"LKx" {
+            let error = of(kind, 2 << 20);
+            assert!(error.contains("a header of more than 1048576 bytes"), "{error}");
+            let error = of(kind, 1 << 10);
+            assert!(!error.contains("a header of more"), "{error}");
         }
     }
 }
