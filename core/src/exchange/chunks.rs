@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use flate2::Crc;
 
+use super::open_regular;
+
 /// A file that was written: its name, and its checksum as the table of contents spells it.
 pub type Written = (String, String);
 
-/// The checksum of a file, and how many bytes it has.
+/// The checksum of a regular file.
 pub fn crc32_of(path: &Path) -> io::Result<String> {
-    let (mut file, mut crc, mut block) = (File::open(path)?, Crc::new(), vec![0; 256 << 10]);
+    let (mut file, mut crc, mut block) = (open_regular(path)?, Crc::new(), vec![0; 256 << 10]);
     loop {
         match file.read(&mut block)? {
             0 => return Ok(spelled(&crc)),
@@ -142,12 +144,10 @@ impl ChunkReader {
     pub fn open(paths: Vec<PathBuf>) -> io::Result<Self> {
         let (mut files, mut size) = (Vec::with_capacity(paths.len()), 0);
         for path in paths {
-            let metadata = fs::symlink_metadata(&path)?;
-            if !metadata.is_file() {
-                return Err(io::Error::other(format!("`{}` is no regular file", path.display())));
-            }
+            let named = |error: io::Error| io::Error::other(format!("`{}` {error}", path.display()));
+            let length = open_regular(&path).and_then(|file| file.metadata()).map_err(named)?.len();
             files.push((path, size));
-            size += metadata.len();
+            size += length;
         }
         Ok(Self { files, size, position: 0, open: None })
     }
@@ -167,7 +167,7 @@ impl Read for ChunkReader {
         let start = self.files.get(at).map_or(0, |(_, start)| *start);
         if self.open.as_ref().is_none_or(|(open, _)| *open != at) {
             let (path, _) = self.files.get(at).ok_or_else(|| io::Error::other("no file"))?;
-            let mut file = File::open(path)?;
+            let mut file = open_regular(path)?;
             file.seek(SeekFrom::Start(self.position - start))?;
             self.open = Some((at, file));
         }

@@ -26,6 +26,7 @@
 mod archive;
 mod chunks;
 mod facts;
+mod regular;
 mod rows;
 mod tarball;
 mod toc;
@@ -33,6 +34,7 @@ mod toc;
 pub use archive::{Archive, Entry, EntryName};
 pub use chunks::{ChunkReader, ChunkWriter, Written, crc32_of};
 pub use facts::{Facts, flag, json_text, number, text};
+pub use regular::open_regular;
 pub use rows::{Row, RowReader, RowWriter};
 pub use tarball::TarWriter;
 pub use toc::{LARGEST_TOC, Toc};

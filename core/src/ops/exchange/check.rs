@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 
 use crate::download::allowed_path;
+use crate::exchange::open_regular;
 
 /// What is wrong with a file to import from. Blocks.
 pub fn file(name: &str, is_toc: bool, allowed: &[PathBuf]) -> Vec<String> {
@@ -20,7 +21,7 @@ pub fn file(name: &str, is_toc: bool, allowed: &[PathBuf]) -> Vec<String> {
     match fs::metadata(&path) {
         Err(_) => messages.push(format!("file {} does not exist", path.display())),
         Ok(found) if !found.is_file() => messages.push(format!("{} is not a file", path.display())),
-        Ok(_) if fs::File::open(&path).is_err() => {
+        Ok(_) if open_regular(&path).is_err() => {
             messages.push(format!("pulp must have read-permission on {}", path.display()));
         }
         Ok(_) => {}

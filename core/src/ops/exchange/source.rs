@@ -1,6 +1,5 @@
 //! Where an import reads from: the files of an export below an allowed path, and its members one by one.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use crate::download::allowed_path;
 use crate::error::{Error, Result};
-use crate::exchange::{Archive, ChunkReader, Entry, LARGEST_TOC, Toc, crc32_of, unusable};
+use crate::exchange::{Archive, ChunkReader, Entry, LARGEST_TOC, Toc, crc32_of, open_regular, unusable};
 use crate::tasks::TaskContext;
 
 /// Members are read in blocks of this size.
@@ -46,15 +45,14 @@ impl Source {
         let name = self.name();
         let wrong = |problem: &dyn std::fmt::Display| unusable(name, problem);
         let path = allowed_path(Path::new(name), allowed).ok_or_else(|| wrong(&"is not an allowed import path"))?;
-        let metadata = fs::metadata(&path).map_err(|error| wrong(&error))?;
-        if !metadata.is_file() {
-            return Err(wrong(&"is no regular file"));
-        }
+        let file = open_regular(&path).map_err(|error| wrong(&error))?;
         let Self::Toc(_) = self else { return Ok(vec![(path, None)]) };
-        if metadata.len() > LARGEST_TOC {
+        let mut bytes = Vec::new();
+        file.take(LARGEST_TOC + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
+        if bytes.len() as u64 > LARGEST_TOC {
             return Err(wrong(&"is too large for a table of contents"));
         }
-        let toc = Toc::parse(name, &fs::read(&path).map_err(|error| wrong(&error))?)?;
+        let toc = Toc::parse(name, &bytes)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         Ok(toc.files.into_iter().map(|(file, sum)| (folder.join(file), Some(sum))).collect())
     }
@@ -71,13 +69,7 @@ pub async fn validate(context: &TaskContext, files: &[(PathBuf, Option<String>)]
         context.check()?;
         let name = path.display().to_string();
         let (at, expected) = (path.clone(), expected.clone().unwrap_or_default());
-        let computed = move || {
-            if !fs::symlink_metadata(&at)?.is_file() {
-                return Err(std::io::Error::other("is no regular file"));
-            }
-            crc32_of(&at)
-        };
-        let computed = spawn_blocking(computed).await.map_err(Error::internal)?;
+        let computed = spawn_blocking(move || crc32_of(&at)).await.map_err(Error::internal)?;
         let computed = computed.map_err(|error| unusable(&name, error))?;
         if computed != expected.trim_start_matches('0') && computed != expected {
             let problem = format!("Import chunk hash mismatch: expected {expected}, computed {computed}");
@@ -122,7 +114,7 @@ impl Members {
 }
 
 fn send(files: Vec<PathBuf>, wanted: impl Fn(&Entry) -> bool, to: &mpsc::Sender<Piece>) -> Result<()> {
-    let mut archive = open(files)?;
+    let archive = open(files)?;
     let put = |piece: Piece| to.blocking_send(piece).map_err(|_| Error::Canceled);
     archive.read(|entry, bytes| {
         if !wanted(entry) {
