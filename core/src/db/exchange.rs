@@ -2,7 +2,6 @@
 
 use serde_json::Value as Json;
 
-use super::placement::Placement;
 use super::versions::Version;
 use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
@@ -124,10 +123,12 @@ pub fn set_mapping(conn: &mut Conn, importer: Id, mapping: &[(String, Id)]) -> R
     Ok(())
 }
 
-/// A repository by its name, with its type.
+/// A repository by its name, with its type; one that clients do not see is not found.
 pub fn repository_named(conn: &mut Conn, domain: Id, name: &str) -> Result<Option<(Id, String)>> {
-    let row = conn
-        .query_opt("SELECT id, pulp_type FROM repository WHERE domain_id = $1 AND name = $2", params![domain, name])?;
+    let row = conn.query_opt(
+        "SELECT id, pulp_type FROM repository WHERE domain_id = $1 AND name = $2 AND NOT user_hidden",
+        params![domain, name],
+    )?;
     row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
@@ -242,82 +243,4 @@ pub fn labels(conn: &mut Conn, units: &[Id]) -> Result<std::collections::HashMap
         }
     }
     Ok(labels)
-}
-
-/// A file as it is served.
-#[derive(Clone, Debug)]
-pub struct PublishedFile {
-    pub path: String,
-    /// None while only an upstream has it.
-    pub sha256: Option<Sha256>,
-    kind: i64,
-    /// By which the path is read on.
-    name: String,
-}
-
-/// How a publication places the files of its version.
-fn placement(conn: &mut Conn, publication: Option<Id>) -> Result<Option<Placement>> {
-    let row = conn.query_opt("SELECT placement FROM publication WHERE id = $1", params![publication])?;
-    let text = row.map(|row| row.get::<Option<String>>(0)).transpose()?.flatten();
-    Ok(text.and_then(|text| text.parse().ok()))
-}
-
-/// Where a page of them ended.
-pub type PublishedKey = (i64, String);
-
-impl PublishedFile {
-    pub fn key(&self) -> PublishedKey {
-        (self.kind, self.name.clone())
-    }
-}
-
-/// The files of a publication or of a version, without those artifacts that the version `start` has; by kind and path,
-/// those after `after`.
-pub fn published_files(
-    conn: &mut Conn,
-    publication: Option<Id>,
-    version: Option<Id>,
-    start: Option<Id>,
-    after: Option<PublishedKey>,
-    limit: i64,
-) -> Result<Vec<PublishedFile>> {
-    const PRESENT: &str = "rc.repository_id = v.repository_id AND rc.version_added <= v.number
-        AND (rc.version_removed IS NULL OR rc.version_removed > v.number)";
-    let sql = format!(
-        "SELECT f.kind, f.path, f.sha256 FROM (
-             SELECT 0 AS kind, m.relative_path AS path, a.sha256, m.artifact_id AS artifact
-             FROM published_metadata m JOIN artifact a ON a.id = m.artifact_id WHERE m.publication_id = $1
-             UNION ALL
-             SELECT 1, p.relative_path, a.sha256, ca.artifact_id
-             FROM published_artifact p JOIN content_artifact ca ON ca.id = p.content_artifact_id
-             LEFT JOIN artifact a ON a.id = ca.artifact_id WHERE p.publication_id = $1
-             UNION ALL
-             SELECT 2, ca.relative_path, a.sha256, ca.artifact_id
-             FROM repository_version v JOIN repository_content rc ON {PRESENT}
-             JOIN content_artifact ca ON ca.content_id = rc.content_id LEFT JOIN artifact a ON a.id = ca.artifact_id
-             WHERE v.id = $2 OR v.id IN (SELECT p.repository_version_id FROM publication p
-                 WHERE p.id = $1 AND (p.pass_through OR p.placement IS NOT NULL))
-         ) f
-         WHERE (f.kind > $3 OR (f.kind = $3 AND f.path > $4))
-             AND NOT EXISTS (SELECT 1 FROM repository_version v JOIN repository_content rc ON {PRESENT}
-                 JOIN content_artifact ca ON ca.content_id = rc.content_id
-                 WHERE v.id = $5 AND f.kind > 0 AND ca.artifact_id = f.artifact)
-         ORDER BY f.kind, f.path LIMIT $6"
-    );
-    let (kind, path) = after.unwrap_or((-1, String::new()));
-    let none = Id::LEAST;
-    let params =
-        params![publication.unwrap_or(none), version.unwrap_or(none), kind, path, start.unwrap_or(none), limit];
-    let rows = conn.query(&sql, params)?;
-    let placement = placement(conn, publication)?;
-    let one = |row: &Row| {
-        let (kind, name): (i64, String) = (row.get(0)?, row.get(1)?);
-        let path = match &placement {
-            // Files with a folder of their own are among those that the publication names.
-            Some(placement) if kind == 2 && !name.contains('/') => placement.path(&name),
-            _ => name.clone(),
-        };
-        Ok(PublishedFile { kind, path, sha256: row.get(2)?, name })
-    };
-    rows.iter().map(one).collect()
 }

@@ -65,20 +65,38 @@ pub fn is_folder(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
     is_placed(conn, tree, folder)
 }
 
-/// Whether anything is placed below `folder`.
-fn is_placed(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
-    let Tree::Publications(ids) = tree else { return Ok(false) };
+/// A version whose files a publication serves where a rule has them.
+#[derive(Clone, Debug)]
+pub struct PlacedVersion {
+    pub id: Id,
+    pub placement: Placement,
+    row: Row,
+}
+
+/// The versions whose files these publications place: those that they serve besides first, then their own.
+pub fn placed_versions(conn: &mut Conn, publications: &[Id]) -> Result<Vec<PlacedVersion>> {
     let rows = conn.query(
-        "SELECT v.repository_id, v.number, p.placement FROM publication p
+        "SELECT v.repository_id, v.number, p.placement, v.id, 1 AS own FROM publication p
          JOIN repository_version v ON v.id = p.repository_version_id
          WHERE p.id = ANY($1) AND p.placement IS NOT NULL
          UNION ALL
-         SELECT v.repository_id, v.number, s.placement FROM published_version s
-         JOIN repository_version v ON v.id = s.version_id WHERE s.publication_id = ANY($1)",
-        params![ids.clone()],
+         SELECT v.repository_id, v.number, s.placement, v.id, 0 FROM published_version s
+         JOIN repository_version v ON v.id = s.version_id WHERE s.publication_id = ANY($1)
+         ORDER BY 5",
+        params![publications.to_vec()],
     )?;
+    let mut versions = Vec::with_capacity(rows.len());
     for row in rows {
-        let Ok(placement) = row.get::<String>(2)?.parse::<Placement>() else { continue };
+        let Ok(placement) = row.get::<String>(2)?.parse() else { continue };
+        versions.push(PlacedVersion { id: row.get(3)?, placement, row });
+    }
+    Ok(versions)
+}
+
+/// Whether anything is placed below `folder`.
+fn is_placed(conn: &mut Conn, tree: &Tree, folder: &str) -> Result<bool> {
+    let Tree::Publications(ids) = tree else { return Ok(false) };
+    for PlacedVersion { placement, row, .. } in placed_versions(conn, ids)? {
         for (start, end) in placement.names_below(folder) {
             if version_has(conn, &row, &start, &end)? {
                 return Ok(true);

@@ -33,6 +33,7 @@ pub mod pinned;
 pub mod placement;
 mod postgres;
 pub mod publications;
+pub mod published;
 pub mod queue;
 pub mod remotes;
 pub mod repositories;

@@ -190,6 +190,7 @@ pub fn insert_finished(
     let (seq, has_owner) = insert(conn, new, fate, false)?;
     insert_created(conn, seq, &ending.created)?;
     put_progress(conn, seq, &ending.progress)?;
+    close_group(conn, new.group.filter(|_| new.parent.is_none()), finished)?;
     Ok(has_owner)
 }
 
@@ -348,8 +349,8 @@ pub fn lock_line(conn: &mut Conn, seq: i64) -> Result<Reservations> {
     Ok(held)
 }
 
-/// Ends a task whose line is locked ([`lock_line`] gave `held`) and lets those behind it go. False, and
-/// nothing has changed, when the task is not in a state to end `from`.
+/// Ends a task whose line is locked ([`lock_line`] gave `held`) and lets those behind it go; its group is complete then,
+/// unless another task started it. False, and nothing has changed, when the task is not in a state to end `from`.
 pub fn finish(
     conn: &mut Conn,
     seq: i64,
@@ -371,15 +372,20 @@ pub fn finish(
     }
     // One at a time: of two that each hold back the same task, the later sees that the other is gone.
     conn.lock(&Lock::Queue)?;
-    if conn.execute(&sql, &values)? == 0 {
-        return Ok(false);
-    }
+    sql.push_str(" RETURNING CASE WHEN parent_task_id IS NULL THEN task_group_id END");
+    let Some(ended) = conn.query_opt(&sql, &values)? else { return Ok(false) };
+    close_group(conn, ended.get(0)?, now)?;
     insert_created(conn, seq, &ending.created)?;
     put_progress(conn, seq, &ending.progress)?;
     let unfinished = "UPDATE progress_report SET state = $2 WHERE task_seq = $1 AND state = 'running'";
     conn.execute(unfinished, params![seq, ending.state])?;
     release(conn, seq, held, now)?;
     Ok(true)
+}
+
+/// A task that nobody started but a client began its group: only that task, and those that it starts, join it.
+fn close_group(conn: &mut Conn, group: Option<Id>, now: Instant) -> Result<()> {
+    group.map_or(Ok(()), |group| super::tasks::close_group(conn, group, now))
 }
 
 fn release(conn: &mut Conn, seq: i64, held: &Reservations, now: Instant) -> Result<()> {

@@ -254,7 +254,8 @@ pub fn insert_group(conn: &mut Conn, domain: Id, description: &str, now: Instant
 
 /// Says that no further task will join the group.
 pub fn close_group(conn: &mut Conn, id: Id, now: Instant) -> Result<()> {
-    let sql = "UPDATE task_group SET all_tasks_dispatched = $2, updated = $3 WHERE id = $1";
+    let sql =
+        "UPDATE task_group SET all_tasks_dispatched = $2, updated = $3 WHERE id = $1 AND NOT all_tasks_dispatched";
     conn.execute(sql, params![id, true, now]).map(drop)
 }
 

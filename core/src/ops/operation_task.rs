@@ -11,9 +11,9 @@ use super::change_version::{self, Created, with_kind};
 use super::versions::{self, Finished, Overwrite};
 use super::{content, create_content, publish_task};
 use crate::app::{App, Shared};
-use crate::db::{Conn, repositories, tasks as rows, units};
+use crate::db::{Conn, repositories, units};
 use crate::error::{Error, Result};
-use crate::id::{Id, now};
+use crate::id::Id;
 use crate::plugin::{
     OperationJob, OperationRepository, OperationTask, Plugin, Progress, RepositoryChange, Unit, VersionUnits,
 };
@@ -28,25 +28,11 @@ struct Told {
     component: String,
     work: String,
     args: Json,
-    /// The group that is complete when the task has ended.
-    closes: Option<Id>,
 }
 
 /// The arguments of a task that does such work, for the format of this component.
-pub fn arguments(component: &str, task: &OperationTask, closes: Option<Id>) -> Json {
-    let told = Told { component: component.to_owned(), work: task.work.to_owned(), args: task.args.clone(), closes };
-    json!(told)
-}
-
-/// Makes a group of tasks.
-pub async fn begin_group(app: &App, description: &'static str) -> Result<Id> {
-    begin_described_group(app, description.to_owned()).await
-}
-
-/// The same with a description that is made up.
-pub async fn begin_described_group(app: &App, description: String) -> Result<Id> {
-    let domain = app.domain;
-    app.db.write(move |conn| rows::insert_group(conn, domain, &description, now())).await
+pub fn arguments(component: &str, task: &OperationTask) -> Json {
+    json!(Told { component: component.to_owned(), work: task.work.to_owned(), args: task.args.clone() })
 }
 
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
@@ -56,11 +42,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let plugin = app.registry.plugins.iter().find(component).cloned();
         let plugin = plugin.ok_or_else(|| Error::internal(format!("no format `{}`", told.component)))?;
         let job = Job { app: app.clone(), context, plugin: plugin.clone(), args: told.args };
-        let result = plugin.operate(&told.work, &job).await;
-        if let Some(group) = told.closes {
-            app.db.write(move |conn| rows::close_group(conn, group, now())).await?;
-        }
-        result
+        plugin.operate(&told.work, &job).await
     })
 }
 
@@ -128,7 +110,7 @@ impl OperationJob for Job {
             name: task.name.to_owned(),
             kind: KIND,
             kind_if_blocked: None,
-            args: arguments(self.plugin.name(), &task, None),
+            args: arguments(self.plugin.name(), &task),
             exclusive: task.exclusive,
             shared: task.shared,
             cid: String::new(),

@@ -41,6 +41,18 @@ pub enum DetailKind {
     Own,
 }
 
+impl DetailKind {
+    fn told(self, value: &Json) -> Json {
+        match self {
+            Self::Text => text(value.as_str()),
+            Self::Flag => flag(value.as_bool().unwrap_or(false)),
+            Self::Number => number(value.as_i64()),
+            Self::Json => json_text(value),
+            Self::Own => text(None),
+        }
+    }
+}
+
 /// A dump of what belongs to units, several rows a unit.
 #[derive(Clone, Copy)]
 pub struct PartDump {
@@ -95,18 +107,8 @@ pub trait ExchangedContent: Send + Sync {
 impl RepositoryDump {
     /// What the settings of a repository are told as.
     pub(crate) fn facts(&self, details: &Json) -> Vec<(&'static str, Json)> {
-        let value = |name: &str| details.get(name).cloned().unwrap_or_default();
-        let one = |(name, kind): &(&'static str, DetailKind)| {
-            let value = value(name);
-            let told = match kind {
-                DetailKind::Text => text(value.as_str()),
-                DetailKind::Flag => flag(value.as_bool().unwrap_or(false)),
-                DetailKind::Number => number(value.as_i64()),
-                DetailKind::Json => json_text(&value),
-                DetailKind::Own => text(None),
-            };
-            (*name, told)
-        };
+        let one =
+            |(name, kind): &(&'static str, DetailKind)| (*name, kind.told(details.get(name).unwrap_or(&Json::Null)));
         self.details.iter().map(one).collect()
     }
 

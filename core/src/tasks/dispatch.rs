@@ -61,26 +61,41 @@ impl Queue {
 }
 
 async fn dispatch_long(app: &Shared, task: NewTask) -> Result<Id> {
-    let row = app.queue.row(app.domain, &task);
-    let id = row.id;
-    let body_app = app.clone();
-    let add = move |conn: &mut Conn| {
-        row.reservations.lock(conn)?;
-        // Sealed when nothing is waited for any more: the key may be changed and retired meanwhile.
-        let payload = body_app.queue.seal(task.kind, &task)?;
-        let unblocked_at = if row.reservations.are_blocked(conn)? {
-            queue::hasten(conn, &row.reservations)?;
-            None
-        } else {
-            Some(now())
-        };
-        let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
-        owner::give(&body_app, conn, &row, has_owner)?;
-        queue::announce(conn)
-    };
-    app.queue.parts.db.write(add).await?;
+    let shared = app.clone();
+    let id = app.queue.parts.db.write(move |conn| add_long(&shared, conn, &task)).await?;
     app.queue.wake.notify_one();
     Ok(id)
+}
+
+fn add_long(app: &Shared, conn: &mut Conn, task: &NewTask) -> Result<Id> {
+    let row = app.queue.row(app.domain, task);
+    row.reservations.lock(conn)?;
+    // Sealed when nothing is waited for any more: the key may be changed and retired meanwhile.
+    let payload = app.queue.seal(task.kind, task)?;
+    let unblocked_at = if row.reservations.are_blocked(conn)? {
+        queue::hasten(conn, &row.reservations)?;
+        None
+    } else {
+        Some(now())
+    };
+    let has_owner = queue::insert_waiting(conn, &row, payload, unblocked_at)?;
+    owner::give(app, conn, &row, has_owner)?;
+    queue::announce(conn)?;
+    Ok(row.id)
+}
+
+/// Makes a group of this long task and those that it will start, and returns the group's id. The group is complete when
+/// the task ends, however it does.
+pub async fn dispatch_with_group(app: &Shared, description: String, task: NewTask) -> Result<Id> {
+    let (shared, domain) = (app.clone(), app.domain);
+    let add = move |conn: &mut Conn| {
+        let group = rows::insert_group(conn, domain, &description, now())?;
+        add_long(&shared, conn, &NewTask { group: Some(group), ..task })?;
+        Ok(group)
+    };
+    let group = app.queue.parts.db.write(add).await?;
+    app.queue.wake.notify_one();
+    Ok(group)
 }
 
 /// Makes a group of these long tasks, complete or not at all, and returns its id.

@@ -42,7 +42,7 @@ use crate::id::Id;
 pub use behind::{Behind, TakenAlong};
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
-pub use dispatch::{dispatch, dispatch_failed, dispatch_group, dispatch_telling};
+pub use dispatch::{dispatch, dispatch_failed, dispatch_group, dispatch_telling, dispatch_with_group};
 pub use enqueue::{enqueue, is_running, reserve, run_now, wake_at};
 pub(crate) use memory::resident;
 pub use memory::{MEMORY, MEMORY_PROFILE};

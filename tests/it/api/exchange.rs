@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::support::pulp::{self, text};
 use crate::support::{Client, Server, random, sha256};
 
-const EXPORTERS: &str = "exporters/core/pulp/";
-const IMPORTERS: &str = "importers/core/pulp/";
+pub(super) const EXPORTERS: &str = "exporters/core/pulp/";
+pub(super) const IMPORTERS: &str = "importers/core/pulp/";
 
 pub(super) struct Place {
     pub(super) folder: tempfile::TempDir,
@@ -54,7 +54,7 @@ pub(super) fn importer(client: &Client, mapping: Value) -> String {
 }
 
 /// The tasks of an import, once all are over.
-fn import(client: &Client, importer: &str, body: Value) -> Vec<Value> {
+pub(super) fn import(client: &Client, importer: &str, body: Value) -> Vec<Value> {
     let group = text(&client.post(&format!("{importer}imports/"), body).expect(202).json(), "task_group");
     for _ in 0..3000 {
         let group = client.get(&group).expect(200).json();
@@ -75,14 +75,14 @@ pub(super) fn imported(client: &Client, importer: &str, body: Value) -> Vec<Valu
 }
 
 /// The reason of the one task of an import that failed.
-fn failure(client: &Client, importer: &str, body: Value) -> String {
+pub(super) fn failure(client: &Client, importer: &str, body: Value) -> String {
     let tasks = import(client, importer, body);
     let failed: Vec<_> = tasks.iter().filter(|task| task["state"] == "failed").collect();
     assert_eq!(failed.len(), 1, "{tasks:#?}");
     text(&failed[0]["error"], "description")
 }
 
-fn files_of(client: &Client, repository: &str) -> Vec<(String, String, Value)> {
+pub(super) fn files_of(client: &Client, repository: &str) -> Vec<(String, String, Value)> {
     let version = client.latest_version(repository);
     let list = client.get(&format!("{}?repository_version={version}&limit=1000", pulp::FILES)).expect(200).json();
     let file = |unit: &Value| (text(unit, "relative_path"), text(unit, "sha256"), unit["pulp_labels"].clone());
@@ -92,7 +92,7 @@ fn files_of(client: &Client, repository: &str) -> Vec<(String, String, Value)> {
 }
 
 /// A tar as the reference writes it: these members, whatever they are.
-fn tar(path: &Path, members: &[(&str, &[u8])]) {
+pub(super) fn tar(path: &Path, members: &[(&str, &[u8])]) {
     let mut bytes = Vec::new();
     for (name, data) in members {
         bytes.extend(header(name, data.len(), b'0', ""));
@@ -103,7 +103,7 @@ fn tar(path: &Path, members: &[(&str, &[u8])]) {
     fs::write(path, bytes).unwrap();
 }
 
-fn header(name: &str, size: usize, kind: u8, link: &str) -> Vec<u8> {
+pub(super) fn header(name: &str, size: usize, kind: u8, link: &str) -> Vec<u8> {
     let mut header = vec![0; 512];
     let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, name);
@@ -122,10 +122,10 @@ fn header(name: &str, size: usize, kind: u8, link: &str) -> Vec<u8> {
 }
 
 /// The name of a member of a tar, and its bytes.
-type Member = (String, Vec<u8>);
+pub(super) type Member = (String, Vec<u8>);
 
 /// The members of an export of one file, as the reference writes them.
-fn of_reference(version: &str, content: &[u8]) -> Vec<Member> {
+pub(super) fn of_reference(version: &str, content: &[u8]) -> Vec<Member> {
     let digest = sha256(content);
     let domain = "fc2d2cc3-41e8-4c04-8da4-4ff9f703a858";
     let unit = "01a2249c-5585-7d90-8f17-afa0c5f1da07";
@@ -163,7 +163,7 @@ fn of_reference(version: &str, content: &[u8]) -> Vec<Member> {
     ]
 }
 
-fn write(path: &Path, members: &[Member]) {
+pub(super) fn write(path: &Path, members: &[Member]) {
     let members: Vec<_> = members.iter().map(|(name, data)| (name.as_str(), data.as_slice())).collect();
     tar(path, &members);
 }
@@ -283,70 +283,6 @@ fn an_export_of_the_reference_is_imported() {
 }
 
 #[test]
-fn hostile_exports_leave_nothing() {
-    let to = place();
-    let path = to.folder.path().join("bad.tar");
-    let importer = importer(&to.server, json!({}));
-    let good = || of_reference("3.123.1", b"content 0\n");
-    let with = |at: usize, name: &str, data: &[u8]| {
-        let mut members = good();
-        members[at] = (name.to_owned(), data.to_vec());
-        members
-    };
-    let artifact = good()[1].0.clone();
-    let mut twice = good();
-    twice.push(("versions.json".into(), b"[]".to_vec()));
-    let cases: Vec<(Vec<Member>, &str)> = vec![
-        (with(1, &artifact, b"other bytes"), "digest"),
-        (with(1, "../../etc/passwd", b"x"), "leads out"),
-        (with(1, "/etc/passwd", b"x"), "leads out"),
-        (with(1, "repository-x/../../y_1/a.json", b"x"), "leads out"),
-        (with(1, "evil.sh", b"x"), "no member"),
-        (with(3, "pulpcore.app.modelresource.RepositoryResource.json", b"{}"), "no list"),
-        (with(0, "versions.json", b"[{\"component\": \"core\", \"version\": \"2.9.1\"}]"), "2.9.1"),
-        (with(0, "versions.json", b"[{\"component\": \"deb\", \"version\": \"3.9.1\"}]"), "`deb`"),
-        (good().into_iter().skip(1).collect(), "versions.json"),
-        (twice, "twice"),
-    ];
-    let body = json!({"path": path, "create_repositories": true});
-    for (members, problem) in cases {
-        write(&path, &members);
-        let reason = failure(&to.server, &importer, body.clone());
-        assert!(reason.contains(problem), "{problem}: {reason}");
-    }
-    write(&path, &good());
-    let whole = fs::read(&path).unwrap();
-    for cut in [0, 100, 512, 2048, whole.len() - 9000] {
-        fs::write(&path, &whole[..cut]).unwrap();
-        let reason = failure(&to.server, &importer, body.clone());
-        assert!(reason.contains("cut off"), "{cut}: {reason}");
-    }
-    for (kind, name) in [(b'2', "link"), (b'1', "hard"), (b'3', "device"), (b'5', "folder")] {
-        let mut bytes = header(name, 0, kind, "/etc/passwd");
-        bytes.resize(10240, 0);
-        fs::write(&path, bytes).unwrap();
-        let reason = failure(&to.server, &importer, body.clone());
-        assert!(reason.contains(name) && reason.contains("no regular file"), "{reason}");
-    }
-    assert_eq!(to.server.count("artifacts/") + to.server.count(pulp::REPOSITORIES) + to.server.count(pulp::FILES), 0);
-    assert_eq!(to.server.count(&format!("{importer}imports/")), 0);
-    // Rows that are wrong are found later, and nothing becomes visible of the repository.
-    for (data, problem) in [
-        (&b"[{\"upstream_id\": \"1\", \"relative_path\": \"../x\", \"digest\": \"00\"}]"[..], "relative_path"),
-        (b"[{\"upstream_id\": \"1\"", "ends within"),
-        (b"[1]", "no row"),
-    ] {
-        write(&path, &with(4, "repository-theirs_3/pulp_file.app.modelresource.FileContentResource.json", data));
-        let reason = failure(&to.server, &importer, body.clone());
-        assert!(reason.contains(problem), "{problem}: {reason}");
-    }
-    let theirs = to.server.get(&format!("{}?name=theirs", pulp::REPOSITORIES)).expect(200).json()["results"][0].clone();
-    assert!(text(&theirs, "latest_version_href").ends_with("/versions/0/"));
-    let staged = fs::read_dir(to.server.data().join("tmp")).map_or(0, Iterator::count);
-    assert_eq!(staged, 0);
-}
-
-#[test]
 fn exporters_say_what_is_wrong() {
     let from = place();
     let repository = from.server.repository();
@@ -370,6 +306,7 @@ fn exporters_say_what_is_wrong() {
         (json!({"meta": [1]}), "meta"),
         (json!({"versions": [repository]}), "versions"),
         (json!({"versions": [format!("{other}versions/0/")]}), "versions"),
+        (json!({"versions": [format!("{repository}versions/0/"), format!("{repository}versions/0/")]}), "versions"),
         (json!({"start_versions": [format!("{repository}versions/0/")]}), "non_field_errors"),
         (json!({"foo": 1}), "foo"),
     ] {
@@ -404,38 +341,65 @@ fn an_import_is_checked_without_being_made() {
 }
 
 #[test]
-fn publications_are_written_as_files() {
+fn versions_are_one_of_each_repository() {
+    let from = place();
+    let (one, other) = (from.server.repository(), from.server.repository());
+    let exporter = exporter(&from.server, &from.path("out"), &[&one, &other]);
+    from.server.modify_many(&one, &[("1", b"one")]);
+    let version = |repository: &str, number: u8| format!("{repository}versions/{number}/");
+    for field in ["versions", "start_versions"] {
+        let twice = json!({field: [version(&one, 0), version(&one, 1)], "full": field == "versions"});
+        let answer = from.server.post(&format!("{exporter}exports/"), twice).expect(400).json();
+        assert!(answer.get(field).is_some(), "{answer}");
+    }
+    let made = export(&from.server, &exporter, json!({"versions": [version(&other, 0), version(&one, 0)]}));
+    assert_eq!(made["exported_resources"], json!([version(&one, 0), version(&other, 0)]));
+}
+
+#[test]
+fn a_name_that_no_importer_would_take_is_not_exported() {
+    let from = place();
+    let repository = from.server.repository_with(json!({"name": "a/../b"}));
+    let exporter = exporter(&from.server, &from.path("out"), &[&repository]);
+    let task = from.server.finished(from.server.post(&format!("{exporter}exports/"), json!({})));
+    assert_eq!(task["state"], "failed");
+    assert!(text(&task["error"], "description").contains("`a/../b`"), "{task}");
+    assert!(fs::read_dir(from.path("out")).map_or(0, Iterator::count) == 0);
+}
+
+#[test]
+fn only_administrators_export_and_import() {
     let from = place();
     let repository = from.server.repository();
-    from.server.modify_many(&repository, &[("a/1", b"one"), ("2", b"two")]);
-    let publication = from.server.publish(&repository);
-    let make = |path: &str, method: &str| {
-        let body = json!({"name": random::name(), "path": path, "method": method});
-        text(&from.server.post("exporters/core/filesystem/", body).expect(201).json(), "pulp_href")
-    };
-    let (out, versions) = (from.path("www"), from.path("version"));
-    let exporter = make(&out, "write");
-    let href =
-        from.server.created(from.server.post(&format!("{exporter}exports/"), json!({"publication": publication})));
-    assert_eq!(from.server.get(&href).expect(200).json()["exported_resources"], json!([publication]));
-    assert_eq!(fs::read(format!("{out}/a/1")).unwrap(), b"one");
-    assert!(fs::read_to_string(format!("{out}/PULP_MANIFEST")).unwrap().contains("a/1,"));
-    let latest = from.server.latest_version(&repository);
-    let both = json!({"publication": publication, "repository_version": latest});
-    from.server.post(&format!("{exporter}exports/"), both).expect(400);
-
-    let before = latest.clone();
-    from.server.modify_many(&repository, &[("3", b"three")]);
-    let latest = from.server.latest_version(&repository);
-    let exporter = make(&versions, "write");
-    let body = json!({"repository_version": latest, "start_repository_version": before});
-    from.server.created(from.server.post(&format!("{exporter}exports/"), body));
-    let names: Vec<_> = fs::read_dir(&versions).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["3"]);
-    fs::remove_dir_all(format!("{out}/a")).unwrap();
-    std::os::unix::fs::symlink("/tmp", format!("{out}/a")).unwrap();
-    let exporter = make(&out, "write");
-    let task =
-        from.server.finished(from.server.post(&format!("{exporter}exports/"), json!({"publication": publication})));
-    assert_eq!(task["state"], "failed", "{task}");
+    let exporter = exporter(&from.server, &from.path("out"), &[&repository]);
+    let importer = importer(&from.server, json!({}));
+    let made = export(&from.server, &exporter, json!({}));
+    let files = json!({"name": "x", "path": from.path("www")});
+    let filesystem =
+        text(&from.server.post("exporters/core/filesystem/", files.clone()).expect(201).json(), "pulp_href");
+    from.server.post("users/", json!({"username": "ada", "password": "Yeech6ba"})).expect(201);
+    let roles = from.server.get("roles/?limit=1000").expect(200).json();
+    let ada = text(&from.server.get("users/?username=ada").expect(200).json()["results"][0], "pulp_href");
+    // Whatever else she may do.
+    for role in roles["results"].as_array().unwrap() {
+        from.server.post(&format!("{ada}roles/"), json!({"role": role["name"], "content_object": null})).expect(201);
+    }
+    let user = from.server.user("ada", "Yeech6ba");
+    user.get(&repository).expect(200);
+    let body = json!({"name": "y", "path": from.path("out"), "repositories": [repository]});
+    user.post(EXPORTERS, body).expect(403);
+    user.post("exporters/core/filesystem/", files).expect(403);
+    user.post(IMPORTERS, json!({"name": "y"})).expect(403);
+    user.post(&format!("{IMPORTERS}import-check/"), json!({"path": "/etc/passwd"})).expect(403);
+    user.post(&format!("{exporter}exports/"), json!({})).expect(403);
+    user.post(&format!("{filesystem}exports/"), json!({})).expect(403);
+    user.post(&format!("{importer}imports/"), json!({"path": tar_of(&made)})).expect(403);
+    for list in [EXPORTERS, "exporters/core/filesystem/", IMPORTERS, &format!("{exporter}exports/")] {
+        user.get(list).expect(403);
+    }
+    for object in [&exporter, &importer, &filesystem, &text(&made, "pulp_href")] {
+        user.get(object).expect(403);
+        user.delete(object).expect(403);
+    }
+    user.patch(&importer, json!({"name": "z"})).expect(403);
 }

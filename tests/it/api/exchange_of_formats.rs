@@ -16,6 +16,8 @@ const ADVISORY: &str = "<updates><update from=\"a@h\" status=\"final\" type=\"se
     <title>t</title><issued date=\"2024-01-02 03:04:05\"/><references><reference href=\"http://r.example/\" \
     id=\"R-1\" type=\"bugzilla\" title=\"r\"/></references><pkglist><collection short=\"s\"><name>c</name>\
     <package name=\"bear\" version=\"1\" release=\"1\" epoch=\"0\" arch=\"noarch\"><filename>b.rpm</filename></package>\
+    </collection><collection short=\"s\"><name>c</name>\
+    <package name=\"cat\" version=\"1\" release=\"1\" epoch=\"0\" arch=\"noarch\"><filename>c.rpm</filename></package>\
     </collection></pkglist></update></updates>";
 const COMPS: &str = "<comps>\
     <group><id>all</id><name>All</name><name xml:lang=\"de\">Alle</name><packagelist>\
@@ -29,6 +31,11 @@ const MODULES: &str = "---\ndocument: modulemd\nversion: 2\ndata:\n  name: zoo\n
     rpms: [\"bear-0:1-1.noarch\"]\n...\n---\ndocument: modulemd-defaults\nversion: 1\ndata:\n  module: zoo\n  \
     stream: \"1\"\n...\n---\ndocument: modulemd-obsoletes\nversion: 1\ndata:\n  modified: 2024-01-02T00:00Z\n  \
     module: zoo\n  stream: \"1\"\n  message: gone\n...\n";
+
+/// Of the shape that is asked for; nobody verifies it here.
+const PROVENANCE: &str = r#"{"version": 1, "attestation_bundles": [{"publisher": {"kind": "me"}, "attestations": [{"version": 1,
+    "verification_material": {"certificate": "eA==", "transparency_entries": [{}]},
+    "envelope": {"signature": "eA==", "statement": "eyJfdHlwZSI6ICJodHRwczovL2luLXRvdG8uaW8vU3RhdGVtZW50L3YxIiwgInN1YmplY3QiOiBbeyJuYW1lIjogImEiLCAiZGlnZXN0IjogeyJzaGEyNTYiOiAiYiJ9fV0sICJwcmVkaWNhdGVUeXBlIjogImMifQ=="}}]}]}"#;
 
 /// What a new server shows of an export of this repository.
 fn moved(from: &Place, repository: &str, lists: &str) -> (Place, String) {
@@ -50,7 +57,7 @@ fn shown(server: &Server, repository: &str, list: &str) -> Vec<String> {
     let list = server.get(&format!("content/{list}/?repository_version={version}&limit=100")).expect(200).json();
     let units = list["results"].as_array().unwrap().iter().map(|unit| {
         let mut unit = unit.clone();
-        let own = ["pulp_href", "prn", "pulp_created", "pulp_last_updated", "artifact", "artifacts"];
+        let own = ["package", "pulp_href", "prn", "pulp_created", "pulp_last_updated", "artifact", "artifacts"];
         let fields = unit.as_object_mut().unwrap();
         fields.retain(|name, _| !own.contains(&name.as_str()));
         // Packages of modules are named by their addresses.
@@ -145,7 +152,20 @@ fn an_exchange_keeps_all_of_a_python_repository() {
         let unit = from.server.request("POST", "content/python/packages/upload/").multipart(form).send();
         from.server.modify(&repository, &[&text(&unit.expect(201).json(), "pulp_href")], &[]);
     }
+    let yank = json!({"name": "Other.Name", "version": "2", "yanked_reason": "broken"});
+    from.server.completed(from.server.post(&format!("{repository}yank/"), yank));
+    let version = from.server.latest_version(&repository);
+    let list = from.server.get(&format!("content/python/packages/?repository_version={version}&name=shelf-reader"));
+    let package = text(&list.expect(200).json()["results"][0], "pulp_href");
+    let form = Multipart::new().file("file", PROVENANCE.as_bytes()).field("package", &package).field("verify", "false");
+    let made = from.server.request("POST", "content/python/provenance/").multipart(form).send();
+    let provenance = from.server.created(made);
+    from.server.modify(&repository, &[&provenance], &[]);
     let (to, own) = moved(&from, &repository, "repositories/python/python/");
-    let units = shown(&from.server, &repository, "python/packages");
-    assert_eq!((units.len(), &units), (2, &shown(&to.server, &own, "python/packages")));
+    for (list, count) in [("packages", 2), ("yanks", 1), ("provenance", 1)] {
+        let list = format!("python/{list}");
+        let of = |server: &Server, repository: &str| shown(server, repository, &list);
+        let units = of(&from.server, &repository);
+        assert_eq!((units.len(), &units), (count, &of(&to.server, &own)), "{list}");
+    }
 }

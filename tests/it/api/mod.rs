@@ -4,6 +4,8 @@ mod artifacts;
 mod content;
 mod distributions;
 mod exchange;
+mod exchange_filesystem;
+mod exchange_imports;
 mod exchange_of_formats;
 mod filters;
 mod labels;

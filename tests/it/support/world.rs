@@ -67,6 +67,11 @@ pub fn s3_settings(endpoint: &str, at: &str) -> [(String, String); 5] {
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
 }
 
+/// Whether the store is a folder of this host.
+pub fn store_is_local() -> bool {
+    env::var("PITH_TEST_STORAGE").is_err()
+}
+
 /// Whether the database is a file of this host.
 pub fn database_is_local() -> bool {
     env::var("PITH_TEST_DATABASE").is_err()

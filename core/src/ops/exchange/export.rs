@@ -12,7 +12,7 @@ use crate::app::{App, PULP_VERSION, Shared};
 use crate::db::exchange as rows;
 use crate::db::{artifact_bytes, units, versions};
 use crate::error::{Error, Result};
-use crate::exchange::{ARTIFACTS, Facts, REPOSITORIES, Toc, VERSIONS, archive_key, number, text};
+use crate::exchange::{ARTIFACTS, EntryName, Facts, REPOSITORIES, Toc, VERSIONS, archive_key, number, text};
 use crate::id::{Id, Sha256, now};
 use crate::ops::publish_task::format;
 use crate::plugin::VersionUnits;
@@ -58,9 +58,29 @@ struct Exported {
     facts: rows::RepositoryFacts,
 }
 
+impl Exported {
+    /// Where its dumps lie.
+    fn folder(&self) -> String {
+        format!("repository-{}_{}", self.facts.name, self.version.number)
+    }
+
+    /// # Errors
+    /// When no importer would take a folder of this name.
+    fn check_folder(&self) -> Result<()> {
+        let (folder, dump) = (self.folder(), REPOSITORIES.to_owned());
+        let read = EntryName::parse(&format!("{folder}/{dump}.json"));
+        if read.is_ok_and(|read| read == EntryName::OfRepository { folder, dump }) {
+            return Ok(());
+        }
+        let name = &self.facts.name;
+        Err(Error::Conflict(format!("the repository `{name}` cannot be exported: its name cannot be that of a folder")))
+    }
+}
+
 impl Run<'_> {
     async fn export(&self) -> Result<Json> {
         let exported = self.versions().await?;
+        exported.iter().try_for_each(Exported::check_folder)?;
         if self.job.dry_run {
             return self.report(&exported).await;
         }
@@ -229,7 +249,7 @@ impl Run<'_> {
         let (app, context, repository) = (self.app, self.context, &one.facts);
         let dump = VersionDump { app, context, exchange: &exchange, units: &units, progress: &progress, repository };
         for (file, staged) in dump.write().await? {
-            target.staged(format!("repository-{name}_{number}/{file}"), staged).await?;
+            target.staged(format!("{}/{file}", one.folder()), staged).await?;
         }
         progress.finish();
         Ok(())

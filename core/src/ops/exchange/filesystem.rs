@@ -1,6 +1,7 @@
 //! The task that writes the files of a publication, or of a version, into a folder: at the paths at which they are
 //! served.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
@@ -12,9 +13,11 @@ use tokio::task::spawn_blocking;
 
 use super::target::{folder, unwritable};
 use crate::app::Shared;
-use crate::db::exchange::{self as rows, PublishedFile};
+use crate::db::exchange as rows;
+use crate::db::published::{self, PublishedFile, Source};
+use crate::download::allowed_path;
 use crate::error::{Error, Result};
-use crate::id::{Id, RelativePath};
+use crate::id::{Id, RelativePath, Sha256};
 use crate::tasks::TaskContext;
 
 /// Files looked up together.
@@ -45,27 +48,130 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             return Err(Error::Conflict(format!("`{method}` needs a store in a folder of this host")));
         }
         let root = folder(&exporter.path, &app.config.allowed_export_paths).await?;
-        let progress = context.progress("Exporting Artifacts", "export.artifacts", Some(0));
-        let (mut after, mut total) = (None, 0);
-        loop {
-            context.check()?;
-            let (asked, from) = (job.clone(), after.clone());
-            let page = app.db.read(move |conn| {
-                rows::published_files(conn, asked.publication, asked.version, asked.start, from, PAGE)
-            });
-            let page = page.await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.key());
-            for file in &page {
-                put(&app, &root, file, &method).await?;
-            }
-            total += page.len() as i64;
-            progress.set_total(total);
-            progress.add(page.len() as i64);
+        let hidden = root.join(format!(".{}.part", job.exporter));
+        {
+            let (app, context, job, folders) = (&app, &context, &job, BTreeSet::new());
+            let mut export = Export { app, context, job, root, hidden, method, folders };
+            export.write().await?;
+            export.sync_folders().await?;
         }
-        progress.finish();
         note(&app, &context, job).await
     })
+}
+
+struct Export<'a> {
+    app: &'a Shared,
+    context: &'a TaskContext,
+    job: &'a FilesystemJob,
+    root: PathBuf,
+    /// What a file is called until it is whole. An exporter has one export at a time.
+    hidden: PathBuf,
+    method: String,
+    /// In which something was put.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Export<'_> {
+    async fn write(&mut self) -> Result<()> {
+        let (publication, version, start) = (self.job.publication, self.job.version, self.job.start);
+        let sources = self.app.db.read(move |conn| match publication {
+            Some(publication) => published::of_publication(conn, publication),
+            None => Ok(version.map(|version| Source::Version(version, None)).into_iter().collect()),
+        });
+        let progress = self.context.progress("Exporting Artifacts", "export.artifacts", Some(0));
+        let mut total = 0;
+        for source in sources.await? {
+            let mut after = None;
+            loop {
+                self.context.check()?;
+                let (of, from) = (source.clone(), after.clone());
+                let page = self.app.db.read(move |conn| of.page(conn, start, from, PAGE));
+                let (files, end) = page.await?;
+                if end.is_none() {
+                    break;
+                }
+                after = end;
+                total += files.len() as i64;
+                progress.set_total(total);
+                for file in &files {
+                    self.context.check()?;
+                    self.put(file).await?;
+                    progress.add(1);
+                }
+            }
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    /// Puts one file to its path: under another name first, so that nobody sees half of it.
+    async fn put(&mut self, file: &PublishedFile) -> Result<()> {
+        let PublishedFile { path, sha256, .. } = file;
+        let sha256 = sha256.clone().ok_or_else(|| {
+            let problem = format!("only an upstream has `{path}`");
+            Error::Conflict(format!("Cannot export artifacts that haven't been downloaded: {problem}"))
+        })?;
+        let path: RelativePath =
+            path.parse().map_err(|problem| Error::Conflict(format!("`{path}` cannot be exported: {problem}")))?;
+        let target = place(&self.root, &path).await?;
+        remove(&self.hidden).await?;
+        match (self.method.as_str(), self.app.storage.local_path(&sha256)) {
+            ("hardlink", Some(source)) => link(source, self.hidden.clone(), std::fs::hard_link).await?,
+            ("symlink", Some(source)) => link(source, self.hidden.clone(), std::os::unix::fs::symlink).await?,
+            _ => self.copy(&sha256).await?,
+        }
+        tokio::fs::rename(&self.hidden, &target).await.map_err(|error| unwritable(&target, &error))?;
+        // Of two names of one file, renaming one to the other leaves both.
+        remove(&self.hidden).await?;
+        if let Some(folder) = target.parent()
+            && !self.folders.contains(folder)
+        {
+            self.folders.insert(folder.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, sha256: &Sha256) -> Result<()> {
+        let failed = |error: std::io::Error| unwritable(&self.hidden, &error);
+        let mut out = tokio::fs::File::create_new(&self.hidden).await.map_err(failed)?;
+        let mut stream = self.app.storage.stream(sha256, None).await?;
+        while let Some(block) = stream.try_next().await? {
+            out.write_all(&block).await.map_err(failed)?;
+        }
+        out.sync_all().await.map_err(failed)
+    }
+
+    /// What was put is there after a failure of the power, before the export is noted.
+    async fn sync_folders(&self) -> Result<()> {
+        let mut folders = self.folders.clone();
+        // The folders in between may be new as well.
+        for folder in &self.folders {
+            folders.extend(folder.ancestors().take_while(|above| above.starts_with(&self.root)).map(Path::to_owned));
+        }
+        let sync = move || {
+            let synced = |folder: &PathBuf| {
+                let done = std::fs::File::open(folder).and_then(|open| open.sync_all());
+                done.map_err(|error| unwritable(folder, &error))
+            };
+            folders.iter().try_for_each(synced)
+        };
+        spawn_blocking(sync).await.map_err(Error::internal)?
+    }
+}
+
+impl Drop for Export<'_> {
+    fn drop(&mut self) {
+        // It is there only when the export stopped midway.
+        let _ = std::fs::remove_file(&self.hidden);
+    }
+}
+
+/// Removes what an export that was killed left.
+async fn remove(hidden: &Path) -> Result<()> {
+    match tokio::fs::remove_file(hidden).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(hidden, &error)),
+        _ => Ok(()),
+    }
 }
 
 async fn note(app: &Shared, context: &TaskContext, job: FilesystemJob) -> Result<Json> {
@@ -91,60 +197,26 @@ async fn note(app: &Shared, context: &TaskContext, job: FilesystemJob) -> Result
     Ok(Json::Null)
 }
 
-/// Puts one file to its path: under another name first, so that nobody sees half of it.
-async fn put(app: &Shared, root: &Path, file: &PublishedFile, method: &str) -> Result<()> {
-    let sha256 = file.sha256.clone().ok_or_else(|| {
-        let path = &file.path;
-        Error::Conflict(format!("Cannot export artifacts that haven't been downloaded: only an upstream has `{path}`"))
-    })?;
-    let path: RelativePath = file
-        .path
-        .parse()
-        .map_err(|problem| Error::Conflict(format!("`{}` cannot be exported: {problem}", file.path)))?;
-    let (target, hidden) = places(root, &path).await?;
-    let done = match (method, app.storage.local_path(&sha256)) {
-        ("hardlink", Some(source)) => link(source, hidden.clone(), std::fs::hard_link).await,
-        ("symlink", Some(source)) => link(source, hidden.clone(), std::os::unix::fs::symlink).await,
-        _ => {
-            let mut out = tokio::fs::File::create_new(&hidden).await.map_err(|error| unwritable(&hidden, &error))?;
-            let mut stream = app.storage.stream(&sha256, None).await?;
-            while let Some(block) = stream.try_next().await? {
-                out.write_all(&block).await.map_err(|error| unwritable(&hidden, &error))?;
-            }
-            out.flush().await.map_err(|error| unwritable(&hidden, &error))
-        }
-    };
-    let renamed = match done {
-        Ok(()) => tokio::fs::rename(&hidden, &target).await.map_err(|error| unwritable(&target, &error)),
-        Err(error) => Err(error),
-    };
-    if renamed.is_err() {
-        // It may not be there.
-        let _ = tokio::fs::remove_file(&hidden).await;
-    }
-    renamed
-}
-
 async fn link(from: PathBuf, to: PathBuf, how: fn(PathBuf, PathBuf) -> std::io::Result<()>) -> Result<()> {
     let at = to.clone();
     let from = std::path::absolute(&from).unwrap_or(from);
     spawn_blocking(move || how(from, to)).await.map_err(Error::internal)?.map_err(|error| unwritable(&at, &error))
 }
 
-/// Where the file goes, and under which name it is made; the folders are made, and none of them is a link that leads
-/// out of the root.
-async fn places(root: &Path, path: &RelativePath) -> Result<(PathBuf, PathBuf)> {
+/// Where the file goes. Its folders are made, none of them through a link that leads out of the root.
+async fn place(root: &Path, path: &RelativePath) -> Result<PathBuf> {
     let (root, path) = (root.to_owned(), path.as_str().to_owned());
     let made = move || {
         let target = root.join(&path);
         let folder = target.parent().unwrap_or(&root).to_owned();
-        std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
-        let real = folder.canonicalize().map_err(|error| unwritable(&folder, &error))?;
-        if !real.starts_with(&root) {
-            return Err(Error::Conflict(format!("`{}` leads out of the export", folder.display())));
+        let leads_out = || Error::Conflict(format!("`{}` leads out of the export", folder.display()));
+        let is_inside = |folder: &Path| allowed_path(folder, std::slice::from_ref(&root)).is_some();
+        // Before, so that nothing is made elsewhere; and behind, of what is there then.
+        if !is_inside(&folder) {
+            return Err(leads_out());
         }
-        let hidden = folder.join(format!(".{}.part", Id::new()));
-        Ok((target, hidden))
+        std::fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        if is_inside(&folder) { Ok(target) } else { Err(leads_out()) }
     };
     spawn_blocking(made).await.map_err(Error::internal)?
 }

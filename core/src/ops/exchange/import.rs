@@ -7,27 +7,25 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use sha2::Digest;
 use tokio::task::spawn_blocking;
 
+use super::contents::{Contents, Folder};
 use super::export::not_moved;
 use super::import_version::VersionJob;
 use super::source::{self, Members, Piece, Source};
 use super::{IMPORT_VERSION, LABELS};
-use crate::app::{App, PULP_VERSION, Shared};
+use crate::app::{App, Shared};
 use crate::db::exchange as rows;
-use crate::db::{Announced, Conn, artifacts, tasks as task_rows};
+use crate::db::{Announced, Conn, artifacts};
 use crate::error::{Error, Result};
-use crate::exchange::{EntryName, Facts, REPOSITORIES, RowReader, unusable};
-use crate::id::{Id, Sha256, now};
+use crate::exchange::{EntryName, Facts, REPOSITORIES, unusable};
+use crate::id::{Id, Sha256};
 use crate::ops::configured;
 use crate::ops::publish_task::format;
 use crate::resource::{Access, Errors, Kind, Mode};
 use crate::storage::{Digests, Staged};
 use crate::tasks::{NewTask, TaskContext};
 
-/// The most that is read of the members that are held in memory.
-const SMALL: u64 = 16 << 20;
 /// Artifacts kept together.
 const BATCH: usize = 100;
 
@@ -39,16 +37,12 @@ pub struct ImportJob {
     pub create_repositories: bool,
     /// What the client asked for.
     pub params: Json,
-    pub group: Id,
 }
 
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let job: ImportJob = serde_json::from_value(args).map_err(Error::internal)?;
-        let done = Run { app: &app, context: &context, job: &job }.import().await;
-        let group = job.group;
-        app.db.write(move |conn| task_rows::close_group(conn, group, now())).await?;
-        done
+        Run { app: &app, context: &context, job: &job }.import().await
     })
 }
 
@@ -58,19 +52,9 @@ struct Run<'a> {
     job: &'a ImportJob,
 }
 
-/// What there is in an export.
-#[derive(Default)]
-struct Contents {
-    versions: Option<Vec<u8>>,
-    repositories: Vec<Facts>,
-    /// What repositories say of themselves, by their folders.
-    settings: HashMap<String, Facts>,
-    folders: Vec<String>,
-}
-
 /// A repository of the export and the one that it goes into.
 struct Destination {
-    folder: String,
+    folder: Folder,
     source_name: String,
     repository: Id,
     name: String,
@@ -85,8 +69,7 @@ impl Run<'_> {
         }
         let files: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
         let contents = self.look_through(files.clone()).await?;
-        check_versions(self.app, contents.versions.as_deref())?;
-        self.check_repositories(&contents).await?;
+        contents.check(self.app)?;
         self.keep_artifacts(files).await?;
         let (id, destinations, skipped) = self.destinations(contents).await?;
         let prn = crate::id::prn("core", "pulpimport", id);
@@ -97,54 +80,9 @@ impl Run<'_> {
         Ok(if skipped.is_empty() { Json::Null } else { json!({"skipped_repositories": skipped}) })
     }
 
-    /// Reads all members once: names, digests, versions and what repositories say of themselves.
     async fn look_through(&self, files: Vec<PathBuf>) -> Result<Contents> {
-        let (context, plugins) = (self.context.clone(), self.app.registry.plugins.clone());
-        let settings: Vec<&'static str> =
-            plugins.iter().filter_map(|plugin| plugin.exchange().map(|exchange| exchange.repository.name)).collect();
-        let read = move || {
-            let mut contents = Contents::default();
-            source::open(files)?.read(|entry, bytes| -> Result<()> {
-                context.check()?;
-                match &entry.name {
-                    EntryName::Versions => contents.versions = Some(source::small(entry, bytes, SMALL)?),
-                    EntryName::Artifact(expected) => verify(&context, &entry.path, expected, bytes)?,
-                    EntryName::Dump(name) if name == REPOSITORIES => {
-                        contents.repositories = all_rows(&entry.path, source::small(entry, bytes, SMALL)?)?;
-                    }
-                    EntryName::Dump(_) => {}
-                    EntryName::OfRepository { folder, dump } => {
-                        if !contents.folders.contains(folder) {
-                            contents.folders.push(folder.clone());
-                        }
-                        if settings.contains(&dump.as_str()) {
-                            let rows = all_rows(&entry.path, source::small(entry, bytes, SMALL)?)?;
-                            contents.settings.extend(rows.into_iter().next().map(|row| (folder.clone(), row)));
-                        }
-                    }
-                }
-                Ok(())
-            })?;
-            Ok(contents)
-        };
-        spawn_blocking(read).await.map_err(Error::internal)?
-    }
-
-    /// # Errors
-    /// When the export lacks the rows of what it has folders of, or has repositories of an unknown type.
-    async fn check_repositories(&self, contents: &Contents) -> Result<()> {
-        let missing = || unusable(format!("{REPOSITORIES}.json"), "tells of no repository");
-        if contents.repositories.is_empty() {
-            return Err(missing());
-        }
-        for row in &contents.repositories {
-            let (name, pulp_type) = (row.text("name"), row.text("pulp_type"));
-            folder_of(contents, &name)?;
-            let plugin = self.app.registry.plugin(&pulp_type).ok_or_else(|| not_moved(&pulp_type))?;
-            plugin.exchange().ok_or_else(|| not_moved(&pulp_type))?;
-            self.app.registry.typed(Kind::Repository, &pulp_type).ok_or_else(|| not_moved(&pulp_type))?;
-        }
-        Ok(())
+        let (app, context) = (self.app.clone(), self.context.clone());
+        spawn_blocking(move || Contents::look_through(&app, &context, files)).await.map_err(Error::internal)?
     }
 
     async fn keep_artifacts(&self, files: Vec<PathBuf>) -> Result<()> {
@@ -196,8 +134,8 @@ impl Run<'_> {
             let mapping: HashMap<String, Id> = rows::mapping(conn, job.importer)?.into_iter().collect();
             let (mut destinations, mut skipped) = (Vec::new(), Vec::new());
             for row in &contents.repositories {
-                let folder = folder_of(&contents, &row.text("name"))?;
-                match destination(&app, conn, row, &folder, &contents, &mapping, job.create_repositories)? {
+                let folder = contents.folder(&row.text("name"))?;
+                match destination(&app, conn, row, folder, &mapping, job.create_repositories)? {
                     Some(destination) => destinations.push(destination),
                     None => skipped.push(row.text("name")),
                 }
@@ -211,7 +149,8 @@ impl Run<'_> {
     async fn start(&self, to: Destination) -> Result<()> {
         let job = VersionJob {
             source: self.job.source.clone(),
-            folder: to.folder,
+            folder: to.folder.name,
+            fingerprint: to.folder.fingerprint.finish(),
             source_name: to.source_name,
             repository: to.repository,
             name: to.name,
@@ -225,7 +164,7 @@ impl Run<'_> {
             shared: vec![],
             cid: String::new(),
             created_by: None,
-            group: Some(self.job.group),
+            group: None,
             parent: None,
             measures_memory: false,
         };
@@ -233,68 +172,11 @@ impl Run<'_> {
     }
 }
 
-fn verify(context: &TaskContext, path: &str, expected: &Sha256, bytes: &mut dyn std::io::Read) -> Result<()> {
-    let (mut hasher, mut block) = (sha2::Sha256::new(), vec![0; 256 << 10]);
-    loop {
-        context.check()?;
-        match bytes.read(&mut block).map_err(|error| unusable(path, error))? {
-            0 => break,
-            count => hasher.update(&block[..count]),
-        }
-    }
-    let found = hex::encode(hasher.finalize());
-    if found == expected.as_str() {
-        return Ok(());
-    }
-    Err(unusable(path, format!("has the digest {found}, which its name does not say")))
-}
-
-fn all_rows(path: &str, bytes: Vec<u8>) -> Result<Vec<Facts>> {
-    let mut reader = RowReader::new(path, bytes.as_slice());
-    let mut rows = Vec::new();
-    while let Some(row) = reader.next_row()? {
-        rows.push(row.facts);
-    }
-    Ok(rows)
-}
-
-/// The folder of a repository: `repository-<name>_<number>`.
-fn folder_of(contents: &Contents, name: &str) -> Result<String> {
-    let start = format!("repository-{name}_");
-    let is_its = |folder: &&String| {
-        let number = folder.strip_prefix(&start);
-        number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let missing = || unusable(format!("{start}…"), "is missing: the export tells of the repository");
-    contents.folders.iter().find(is_its).cloned().ok_or_else(missing)
-}
-
-/// Versions are compared to their second number, as the reference does.
-fn check_versions(app: &App, bytes: Option<&[u8]>) -> Result<()> {
-    const FILE: &str = crate::exchange::VERSIONS;
-    let bytes = bytes.ok_or_else(|| unusable(FILE, "is missing"))?;
-    for row in all_rows(FILE, bytes.to_vec())? {
-        let (component, version) = (row.text("component"), row.text("version"));
-        let own = match component.as_str() {
-            "core" => Some(PULP_VERSION),
-            name => app.registry.plugins.iter().find(|plugin| plugin.name() == name).map(|plugin| plugin.version()),
-        };
-        let own = own.ok_or_else(|| unusable(FILE, format!("there is no component `{component}` here")))?;
-        let major_minor = |version: &str| version.split('.').take(2).map(str::to_owned).collect::<Vec<_>>();
-        if major_minor(&version) != major_minor(own) {
-            let problem = format!("the export was made by `{component}` {version}, here is {own}");
-            return Err(unusable(FILE, problem));
-        }
-    }
-    Ok(())
-}
-
 fn destination(
     app: &App,
     conn: &mut Conn,
     row: &Facts,
-    folder: &str,
-    contents: &Contents,
+    folder: &Folder,
     mapping: &HashMap<String, Id>,
     create: bool,
 ) -> Result<Option<Destination>> {
@@ -308,13 +190,13 @@ fn destination(
         Some((id, of)) if of == pulp_type => id,
         Some((_, of)) => {
             let problem = format!("holds a repository of the type `{pulp_type}`, its destination is of `{of}`");
-            return Err(unusable(folder, problem));
+            return Err(unusable(&folder.name, problem));
         }
-        None if create => make(app, conn, row, contents.settings.get(folder), &pulp_type)?,
+        None if create => make(app, conn, row, folder.settings(), &pulp_type)?,
         None => return Ok(None),
     };
     let name = crate::db::repositories::name(conn, id)?;
-    Ok(Some(Destination { folder: folder.to_owned(), source_name, repository: id, name, prn: resource.prn(id) }))
+    Ok(Some(Destination { folder: folder.clone(), source_name, repository: id, name, prn: resource.prn(id) }))
 }
 
 /// Makes a repository as an export describes it.

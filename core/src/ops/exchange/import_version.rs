@@ -2,16 +2,19 @@
 //! the two tasks but artifacts, so that either may run on any host that has the files.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::LABELS;
+use super::contents::Fingerprint;
 use super::export::not_moved;
 use super::index::Index;
 use super::source::{Members, Piece, Source};
@@ -36,6 +39,8 @@ pub struct VersionJob {
     pub source: Source,
     /// The folder of the export.
     pub folder: String,
+    /// What was in it when the import began.
+    pub fingerprint: String,
     /// What the repository is called there.
     pub source_name: String,
     pub repository: Id,
@@ -108,7 +113,7 @@ async fn finish(app: &Shared, context: &TaskContext, draft: VersionDraft, reposi
 /// The dumps of the folder as staged files, by their names.
 ///
 /// # Errors
-/// `Conflict` naming a dump that the format does not know.
+/// `Conflict` naming a dump that the format does not know; or that the folder is not what it was when the import began.
 async fn extract(app: &Shared, job: &VersionJob, exchange: &Exchange) -> Result<HashMap<String, Staged>> {
     let files = job.source.files(&app.config.allowed_import_paths).await?;
     let files: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
@@ -117,7 +122,7 @@ async fn extract(app: &Shared, job: &VersionJob, exchange: &Exchange) -> Result<
         files,
         move |entry| matches!(&entry.name, EntryName::OfRepository { folder, .. } if *folder == wanted),
     );
-    let (mut dumps, mut writer) = (HashMap::new(), None);
+    let (mut dumps, mut writer, mut fingerprint) = (HashMap::new(), None, Fingerprint::default());
     while let Some(piece) = members.next().await? {
         match piece {
             Piece::Begin(entry) => {
@@ -126,19 +131,26 @@ async fn extract(app: &Shared, job: &VersionJob, exchange: &Exchange) -> Result<
                     let problem = "holds rows of a type that is not known here";
                     return Err(unusable(entry.path, problem));
                 }
-                writer = Some((dump, app.storage.stage(DigestSet::sha256())?));
+                writer = Some((dump, entry.path, app.storage.stage(DigestSet::sha256())?));
             }
             Piece::Data(bytes) => {
-                if let Some((_, writer)) = &mut writer {
+                if let Some((.., writer)) = &mut writer {
                     writer.write(bytes).await?;
                 }
             }
             Piece::End => {
-                if let Some((dump, writer)) = writer.take() {
-                    dumps.insert(dump, writer.finish().await?);
+                if let Some((dump, path, writer)) = writer.take() {
+                    let staged = writer.finish().await?;
+                    fingerprint.add(&path, &staged.digests.sha256);
+                    dumps.insert(dump, staged);
                 }
             }
         }
+    }
+    // What is absent would be taken for nothing, and an empty version be made of it.
+    if fingerprint.finish() != job.fingerprint || !dumps.contains_key(exchange.repository.name) {
+        let problem = format!("`{}` is not what it was when the import began", job.folder);
+        return Err(unusable(job.source.name(), problem));
     }
     Ok(dumps)
 }
@@ -165,7 +177,7 @@ fn read(
     to: &mpsc::Sender<Batch>,
 ) -> Result<()> {
     let index = |name: &str, owner: fn(&Facts) -> String, dumps: &mut HashMap<String, Staged>| {
-        dumps.remove(name).map(|file| Index::build(name, file, owner)).transpose()
+        dumps.remove(name).map(|file| Index::build(name, file, owner, context)).transpose()
     };
     let own = dumps.remove(MAPPING).map(|file| own_units(&file, source_name)).transpose()?;
     let mut files = index(CONTENT_ARTIFACTS, content_of, &mut dumps)?;
@@ -179,6 +191,7 @@ fn read(
         let new = || Batch { pulp_type: content.pulp_type(), dump: content.dump(), units: vec![], labels: vec![] };
         let mut batch = new();
         while let Some(row) = reader.next_row()? {
+            context.check()?;
             let id = row.facts.text("upstream_id");
             if own.as_ref().is_some_and(|own| id.parse::<Id>().map_or(true, |id| !own.contains(&id))) {
                 continue;
@@ -198,7 +211,6 @@ fn read(
             let unit = ImportedUnit { facts: row.facts, files, parts: rows };
             batch.units.push(content.import(&unit).map_err(wrong)?);
             if batch.units.len() >= BATCH {
-                context.check()?;
                 to.blocking_send(std::mem::replace(&mut batch, new())).map_err(|_| Error::Canceled)?;
             }
         }
@@ -217,11 +229,46 @@ fn file(row: &Facts) -> Result<UnitFile, String> {
 }
 
 /// The units of the repository itself, where an export has those of its parts too.
+///
+/// # Errors
+/// When the export does not name the repository.
 fn own_units(file: &Staged, source_name: &str) -> Result<HashSet<Id>> {
-    let reader = std::io::BufReader::new(file.reader()?);
-    let mapping: HashMap<String, HashSet<Id>> =
-        serde_json::from_reader(reader).map_err(|problem| unusable(format!("{MAPPING}.json"), problem))?;
-    Ok(mapping.into_iter().find(|(name, _)| name == source_name).map(|(_, ids)| ids).unwrap_or_default())
+    let wrong = |problem: &dyn Display| unusable(format!("{MAPPING}.json"), problem);
+    let mut json = serde_json::Deserializer::from_reader(std::io::BufReader::new(file.reader()?));
+    let found = OwnUnits(source_name).deserialize(&mut json).map_err(|problem| wrong(&problem))?;
+    json.end().map_err(|problem| wrong(&problem))?;
+    found.ok_or_else(|| wrong(&format!("does not name the repository `{source_name}`")))
+}
+
+/// Reads the units of the repository that is called so, and nothing else into memory.
+struct OwnUnits<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for OwnUnits<'_> {
+    type Value = Option<HashSet<Id>>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OwnUnits<'_> {
+    type Value = Option<HashSet<Id>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("units by the names of repositories")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
 }
 
 async fn write(app: &Shared, draft: &VersionDraft, batch: Batch) -> Result<()> {

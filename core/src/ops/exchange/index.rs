@@ -2,9 +2,17 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::error::Result;
-use crate::exchange::{Facts, RowReader};
+use crate::error::{Error, Result};
+use crate::exchange::{Facts, RowReader, unusable};
 use crate::storage::{Staged, StagedReader};
+use crate::tasks::TaskContext;
+
+/// No dump has more rows.
+const MOST_ROWS: usize = 20_000_000;
+/// No unit has more.
+const MOST_OF_ONE: usize = 200_000;
+/// So many rows are read before it is asked whether the task is to stop.
+const PAUSE: usize = 1000;
 
 /// See the module.
 pub struct Index {
@@ -12,6 +20,7 @@ pub struct Index {
     places: Vec<(u64, u64)>,
     reader: RowReader<StagedReader>,
     owner: fn(&Facts) -> String,
+    name: String,
     /// Removed with this.
     _file: Staged,
 }
@@ -23,30 +32,52 @@ fn hash(owner: &str) -> u64 {
 }
 
 impl Index {
-    /// Reads the dump once. Blocks.
-    pub fn build(name: &str, file: Staged, owner: fn(&Facts) -> String) -> Result<Self> {
+    /// Reads the dump once. Rows that say of nothing that they belong to it are nobody's. Blocks.
+    ///
+    /// # Errors
+    /// `Canceled`; `Conflict` when there are more rows than a dump has.
+    pub fn build(name: &str, file: Staged, owner: fn(&Facts) -> String, context: &TaskContext) -> Result<Self> {
         let mut reader = RowReader::new(name, file.reader()?);
-        let mut places = Vec::new();
+        let (mut places, mut count) = (Vec::new(), 0usize);
         while let Some(row) = reader.next_row()? {
-            places.push((hash(&owner(&row.facts)), row.offset));
+            if count.is_multiple_of(PAUSE) {
+                context.check()?;
+            }
+            count += 1;
+            let of = owner(&row.facts);
+            if !of.is_empty() {
+                places.push((hash(&of), row.offset));
+            }
+            if places.len() > MOST_ROWS {
+                return Err(too_many(name, MOST_ROWS));
+            }
         }
         places.sort_unstable();
-        Ok(Self { places, reader, owner, _file: file })
+        Ok(Self { places, reader, owner, name: name.to_owned(), _file: file })
     }
 
     /// The rows of an owner, in the order of the dump. Blocks.
+    ///
+    /// # Errors
+    /// `Conflict` when there are more than a unit has.
     pub fn rows(&mut self, of: &str) -> Result<Vec<Facts>> {
         let wanted = hash(of);
         let start = self.places.partition_point(|(hash, _)| *hash < wanted);
-        let places: Vec<u64> =
-            self.places[start..].iter().take_while(|(hash, _)| *hash == wanted).map(|(_, place)| *place).collect();
-        let mut rows = Vec::with_capacity(places.len());
-        for place in places {
-            let facts = self.reader.row_at(place)?;
+        let count = self.places[start..].partition_point(|(hash, _)| *hash == wanted);
+        if count > MOST_OF_ONE {
+            return Err(too_many(&self.name, MOST_OF_ONE));
+        }
+        let mut rows = Vec::with_capacity(count);
+        for (_, place) in &self.places[start..start + count] {
+            let facts = self.reader.row_at(*place)?;
             if (self.owner)(&facts) == of {
                 rows.push(facts);
             }
         }
         Ok(rows)
     }
+}
+
+fn too_many(dump: &str, most: usize) -> Error {
+    unusable(dump, format!("has more than the {most} rows that a dump, or a unit, may have"))
 }

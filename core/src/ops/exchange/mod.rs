@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod configure;
+mod contents;
 mod dumps;
 pub mod export;
 pub mod filesystem;

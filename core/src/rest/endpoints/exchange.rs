@@ -14,14 +14,14 @@ use crate::db::exchange as rows;
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::ops::configured;
 use crate::ops::exchange::export::{ExportJob, chunk_size, newest, prns};
 use crate::ops::exchange::filesystem::FilesystemJob;
 use crate::ops::exchange::import::ImportJob;
 use crate::ops::exchange::source::Source;
 use crate::ops::exchange::{EXPORT, FILESYSTEM_EXPORT, IMPORT, check};
-use crate::ops::{configured, operation_task};
 use crate::resource::{Access, Draft, Errors, Field, Kind, Mode, Scope, Target};
-use crate::tasks::{self, NewTask};
+use crate::tasks;
 
 const MISPLACED: &str = "Requested RepositoryVersions must belong to the Repositories named by the Exporter!";
 
@@ -129,6 +129,8 @@ fn named_versions(
     }
     if misplaced {
         errors.add(field, MISPLACED);
+    } else if versions.len() == of.len() && of.iter().any(|id| !versions.iter().any(|(owner, _)| owner == id)) {
+        errors.add(field, "must name one version of each of the exporter's repositories");
     } else if versions.len() != of.len() {
         errors.add(
             field,
@@ -229,11 +231,11 @@ pub async fn import(mut request: Request) -> Result<Answer> {
     }
     errors.into_result()?;
     let (_, source) = source.ok_or_else(|| Error::internal("an import of nothing"))?;
-    let group = operation_task::begin_described_group(&request.app, format!("Import of {}", source.name())).await?;
-    let job = ImportJob { importer, source, create_repositories, params: Json::Object(params), group };
+    let description = format!("Import of {}", source.name());
+    let job = ImportJob { importer, source, create_repositories, params: Json::Object(params) };
     let name = "pulpcore.app.tasks.importer.pulp_import";
     let task = request.task(name, IMPORT, json!(job), Holds::exclusive(prn));
-    tasks::dispatch(&request.app, NewTask { group: Some(group), ..task }).await?;
+    let group = tasks::dispatch_with_group(&request.app, description, task).await?;
     Ok(Answer::task_group(format!("{}task-groups/{group}/", request.app.api)))
 }
 

@@ -12,7 +12,7 @@ use crate::ops::operands::NamedOperands;
 use crate::ops::operation_task;
 use crate::plugin::{FormatOperation, OperationAnswer};
 use crate::resource::{Errors, Mode, Registry};
-use crate::tasks::{self, NewTask};
+use crate::tasks::{self};
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     registry.operations.iter().map(|(component, operation)| endpoint(component, operation)).collect()
@@ -67,15 +67,16 @@ async fn begin(mut request: Request) -> Result<Answer> {
     });
     let mut task = prepared.await?;
     let holds = Holds { exclusive: std::mem::take(&mut task.exclusive), shared: std::mem::take(&mut task.shared) };
-    let group = match operation.answer {
-        OperationAnswer::Task => None,
-        OperationAnswer::TaskGroup(description) => Some(operation_task::begin_group(&request.app, description).await?),
-    };
-    let args = operation_task::arguments(component, &task, group);
-    let new = NewTask { group, ..request.task(task.name, operation_task::KIND, args, holds) };
-    let id = tasks::dispatch(&request.app, new).await?;
-    Ok(match group {
-        None => Answer::task(format!("{}tasks/{id}/", request.app.api)),
-        Some(group) => Answer::task_group(format!("{}task-groups/{group}/", request.app.api)),
+    let args = operation_task::arguments(component, &task);
+    let new = request.task(task.name, operation_task::KIND, args, holds);
+    Ok(match operation.answer {
+        OperationAnswer::Task => {
+            let id = tasks::dispatch(&request.app, new).await?;
+            Answer::task(format!("{}tasks/{id}/", request.app.api))
+        }
+        OperationAnswer::TaskGroup(description) => {
+            let group = tasks::dispatch_with_group(&request.app, description.to_owned(), new).await?;
+            Answer::task_group(format!("{}task-groups/{group}/", request.app.api))
+        }
     })
 }

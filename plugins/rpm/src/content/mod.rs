@@ -2,7 +2,7 @@
 
 pub(crate) mod advisory;
 mod advisory_json;
-mod carried;
+pub(crate) mod carried;
 pub(crate) mod category;
 mod columns;
 pub(crate) mod comps;

@@ -1,5 +1,7 @@
 //! Advisories, with dumps of their references, collections and the packages of those.
 
+use std::collections::HashMap;
+
 use pith_core::error::Result;
 use pith_core::plugin::{
     ExchangedContent, ExportedUnit, Facts, ImportedUnit, PartDump, Unit, UnitRow, flag, json_text, text,
@@ -12,6 +14,9 @@ use crate::updateinfo::{Advisory, AdvisoryPackage, Collection, Module, Reference
 
 /// The types of checksums by their numbers.
 const SUM_TYPES: [&str; 8] = ["", "md5", "sha", "sha1", "sha224", "sha256", "sha384", "sha512"];
+
+/// Tells collections of one name apart. The reference does not, and passes the column over.
+const POSITION: &str = "collection_position";
 
 pub(super) struct Advisories;
 
@@ -94,10 +99,10 @@ impl ExchangedContent for Advisories {
         .collect();
         let mut parts: Vec<(usize, Facts)> =
             advisory.references.iter().map(|reference| (0, reference_row(reference, &digest))).collect();
-        for collection in &advisory.collections {
-            parts.push((1, collection_row(collection, &digest)));
+        for (at, collection) in advisory.collections.iter().enumerate() {
+            parts.push((1, placed(collection_row(collection, &digest), at)));
             let owner = format!("{}|{digest}", collection.name);
-            parts.extend(collection.packages.iter().map(|package| (2, package_row(package, &owner))));
+            parts.extend(collection.packages.iter().map(|package| (2, placed(package_row(package, &owner), at))));
         }
         Ok(ExportedUnit { facts, parts })
     }
@@ -112,15 +117,19 @@ impl ExchangedContent for Advisories {
             title: row.text("title"),
         };
         let mut collections = Vec::new();
+        let mut packages: HashMap<(String, Option<String>), Vec<AdvisoryPackage>> = HashMap::new();
+        for row in rows(2) {
+            let key = (row.text("update_collection"), row.optional(POSITION));
+            packages.entry(key).or_default().push(package(row));
+        }
         for row in rows(1) {
             let owner = format!("{}|{}", row.text("name"), facts.text("digest"));
-            let packages = rows(2).iter().filter(|package| package.text("update_collection") == owner).map(package);
             let given: Option<GivenModule> = typed(row, "module")?;
             collections.push(Collection {
                 name: row.text("name"),
                 shortname: row.text("shortname"),
                 module: given.map(module),
-                packages: packages.collect(),
+                packages: packages.remove(&(owner, row.optional(POSITION))).unwrap_or_default(),
             });
         }
         let advisory = Advisory {
@@ -145,6 +154,12 @@ impl ExchangedContent for Advisories {
         };
         advisory::unit(&advisory).map_err(refused)
     }
+}
+
+/// With the position of the collection that the row is, or belongs to.
+fn placed(mut row: Facts, collection: usize) -> Facts {
+    row.0.insert(POSITION.to_owned(), text(Some(&collection.to_string())));
+    row
 }
 
 fn reference_row(reference: &Reference, digest: &str) -> Facts {

@@ -8,21 +8,69 @@ use serde_json::Value as Json;
 
 use super::typed;
 use crate::comps::{Category, Environment, Group, GroupId, GroupPackage, GroupPackageKind, Texts};
+use crate::content::carried::CarriedContent;
 use crate::content::{category, environment, group, langpacks};
 
-/// The names of a row's columns, in the order of the table's.
-fn row(unit: &UnitRow, kinds: &[(&'static str, char)]) -> Result<ExportedUnit> {
-    let mut facts = Facts::default();
-    for (at, (name, kind)) in kinds.iter().enumerate() {
-        let value = match kind {
-            'f' => flag(unit.get(at)?),
-            'n' => number(unit.get(at)?),
-            'j' => json_text(&unit.get::<Option<Json>>(at)?.unwrap_or_default()),
-            _ => text(unit.get::<Option<String>>(at)?.as_deref()),
-        };
-        facts.0.insert((*name).to_owned(), value);
+/// A type of units of comps files.
+pub(super) struct Comps {
+    content: CarriedContent,
+    dump: &'static str,
+    import: fn(&Facts) -> Result<Unit, String>,
+}
+
+pub(super) const GROUPS: Comps =
+    Comps { content: group::CONTENT, dump: "pulp_rpm.app.modelresource.PackageGroupResource", import: read_group };
+pub(super) const CATEGORIES: Comps = Comps {
+    content: category::CONTENT,
+    dump: "pulp_rpm.app.modelresource.PackageCategoryResource",
+    import: read_category,
+};
+pub(super) const ENVIRONMENTS: Comps = Comps {
+    content: environment::CONTENT,
+    dump: "pulp_rpm.app.modelresource.PackageEnvironmentResource",
+    import: read_environment,
+};
+pub(super) const LANGUAGE_PACKS: Comps = Comps {
+    content: langpacks::CONTENT,
+    dump: "pulp_rpm.app.modelresource.PackageLangpacksResource",
+    import: read_language_packs,
+};
+
+impl ExchangedContent for Comps {
+    fn pulp_type(&self) -> &'static str {
+        self.content.pulp_type
     }
-    Ok(ExportedUnit { facts, parts: vec![] })
+
+    fn dump(&self) -> &'static str {
+        self.dump
+    }
+
+    fn columns(&self) -> &'static [&'static str] {
+        self.content.table.columns
+    }
+
+    fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
+        let mut facts = Facts::default();
+        for (at, name) in self.columns().iter().enumerate() {
+            let (name, value) = match *name {
+                // Made anew of the other columns.
+                "snippet" => continue,
+                "is_default" => ("default", flag(unit.get(at)?)),
+                "user_visible" | "biarch_only" => (*name, flag(unit.get(at)?)),
+                "display_order" => (*name, number(unit.get(at)?)),
+                "packages" | "group_ids" | "option_ids" | "matches" | "name_by_lang" | "desc_by_lang" => {
+                    (*name, json_text(&unit.get::<Option<Json>>(at)?.unwrap_or_default()))
+                }
+                _ => (*name, text(unit.get::<Option<String>>(at)?.as_deref())),
+            };
+            facts.0.insert(name.to_owned(), value);
+        }
+        Ok(ExportedUnit { facts, parts: vec![] })
+    }
+
+    fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
+        (self.import)(&unit.facts)
+    }
 }
 
 fn texts(facts: &Facts) -> Result<Texts, String> {
@@ -57,190 +105,45 @@ struct Member {
     basearchonly: Option<bool>,
 }
 
-pub(super) struct Groups;
-
-impl ExchangedContent for Groups {
-    fn pulp_type(&self) -> &'static str {
-        group::PACKAGEGROUP
-    }
-
-    fn dump(&self) -> &'static str {
-        "pulp_rpm.app.modelresource.PackageGroupResource"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "id",
-            "is_default",
-            "user_visible",
-            "display_order",
-            "name",
-            "description",
-            "packages",
-            "biarch_only",
-            "desc_by_lang",
-            "name_by_lang",
-            "digest",
-        ]
-    }
-
-    fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        row(
-            unit,
-            &[
-                ("id", 't'),
-                ("default", 'f'),
-                ("user_visible", 'f'),
-                ("display_order", 'n'),
-                ("name", 't'),
-                ("description", 't'),
-                ("packages", 'j'),
-                ("biarch_only", 'f'),
-                ("desc_by_lang", 'j'),
-                ("name_by_lang", 'j'),
-                ("digest", 't'),
-            ],
-        )
-    }
-
-    fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
-        let facts = &unit.facts;
-        let members: Vec<Member> = typed(facts, "packages")?;
-        let package = |member: Member| GroupPackage {
-            name: member.name,
-            kind: GroupPackageKind::from_number(member.r#type.unwrap_or(3)),
-            basearch_only: member.basearchonly.unwrap_or(false),
-            requires: member.requires.unwrap_or_default(),
-        };
-        Ok(group::unit(&Group {
-            id: facts.text("id"),
-            texts: texts(facts)?,
-            default: facts.flag("default"),
-            user_visible: facts.flag("user_visible"),
-            display_order: facts.number("display_order")?,
-            biarch_only: facts.flag("biarch_only"),
-            packages: members.into_iter().map(package).collect(),
-            ..Group::default()
-        }))
-    }
+fn read_group(facts: &Facts) -> Result<Unit, String> {
+    let members: Vec<Member> = typed(facts, "packages")?;
+    let package = |member: Member| GroupPackage {
+        name: member.name,
+        kind: GroupPackageKind::from_number(member.r#type.unwrap_or(3)),
+        basearch_only: member.basearchonly.unwrap_or(false),
+        requires: member.requires.unwrap_or_default(),
+    };
+    Ok(group::unit(&Group {
+        id: facts.text("id"),
+        texts: texts(facts)?,
+        default: facts.flag("default"),
+        user_visible: facts.flag("user_visible"),
+        display_order: facts.number("display_order")?,
+        biarch_only: facts.flag("biarch_only"),
+        packages: members.into_iter().map(package).collect(),
+        ..Group::default()
+    }))
 }
 
-pub(super) struct Categories;
-
-impl ExchangedContent for Categories {
-    fn pulp_type(&self) -> &'static str {
-        category::PACKAGECATEGORY
-    }
-
-    fn dump(&self) -> &'static str {
-        "pulp_rpm.app.modelresource.PackageCategoryResource"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["id", "name", "description", "display_order", "group_ids", "desc_by_lang", "name_by_lang", "digest"]
-    }
-
-    fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        row(
-            unit,
-            &[
-                ("id", 't'),
-                ("name", 't'),
-                ("description", 't'),
-                ("display_order", 'n'),
-                ("group_ids", 'j'),
-                ("desc_by_lang", 'j'),
-                ("name_by_lang", 'j'),
-                ("digest", 't'),
-            ],
-        )
-    }
-
-    fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
-        let facts = &unit.facts;
-        Ok(category::unit(&Category {
-            id: facts.text("id"),
-            texts: texts(facts)?,
-            display_order: facts.number("display_order")?,
-            group_ids: ids(facts, "group_ids")?,
-        }))
-    }
+fn read_category(facts: &Facts) -> Result<Unit, String> {
+    Ok(category::unit(&Category {
+        id: facts.text("id"),
+        texts: texts(facts)?,
+        display_order: facts.number("display_order")?,
+        group_ids: ids(facts, "group_ids")?,
+    }))
 }
 
-pub(super) struct Environments;
-
-impl ExchangedContent for Environments {
-    fn pulp_type(&self) -> &'static str {
-        environment::PACKAGEENVIRONMENT
-    }
-
-    fn dump(&self) -> &'static str {
-        "pulp_rpm.app.modelresource.PackageEnvironmentResource"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &[
-            "id",
-            "name",
-            "description",
-            "display_order",
-            "group_ids",
-            "option_ids",
-            "desc_by_lang",
-            "name_by_lang",
-            "digest",
-        ]
-    }
-
-    fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        row(
-            unit,
-            &[
-                ("id", 't'),
-                ("name", 't'),
-                ("description", 't'),
-                ("display_order", 'n'),
-                ("group_ids", 'j'),
-                ("option_ids", 'j'),
-                ("desc_by_lang", 'j'),
-                ("name_by_lang", 'j'),
-                ("digest", 't'),
-            ],
-        )
-    }
-
-    fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
-        let facts = &unit.facts;
-        Ok(environment::unit(&Environment {
-            id: facts.text("id"),
-            texts: texts(facts)?,
-            display_order: facts.number("display_order")?,
-            group_ids: ids(facts, "group_ids")?,
-            option_ids: ids(facts, "option_ids")?,
-        }))
-    }
+fn read_environment(facts: &Facts) -> Result<Unit, String> {
+    Ok(environment::unit(&Environment {
+        id: facts.text("id"),
+        texts: texts(facts)?,
+        display_order: facts.number("display_order")?,
+        group_ids: ids(facts, "group_ids")?,
+        option_ids: ids(facts, "option_ids")?,
+    }))
 }
 
-pub(super) struct LanguagePacks;
-
-impl ExchangedContent for LanguagePacks {
-    fn pulp_type(&self) -> &'static str {
-        langpacks::PACKAGELANGPACKS
-    }
-
-    fn dump(&self) -> &'static str {
-        "pulp_rpm.app.modelresource.PackageLangpacksResource"
-    }
-
-    fn columns(&self) -> &'static [&'static str] {
-        &["matches", "digest"]
-    }
-
-    fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        row(unit, &[("matches", 'j'), ("digest", 't')])
-    }
-
-    fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
-        Ok(langpacks::unit(&typed(&unit.facts, "matches")?))
-    }
+fn read_language_packs(facts: &Facts) -> Result<Unit, String> {
+    Ok(langpacks::unit(&typed(facts, "matches")?))
 }

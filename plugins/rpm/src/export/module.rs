@@ -1,19 +1,29 @@
 //! Modules, their defaults and obsoletes. The documents go along as they are.
 
 use pith_core::error::Result;
-use pith_core::plugin::{ExchangedContent, ExportedUnit, Facts, ImportedUnit, Unit, UnitRow, json_text, text};
+use pith_core::plugin::{
+    ContentType, ExchangedContent, ExportedUnit, Facts, ImportedUnit, Unit, UnitRow, flag, json_text, text,
+};
 use serde_json::Value as Json;
 
 use super::typed;
-use crate::content::{defaults, modulemd, obsolete};
+use crate::content::defaults::{self, DefaultsContent};
+use crate::content::modulemd::{self, ModulemdContent};
+use crate::content::obsolete::{self, ObsoleteContent};
 use crate::modulemd::{Defaults, Modulemd, Obsolete, Snippets};
 
-fn optional(unit: &UnitRow, at: usize) -> Result<Json> {
-    Ok(text(unit.get::<Option<String>>(at)?.as_deref()))
-}
-
-fn list(unit: &UnitRow, at: usize) -> Result<Json> {
-    Ok(json_text(&unit.get::<Option<Json>>(at)?.unwrap_or_default()))
+/// What a row says of a unit: the columns by their names, lists and maps among them as JSON.
+fn row(unit: &UnitRow, columns: &[&'static str]) -> Result<ExportedUnit> {
+    let mut facts = Facts::default();
+    for (at, name) in columns.iter().enumerate() {
+        let value = match *name {
+            "dependencies" | "artifacts" | "profiles" => json_text(&unit.get::<Option<Json>>(at)?.unwrap_or_default()),
+            "static_context" => unit.get::<Option<bool>>(at)?.map_or_else(|| text(None), flag),
+            _ => text(unit.get::<Option<String>>(at)?.as_deref()),
+        };
+        facts.0.insert((*name).to_owned(), value);
+    }
+    Ok(ExportedUnit { facts, parts: vec![] })
 }
 
 /// The document with the marks at its ends, as it is published.
@@ -35,43 +45,14 @@ impl ExchangedContent for Modules {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        &[
-            "name",
-            "stream",
-            "version",
-            "context",
-            "arch",
-            "static_context",
-            "dependencies",
-            "artifacts",
-            "profiles",
-            "description",
-            "digest",
-            "snippet",
-        ]
+        ModulemdContent.table().columns
     }
 
     fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        let fixed = unit.get::<Option<bool>>(5)?.map(|fixed| if fixed { "1" } else { "0" });
-        let facts: Facts = [
-            ("name", optional(unit, 0)?),
-            ("stream", optional(unit, 1)?),
-            ("version", optional(unit, 2)?),
-            ("context", optional(unit, 3)?),
-            ("arch", optional(unit, 4)?),
-            ("static_context", text(fixed)),
-            ("dependencies", list(unit, 6)?),
-            ("artifacts", list(unit, 7)?),
-            // Which packages of the repository these are is for the importer to find.
-            ("package_ids", text(None)),
-            ("profiles", list(unit, 8)?),
-            ("description", optional(unit, 9)?),
-            ("digest", optional(unit, 10)?),
-            ("snippet", optional(unit, 11)?),
-        ]
-        .into_iter()
-        .collect();
-        Ok(ExportedUnit { facts, parts: vec![] })
+        let mut told = row(unit, self.columns())?;
+        // Which packages of the repository these are is for the importer to find.
+        told.facts.0.insert("package_ids".to_owned(), text(None));
+        Ok(told)
     }
 
     fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
@@ -104,20 +85,11 @@ impl ExchangedContent for ModuleDefaults {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        &["module", "stream", "profiles", "digest", "snippet"]
+        DefaultsContent.table().columns
     }
 
     fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        let facts: Facts = [
-            ("module", optional(unit, 0)?),
-            ("stream", optional(unit, 1)?),
-            ("profiles", list(unit, 2)?),
-            ("digest", optional(unit, 3)?),
-            ("snippet", optional(unit, 4)?),
-        ]
-        .into_iter()
-        .collect();
-        Ok(ExportedUnit { facts, parts: vec![] })
+        row(unit, self.columns())
     }
 
     fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
@@ -134,20 +106,6 @@ impl ExchangedContent for ModuleDefaults {
 /// The reference has no dump of these: exports made here have one, which it passes over.
 pub(super) struct ModuleObsoletes;
 
-const OBSOLETE: &[&str] = &[
-    "modified",
-    "module_name",
-    "module_stream",
-    "message",
-    "override_previous",
-    "module_context",
-    "eol_date",
-    "obsoleted_by_module_name",
-    "obsoleted_by_module_stream",
-    "digest",
-    "snippet",
-];
-
 impl ExchangedContent for ModuleObsoletes {
     fn pulp_type(&self) -> &'static str {
         obsolete::MODULEMD_OBSOLETE
@@ -158,15 +116,11 @@ impl ExchangedContent for ModuleObsoletes {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        OBSOLETE
+        ObsoleteContent.table().columns
     }
 
     fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
-        let mut facts = Facts::default();
-        for (at, name) in OBSOLETE.iter().enumerate() {
-            facts.0.insert((*name).to_owned(), optional(unit, at)?);
-        }
-        Ok(ExportedUnit { facts, parts: vec![] })
+        row(unit, self.columns())
     }
 
     fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {

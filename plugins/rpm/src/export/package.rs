@@ -6,7 +6,7 @@ use pith_core::plugin::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{refused, size, typed};
+use super::{is_of_file, refused, size, typed};
 use crate::checksum::ChecksumType;
 use crate::content::package::{self, PACKAGE};
 use crate::package::{Dependency, DependencyKind, Package};
@@ -135,6 +135,7 @@ impl ExchangedContent for Packages {
             *package.dependencies_mut(kind) = typed::<Vec<Dependency>>(facts, kind.as_str())?;
         }
         let sha256 = unit.files.first().and_then(|file| file.sha256.clone());
+        is_of_file("pkgId", package.checksum_type, &package.pkgid, sha256.as_ref())?;
         // What was read of a file says more than what metadata tells.
         let of_file = package.files.iter().any(|file| file.digest.is_some()) || !package.signing_keys.is_empty();
         let made = match of_file {

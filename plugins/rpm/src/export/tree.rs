@@ -1,15 +1,15 @@
 //! Trees, with dumps of what they consist of, and metadata that is carried along.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use pith_core::error::Result;
-use pith_core::id::Id;
+use pith_core::id::{Id, Sha256};
 use pith_core::plugin::{
     ExchangedContent, ExportedUnit, Facts, ImportedUnit, PartDump, Unit, UnitRow, Value, flag, number, text,
 };
 use serde_json::{Map, Value as Json};
 
-use super::refused;
+use super::{is_of_file, refused};
 use crate::checksum::Checksum;
 use crate::content::{metadata_file, tree};
 
@@ -25,7 +25,7 @@ impl ExchangedContent for MetadataFiles {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        &["data_type", "checksum_type", "checksum", "relative_path"]
+        metadata_file::CONTENT.table.columns
     }
 
     fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
@@ -41,6 +41,7 @@ impl ExchangedContent for MetadataFiles {
         let checksum = Checksum::parse(&facts.text("checksum_type"), &facts.text("checksum"));
         let checksum = checksum.map_err(|problem| format!("`checksum`: {problem}"))?;
         let sha256 = unit.files.first().and_then(|file| file.sha256.clone());
+        is_of_file("checksum", checksum.kind(), checksum.value(), sha256.as_ref())?;
         let made = metadata_file::unit(&facts.text("data_type"), &checksum, &facts.text("relative_path"), sha256);
         made.map_err(refused)
     }
@@ -48,29 +49,9 @@ impl ExchangedContent for MetadataFiles {
 
 pub(super) struct Trees;
 
-/// The columns of a tree, in the order of its table; what each is.
-const COLUMNS: &[&str] = &[
-    "header_version",
-    "release_name",
-    "release_short",
-    "release_version",
-    "release_is_layered",
-    "base_product_name",
-    "base_product_short",
-    "base_product_version",
-    "arch",
-    "build_timestamp",
-    "instimage",
-    "mainimage",
-    "discnum",
-    "totaldiscs",
-    "addons",
-    "checksums",
-    "images",
-    "variants",
-    "digest",
-];
-/// The lists among them, with the names of their members, in the order of the dumps.
+/// What the file that describes a tree is called.
+const DESCRIPTIONS: [&str; 2] = [".treeinfo", "treeinfo"];
+/// The columns of a tree that hold lists, with the names of their members, in the order of the dumps.
 const LISTS: [(&str, &[&str]); 4] = [
     ("checksums", &["path", "checksum"]),
     ("images", &["name", "path", "platforms"]),
@@ -118,7 +99,7 @@ impl ExchangedContent for Trees {
     }
 
     fn columns(&self) -> &'static [&'static str] {
-        COLUMNS
+        tree::CONTENT.table.columns
     }
 
     fn parts(&self) -> &'static [PartDump] {
@@ -134,8 +115,8 @@ impl ExchangedContent for Trees {
     fn export(&self, unit: &UnitRow) -> Result<ExportedUnit> {
         let (mut facts, mut parts) = (Facts::default(), Vec::new());
         let mut hidden = BTreeSet::new();
-        let digest: String = unit.get(COLUMNS.len() - 1)?;
-        for (at, name) in COLUMNS.iter().enumerate() {
+        let digest: String = unit.get(self.columns().len() - 1)?;
+        for (at, name) in self.columns().iter().enumerate() {
             if let Some(part) = LISTS.iter().position(|(list, _)| list == name) {
                 let items: Vec<Json> = unit.get::<Json>(at)?.as_array().cloned().unwrap_or_default();
                 for item in &items {
@@ -163,9 +144,13 @@ impl ExchangedContent for Trees {
 
     fn import(&self, unit: &ImportedUnit) -> Result<Unit, String> {
         let facts = &unit.facts;
-        let digest = facts.text("digest").chars().take(64).collect::<String>();
-        let mut columns = Vec::with_capacity(COLUMNS.len());
-        for name in COLUMNS {
+        check_files(unit)?;
+        // The digest of a tree stands for its description and for what its variants hold, which is not imported.
+        let described = unit.files.iter().find(|file| DESCRIPTIONS.contains(&file.relative_path.as_str()));
+        let digest = described.and_then(|file| file.sha256.clone());
+        let digest = digest.ok_or_else(|| "the export does not say which artifact describes it".to_owned())?;
+        let mut columns = Vec::with_capacity(self.columns().len());
+        for name in self.columns() {
             let value = if let Some(part) = LISTS.iter().position(|(list, _)| list == name) {
                 let rows = unit.parts.get(part).map(Vec::as_slice).unwrap_or_default();
                 Value::Json(rows.iter().map(|row| item(row, LISTS[part].1)).collect())
@@ -174,7 +159,7 @@ impl ExchangedContent for Trees {
                     "release_is_layered" => facts.flag(name).into(),
                     "build_timestamp" => timestamp(&facts.text(name))?.into(),
                     "discnum" | "totaldiscs" => facts.number(name)?.into(),
-                    "digest" => digest.as_str().into(),
+                    "digest" => (&digest).into(),
                     "header_version" | "release_name" | "release_short" | "release_version" | "arch" => {
                         facts.text(name).into()
                     }
@@ -185,6 +170,21 @@ impl ExchangedContent for Trees {
         }
         Ok(Unit { columns, repo_key: Some(tree::ONLY.to_owned()), files: unit.files.clone() })
     }
+}
+
+/// The files of a tree are what its checksums say.
+fn check_files(unit: &ImportedUnit) -> Result<(), String> {
+    let files: HashMap<&str, &Sha256> =
+        unit.files.iter().filter_map(|file| Some((file.relative_path.as_str(), file.sha256.as_ref()?))).collect();
+    for row in unit.parts.first().map(Vec::as_slice).unwrap_or_default() {
+        let (path, checksum) = (row.text("path"), row.text("checksum"));
+        let Some(sha256) = files.get(path.as_str()) else { continue };
+        let (kind, value) = checksum.split_once(':').unwrap_or_default();
+        let checksum =
+            Checksum::parse(kind, value).map_err(|problem| format!("the checksum of `{path}`: {problem}"))?;
+        is_of_file(&format!("checksum of `{path}`"), checksum.kind(), checksum.value(), Some(sha256))?;
+    }
+    Ok(())
 }
 
 fn timestamp(text: &str) -> Result<i64, String> {
