@@ -21,7 +21,11 @@ impl<W: Write> TarWriter<W> {
     }
 
     /// Begins a member of `size` bytes, which have to follow.
+    ///
+    /// # Errors
+    /// When the member before has less than was announced: what follows would be read as a part of it.
     pub fn begin(&mut self, name: &str, size: u64, modified: u64) -> io::Result<()> {
+        self.check_whole()?;
         let mut header = Self::header(size, modified);
         // The path as it is: names of repositories may hold what a path may not, and a reader is to see it.
         if name.len() < 100 {
@@ -72,12 +76,14 @@ impl<W: Write> TarWriter<W> {
 
     /// Ends the tar.
     pub fn finish(mut self) -> io::Result<W> {
-        if self.due > 0 {
-            return Err(io::Error::other("a member was cut short"));
-        }
+        self.check_whole()?;
         self.put(&[0; 2 * BLOCK as usize])?;
         self.pad(RECORD)?;
         Ok(self.out)
+    }
+
+    fn check_whole(&self) -> io::Result<()> {
+        if self.due > 0 { Err(io::Error::other("a member was cut short")) } else { Ok(()) }
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -88,5 +94,26 @@ impl<W: Write> TarWriter<W> {
     fn pad(&mut self, to: u64) -> io::Result<()> {
         let missing = (to - self.written % to) % to;
         self.put(&vec![0; usize::try_from(missing).unwrap_or_default()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_follows_a_member_that_was_cut_short() {
+        let mut tar = TarWriter::new(Vec::new());
+        tar.whole("a", b"bytes").unwrap();
+        tar.begin("b", 3, 0).unwrap();
+        tar.data(b"bb").unwrap();
+        tar.begin("c", 1, 0).expect_err("one byte is due");
+        tar.data(b"bb").expect_err("only one byte is due");
+        tar.finish().expect_err("one byte is due");
+        let mut tar = TarWriter::new(Vec::new());
+        tar.begin("b", 3, 0).unwrap();
+        tar.data(b"bbb").unwrap();
+        tar.whole("c", b"").unwrap();
+        assert_eq!(tar.finish().unwrap().len() as u64, RECORD);
     }
 }
