@@ -261,8 +261,8 @@ fn links_are_not_followed() {
     let made = export(&from.server, &exporter, json!({"chunk_size": "5KB"}));
     let toc = std::path::PathBuf::from(text(&made["toc_info"], "file"));
     let importer = importer(&from.server, json!({}));
-    let chunk = fs::read_dir(toc.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
-    let chunk = chunk.filter(|path| path.to_str().unwrap().ends_with(".tar.0001")).next().unwrap();
+    let mut chunk = fs::read_dir(toc.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let chunk = chunk.find(|path| path.to_str().unwrap().ends_with(".tar.0001")).unwrap();
     let moved = elsewhere.path().join("chunk");
     fs::copy(&chunk, &moved).unwrap();
     fs::remove_file(&chunk).unwrap();

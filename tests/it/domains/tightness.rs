@@ -60,7 +60,7 @@ impl Objects {
             ("version", format!("{repository}versions/1/")),
             ("repository", repository),
         ]);
-        Self { hrefs, exports: exports }
+        Self { hrefs, exports }
     }
 
     fn get(&self, what: &str) -> &str {

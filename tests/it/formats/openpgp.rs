@@ -274,7 +274,7 @@ fn keyrings_are_repositories_with_roles_and_rights() {
     let keyring = server.made(KEYRINGS, json!({"description": "of releases", "pulp_labels": {"a": "b"}}));
     let (_, name) = server.new_user();
     let user = server.user(&name, PASSWORD);
-    assert_eq!(upload(&user, ADA, Some(&keyring)).expect(403).json()["detail"].is_string(), true);
+    assert!(upload(&user, ADA, Some(&keyring)).expect(403).json()["detail"].is_string());
     let role = json!({"role": "core.openpgpkeyring_owner", "users": [name]});
     server.post(&format!("{keyring}add_role/"), role).expect(201);
     user.completed(upload(&user, ADA, Some(&keyring)));

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::app::{App, Shared};
-use crate::db::{tasks as task_rows, upstream_pulps as rows};
+use crate::db::upstream_pulps as rows;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::resource::Kind;
@@ -41,7 +41,6 @@ pub struct ReplicationJob {
     pub upstream: Id,
     /// In place of what the upstream server is set to.
     pub q_select: Option<String>,
-    pub group: Id,
 }
 
 /// What no two replications of a domain do at once.
@@ -52,10 +51,7 @@ pub fn reservation(domain: Id) -> String {
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let job: ReplicationJob = serde_json::from_value(args).map_err(Error::internal)?;
-        let done = replicate(&app, &context, &job).await;
-        let group = job.group;
-        app.db.write(move |conn| task_rows::close_group(conn, group, now())).await?;
-        done
+        replicate(&app, &context, &job).await
     })
 }
 
@@ -79,7 +75,7 @@ async fn replicate(app: &Shared, context: &TaskContext, job: &ReplicationJob) ->
     };
     let Planned { synchronizations, mut ending } = app.db.write(move |conn| plan.carry_out(conn)).await?;
     for (name, task) in synchronizations {
-        let task = context.dispatch_child(NewTask { group: Some(job.group), ..task }).await?;
+        let task = context.dispatch_child(task).await?;
         ending.synchronizations.push(Synchronization { name, task });
     }
     ending.began = Some(began);
@@ -96,17 +92,10 @@ fn finishing(app: &App, job: &ReplicationJob, ending: &Ending) -> Result<NewTask
     let mut exclusive =
         vec![upstream, format!("pdrn:{domain}:distribution.base_path"), format!("pdrn:{domain}:distributions")];
     exclusive.extend(ending.reservations(app));
-    Ok(new_task(FINISH_NAME, FINISH, json!(ending), exclusive, vec![], Some(job.group)))
+    Ok(new_task(FINISH_NAME, FINISH, json!(ending), exclusive, vec![]))
 }
 
-fn new_task(
-    name: &str,
-    kind: &'static str,
-    args: Json,
-    exclusive: Vec<String>,
-    shared: Vec<String>,
-    group: Option<Id>,
-) -> NewTask {
+fn new_task(name: &str, kind: &'static str, args: Json, exclusive: Vec<String>, shared: Vec<String>) -> NewTask {
     NewTask {
         name: name.to_owned(),
         kind,
@@ -116,7 +105,7 @@ fn new_task(
         shared,
         cid: String::new(),
         created_by: None,
-        group,
+        group: None,
         parent: None,
         measures_memory: false,
     }

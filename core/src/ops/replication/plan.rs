@@ -316,7 +316,6 @@ impl Work<'_> {
                    "publishes_newest": lacks_publication}),
             vec![resource.prn(repository)],
             vec![format.remotes.prn(remote), upstream],
-            None,
         )
     }
 

@@ -12,7 +12,7 @@ use crate::ops::operands::NamedOperands;
 use crate::ops::operation_task;
 use crate::plugin::{FormatOperation, OperationAnswer};
 use crate::resource::{Errors, Mode, Registry};
-use crate::tasks::{self};
+use crate::tasks;
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     registry.operations.iter().map(|(component, operation)| endpoint(component, operation)).collect()

@@ -7,10 +7,9 @@ use super::super::request::Request;
 use super::super::write::Holds;
 use crate::db::upstream_pulps;
 use crate::error::Result;
-use crate::ops::operation_task;
 use crate::ops::replication::{self, ReplicationJob};
 use crate::resource::{ActionRun, Errors};
-use crate::tasks::{self, NewTask};
+use crate::tasks;
 
 pub async fn replicate(mut request: Request) -> Result<Answer> {
     let id = request.id()?;
@@ -27,10 +26,9 @@ pub async fn replicate(mut request: Request) -> Result<Answer> {
         Ok(known)
     });
     let description = format!("Replication of {}", known.await?.name);
-    let group = operation_task::begin_described_group(&request.app, description).await?;
     let holds = Holds::exclusive(replication::reservation(request.app.domain)).and_shared(request.resource()?.prn(id));
-    let args = json!(ReplicationJob { upstream: id, q_select, group });
+    let args = json!(ReplicationJob { upstream: id, q_select });
     let task = request.task(replication::NAME, replication::REPLICATE, args, holds);
-    tasks::dispatch(&request.app, NewTask { group: Some(group), ..task }).await?;
+    let group = tasks::dispatch_with_group(&request.app, description, task).await?;
     Ok(Answer::task_group(format!("{}task-groups/{group}/", request.app.api)))
 }
