@@ -127,6 +127,8 @@ fn of_units(conn: &mut Conn, units: &[Id], placement: Option<&Placement>) -> Res
         for file in &mut files {
             file.path = placement.path(&file.path);
         }
+        // Nobody can ask for `Packages/./.treeinfo`; publications name such a file elsewhere.
+        files.retain(|file| !file.path.contains("/./"));
     }
     Ok(files)
 }

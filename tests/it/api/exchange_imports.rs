@@ -33,7 +33,8 @@ fn hostile_exports_leave_nothing() {
     let mut twice = good();
     twice.push(("versions.json".into(), b"[]".to_vec()));
     let versions = |components: &[&str]| {
-        let one = |component: &&str| json!({"component": component, "version": "3.123.1"});
+        let version = |component: &str| if component == "python" { "3.37.1" } else { "3.123.1" };
+        let one = |component: &&str| json!({"component": component, "version": version(component)});
         components.iter().map(one).collect::<Value>().to_string().into_bytes()
     };
     let rows = |names: &[&str]| {

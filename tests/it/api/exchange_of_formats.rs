@@ -64,6 +64,10 @@ fn shown(server: &Server, repository: &str, list: &str) -> Vec<String> {
         if let Some(packages) = fields.get_mut("packages").filter(|_| list_is_of_modules(&list)) {
             *packages = json!(packages.as_array().unwrap().len());
         }
+        // Packages name their provenance so.
+        if let Some(provenance) = fields.get_mut("provenance").filter(|value| value.is_string()) {
+            *provenance = json!("a unit");
+        }
         for image in fields.get_mut("images").and_then(Value::as_array_mut).into_iter().flatten() {
             image["artifact"] = image["artifact"]["sha256"].clone();
         }
@@ -153,7 +157,9 @@ fn an_exchange_keeps_all_of_a_python_repository() {
         from.server.modify(&repository, &[&text(&unit.expect(201).json(), "pulp_href")], &[]);
     }
     let yank = json!({"name": "Other.Name", "version": "2", "yanked_reason": "broken"});
-    from.server.completed(from.server.post(&format!("{repository}yank/"), yank));
+    let index = from.server.distribute_in("distributions/python/pypi/", json!({"repository": repository}));
+    let index = format!("/pypi/{}/", index.trim_end_matches('/').rsplit('/').next().unwrap());
+    from.server.completed(from.server.post(&format!("{index}yank/"), yank));
     let version = from.server.latest_version(&repository);
     let list = from.server.get(&format!("content/python/packages/?repository_version={version}&name=shelf-reader"));
     let package = text(&list.expect(200).json()["results"][0], "pulp_href");
