@@ -174,6 +174,8 @@ pub(super) fn error(cause: &postgres::Error) -> Error {
         "23503" => Error::Referenced,
         // SQLite is given patterns in the same syntax but for some rare parts.
         "2201B" => Error::non_field("The database does not understand the regular expression."),
+        // The one character of a text that SQLite keeps and PostgreSQL does not.
+        "22021" | "22P05" => Error::non_field("Null characters are not allowed."),
         "53100" | "53200" => Error::storage("cannot write the database", db),
         _ => Error::internal(full(cause)),
     }

@@ -87,7 +87,7 @@ fn an_upstream_that_lies_changes_nothing() {
         ("a path up", rows(vec![changed(1, "base_path", json!("../up"))]), "base_path"),
         ("a path from the root", rows(vec![changed(1, "base_path", json!("/etc"))]), "base_path"),
         ("no name", rows(vec![changed(1, "name", json!(""))]), "name"),
-        ("a nul", rows(vec![changed(1, "name", json!("a\u{0}b"))]), "name"),
+        ("a nul", rows(vec![changed(1, "name", json!("a\u{0}b"))]), "a name with a null character"),
         ("a long name", rows(vec![changed(1, "name", json!("n".repeat(100_000)))]), "a name of 100000 bytes"),
         ("paths inside one another", rows(vec![row(1), changed(2, "base_path", json!("p1/below"))]), "base_path"),
         ("a file", rows(vec![changed(1, "base_url", json!("file:///etc/"))]), "is not of http or https"),

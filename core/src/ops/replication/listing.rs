@@ -169,6 +169,9 @@ impl Row {
             if text.len() > LONGEST {
                 return Err(format!("a {what} of {} bytes", text.len()));
             }
+            if text.contains('\0') {
+                return Err(format!("a {what} with a null character"));
+            }
         }
         let wrong = |problem: &str| format!("the address of `{}` {problem}", self.name);
         let mut base_url = Url::parse(&self.base_url).map_err(|problem| wrong(&format!("is none: {problem}")))?;
@@ -182,7 +185,7 @@ impl Row {
         if !base_url.path().ends_with('/') {
             base_url.set_path(&format!("{}/", base_url.path()));
         }
-        let unchanged_since = self.no_content_change_since.filter(|text| text.len() <= LONGEST);
+        let unchanged_since = self.no_content_change_since.filter(|text| text.len() <= LONGEST && !text.contains('\0'));
         Ok(Listed { name: self.name, base_path: self.base_path, base_url, unchanged_since })
     }
 }
