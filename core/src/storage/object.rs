@@ -267,3 +267,19 @@ fn disposition(file_name: &str) -> String {
         format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, EXTENDED))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_stands_in_front_of_its_host() {
+        for (endpoint, expected) in [
+            ("https://s3.example.org", "https://team.s3.example.org"),
+            ("http://localhost:9000/", "http://team.localhost:9000"),
+            ("https://example.org/s3/", "https://team.example.org/s3"),
+        ] {
+            assert_eq!(host_of("team", endpoint), expected);
+        }
+    }
+}
