@@ -153,9 +153,15 @@ impl App {
         format!("{origin}{}{}", self.config.content_path_prefix, self.api.mount())
     }
 
-    /// To be called after a transaction that may have changed what a distribution serves, or a domain.
+    /// To be called after a transaction that may have changed what a distribution serves.
     pub fn served_content_changed(&self) {
+        self.delivery.distributions_changed();
+    }
+
+    /// To be called after a transaction that changed a domain.
+    pub fn domain_changed(&self) {
         self.domains.changed();
+        // What is remembered of distributions has their domain in it.
         self.delivery.distributions_changed();
     }
 

@@ -1,6 +1,6 @@
 //! The process as seen from one domain: what is its own, a store, addresses, rules of delivery, over what all share.
-//! Views are made when a domain is first asked for and remembered. A change of a domain in this process is noticed at
-//! once, one on another host within [`STALE`].
+//! Views are made when a domain is first asked for and remembered until a domain changes. A change in this process is
+//! noticed at once, one on another host within [`STALE`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use crate::app::{App, Shared};
 use crate::db::domains::{self, Domain};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::metrics::{Counter, Kind, Text};
 use crate::ops::domains::place;
 use crate::resource::{Api, DEFAULT_DOMAIN};
 use crate::storage::Storage;
@@ -25,8 +26,10 @@ pub struct Domains {
     /// The view of the default domain, which never changes while the process runs.
     root: OnceLock<Weak<App>>,
     known: Mutex<Known>,
-    /// Grows with each change that may concern a domain.
+    /// Grows with each change of a domain.
     generation: AtomicU64,
+    /// How often one was looked up.
+    looked_up: Counter,
 }
 
 #[derive(Default)]
@@ -50,7 +53,12 @@ enum Asked {
 
 impl Default for Domains {
     fn default() -> Self {
-        Self { root: OnceLock::new(), known: Mutex::default(), generation: AtomicU64::new(0) }
+        Self {
+            root: OnceLock::new(),
+            known: Mutex::default(),
+            generation: AtomicU64::new(0),
+            looked_up: Counter::default(),
+        }
     }
 }
 
@@ -61,7 +69,7 @@ impl Domains {
         let _ = self.root.set(Arc::downgrade(root));
     }
 
-    /// To be called after a transaction that may have changed a domain.
+    /// To be called after a transaction that changed a domain, or deleted one.
     pub fn changed(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -70,6 +78,12 @@ impl Domains {
     pub fn forget(&self) {
         let known = std::mem::take(&mut *self.known());
         drop(known);
+    }
+
+    /// Writes down how often the database was asked for a domain.
+    pub fn write_metrics(&self, text: &mut Text) {
+        let help = "Domains looked up in the database, since nothing that is remembered of them was good.";
+        text.single("pith_domain_lookups_total", Kind::Counter, help, self.looked_up.get());
     }
 
     fn root(&self) -> Result<Shared> {
@@ -104,7 +118,11 @@ impl Domains {
         let mut known = self.known();
         match asked {
             Asked::Id(id) => drop(known.by_id.remove(id)),
-            Asked::Name(name) => drop(known.by_name.remove(name)),
+            Asked::Name(name) => {
+                if let Some(id) = known.by_name.remove(name) {
+                    known.by_id.remove(&id);
+                }
+            }
         }
     }
 }
@@ -135,13 +153,6 @@ impl App {
         if self.tenant.name == DEFAULT_DOMAIN { Ok(self.clone()) } else { self.domains.root() }
     }
 
-    /// The process as seen from each domain that it has seen so far, the default one first.
-    pub fn of_known_domains(self: &Arc<Self>) -> Result<Vec<Shared>> {
-        let mut views = vec![self.of_default_domain()?];
-        views.extend(self.domains.known().by_id.values().map(|view| view.app.clone()));
-        Ok(views)
-    }
-
     async fn view(self: &Arc<Self>, asked: Asked) -> Result<Option<Shared>> {
         let generation = self.domains.generation.load(Ordering::Acquire);
         let known = self.domains.remembered(&asked);
@@ -150,6 +161,7 @@ impl App {
         if let Some(view) = known.as_ref().filter(|view| is_good(view)) {
             return Ok(Some(view.app.clone()));
         }
+        self.domains.looked_up.add(1);
         let wanted = asked.clone();
         let found = self.db.read(move |conn| match &wanted {
             Asked::Id(id) => domains::by_id(conn, *id),
@@ -174,7 +186,11 @@ impl App {
 
     /// Makes a view. The store of `before` is kept if it is the same.
     async fn seen_from(&self, domain: Domain, before: Option<&Self>) -> Result<Shared> {
-        let same = before.filter(|before| before.tenant.id == domain.id && before.tenant.store == domain.store);
+        let is_same = |before: &&Self| {
+            let tenant = &before.tenant;
+            (tenant.id, &tenant.store, &tenant.second) == (domain.id, &domain.store, &domain.second)
+        };
+        let same = before.filter(is_same);
         let storage = match same {
             Some(before) => before.storage.clone(),
             None => Storage::attach(&place::of(&self.config, &self.secrets, &domain)?).await?,

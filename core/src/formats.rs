@@ -185,7 +185,7 @@ impl Formats for KnownFormats {
                 (Some((content_type, kept.0, urls)), kept.1)
             }
             None => {
-                let announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+                let announced = app.db.announce(app.domain, std::slice::from_ref(&digests.sha256)).await?;
                 app.storage.keep(pulled.staged).await?;
                 (None, announced)
             }

@@ -35,6 +35,14 @@ impl Id {
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// No object has it, and it sorts before all that were made at this moment or later, and behind all made before.
+    pub fn at(instant: Instant) -> Self {
+        let milliseconds = u64::try_from(instant.timestamp_millis()).unwrap_or_default();
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&milliseconds.to_be_bytes()[2..]);
+        Self(Uuid::from_bytes(bytes))
+    }
 }
 
 impl fmt::Display for Id {

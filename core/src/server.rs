@@ -148,11 +148,15 @@ fn metrics(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server
 
 /// Removes what time has made superfluous.
 async fn upkeep(app: Shared) {
+    tokio::join!(regularly(|| ops::keep_house(&app)), regularly(|| ops::keep_stores(&app)));
+}
+
+async fn regularly<W: Future<Output = Result<()>>>(work: impl Fn() -> W) {
     let mut ticks = interval(UPKEEP);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = ops::keep_house(&app).await {
+        if let Err(error) = work().await {
             tracing::warn!(%error, "upkeep failed and is tried again");
         }
     }

@@ -9,12 +9,17 @@
 //! 3. Who removes bytes does so alone: while no announcement of that digest is held and no row has it,
 //!    and nobody can announce it until the bytes are gone.
 //!
-//! Within a process, 3 is a lock per first byte of the digest: announcers share it, the remover has it
+//! Each domain has a store of its own, and a store may be slow: all of this is done by domain, so that who removes
+//! from one store holds up nobody who puts something into another.
+//!
+//! Within a process, 3 is a lock per domain and first byte of the digest: announcers share it, the remover has it
 //! alone. Between the processes that share a PostgreSQL database, announcements are rows as well; they are
-//! written under a shared advisory lock that the remover holds alone, and expire in case a process dies.
+//! written under a shared advisory lock of the domain that the remover holds alone, and expire in case a process dies.
+//! They also share the one lock of all domains under which processes of an earlier version remove bytes. An
+//! announcement of such a process names no domain and counts for all.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chrono::TimeDelta;
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -24,10 +29,18 @@ use crate::error::Result;
 use crate::id::{Id, Sha256, now};
 
 /// Longer than it takes to store a file and make its row.
-const LIFETIME: TimeDelta = TimeDelta::hours(6);
+pub(crate) const LIFETIME: TimeDelta = TimeDelta::hours(6);
 
-/// The announcements of this process.
-pub(super) struct Arrivals(Vec<Arc<RwLock<()>>>);
+/// The locks of this process that somebody holds or waits for.
+#[derive(Default)]
+pub(super) struct Arrivals(Mutex<Shards>);
+
+#[derive(Default)]
+struct Shards {
+    known: HashMap<(Id, u8), Weak<RwLock<()>>>,
+    /// With so many, those that nobody has any more are dropped.
+    crowded: usize,
+}
 
 /// Holds bytes in the store until it is dropped, which is to be when their row has been committed.
 /// Announce all digests of one piece of work at once: a second announcement beside a held one may wait for
@@ -45,26 +58,37 @@ pub(crate) struct Excluded {
     _shards: Vec<OwnedRwLockWriteGuard<()>>,
 }
 
-impl Default for Arrivals {
-    fn default() -> Self {
-        Self((0..=u8::MAX).map(|_| Arc::default()).collect())
+impl Arrivals {
+    /// Always in the same order, so that no two wait for each other.
+    fn shards(&self, domain: Id, digests: &[Sha256]) -> Vec<Arc<RwLock<()>>> {
+        let first_bytes: BTreeSet<u8> =
+            digests.iter().filter_map(|sha256| u8::from_str_radix(&sha256.as_str()[..2], 16).ok()).collect();
+        let mut shards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first_bytes.into_iter().map(|first| shards.shard(domain, first)).collect()
     }
 }
 
-impl Arrivals {
-    /// Always in the same order, so that no two wait for each other.
-    fn shards(&self, digests: &[Sha256]) -> impl Iterator<Item = Arc<RwLock<()>>> {
-        let first_bytes: BTreeSet<usize> =
-            digests.iter().filter_map(|sha256| usize::from_str_radix(&sha256.as_str()[..2], 16).ok()).collect();
-        first_bytes.into_iter().filter_map(|at| self.0.get(at).cloned())
+impl Shards {
+    fn shard(&mut self, domain: Id, first: u8) -> Arc<RwLock<()>> {
+        if self.known.len() >= self.crowded {
+            self.known.retain(|_, shard| shard.strong_count() > 0);
+            self.crowded = 2 * self.known.len() + 512;
+        }
+        let known = self.known.entry((domain, first)).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let shard = Arc::default();
+            *known = Arc::downgrade(&shard);
+            shard
+        })
     }
 }
 
 impl Db {
-    /// To be called before [`crate::storage::Storage::keep`] and held until the artifact's row is committed.
-    pub async fn announce(&self, digests: &[Sha256]) -> Result<Announced> {
+    /// To be called before [`crate::storage::Storage::keep`] of the domain's store, and held until the artifact's row
+    /// is committed.
+    pub async fn announce(&self, domain: Id, digests: &[Sha256]) -> Result<Announced> {
         let mut announced = Announced { _shards: Vec::new(), written: None };
-        for shard in self.arrivals.shards(digests) {
+        for shard in self.arrivals.shards(domain, digests) {
             announced._shards.push(shard.read_owned().await);
         }
         if !self.is_embedded() {
@@ -72,7 +96,8 @@ impl Db {
             announced.written = Some((self.clone(), id, digests.clone()));
             let write = self.write(move |conn| {
                 conn.lock_shared(&Lock::Arrivals)?;
-                artifact_bytes::announce(conn, id, &digests, now() + LIFETIME)
+                conn.lock_shared(&Lock::ArrivalsOf(domain))?;
+                artifact_bytes::announce(conn, id, domain, &digests, now() + LIFETIME)
             });
             write.await?;
         }
@@ -80,9 +105,9 @@ impl Db {
     }
 
     /// Waits until nobody in this process has these announced, and keeps it so while it is held.
-    pub(crate) async fn exclude_arrivals(&self, digests: &[Sha256]) -> Excluded {
+    pub(crate) async fn exclude_arrivals(&self, domain: Id, digests: &[Sha256]) -> Excluded {
         let mut shards = Vec::new();
-        for shard in self.arrivals.shards(digests) {
+        for shard in self.arrivals.shards(domain, digests) {
             shards.push(shard.write_owned().await);
         }
         Excluded { _shards: shards }

@@ -1,5 +1,7 @@
 //! Artifacts as bytes: which nobody uses, which are on their way in or out, which can be fetched again.
 
+use std::collections::HashSet;
+
 use super::{Conn, Row, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, Sha256};
@@ -64,8 +66,8 @@ pub fn removals(conn: &mut Conn, domain: Id, after: &str, limit: i64) -> Result<
     digests(&rows)
 }
 
-/// Those of the digests that no artifact of the domain has and no process has announced, for whichever domain; none
-/// while somebody holds all bytes.
+/// Those of the digests that no artifact of the domain has and no process has announced for it; none while somebody
+/// holds all bytes. Processes of an earlier version do not say for which domain they announce.
 pub fn removable(conn: &mut Conn, domain: Id, of: &[Sha256], now: Instant) -> Result<Vec<Sha256>> {
     if super::holds::are_held(conn, now)? {
         return Ok(vec![]);
@@ -73,7 +75,8 @@ pub fn removable(conn: &mut Conn, domain: Id, of: &[Sha256], now: Instant) -> Re
     let rows = conn.query(
         "SELECT r.sha256 FROM artifact_removal r WHERE r.domain_id = $3 AND r.sha256 = ANY($1)
              AND NOT EXISTS (SELECT 1 FROM artifact a WHERE a.domain_id = r.domain_id AND a.sha256 = r.sha256)
-             AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2)",
+             AND NOT EXISTS (SELECT 1 FROM artifact_arrival w WHERE w.sha256 = r.sha256 AND w.expires > $2
+                 AND (w.domain_id = r.domain_id OR w.domain_id IS NULL))",
         params![texts(of), now, domain],
     )?;
     digests(&rows)
@@ -91,10 +94,11 @@ pub fn strike_removals(conn: &mut Conn, domain: Id, removed: &[Sha256], looked_a
     Ok(())
 }
 
-/// Notes under `id` that these bytes are about to be put into the store.
-pub fn announce(conn: &mut Conn, id: Id, of: &[Sha256], expires: Instant) -> Result<()> {
-    let rows: Vec<Vec<Value>> = of.iter().map(|sha256| vec![id.into(), sha256.into(), expires.into()]).collect();
-    conn.insert_ignoring("artifact_arrival", &["id", "sha256", "expires"], &rows)?;
+/// Notes under `id` that these bytes are about to be put into the store of the domain.
+pub fn announce(conn: &mut Conn, id: Id, domain: Id, of: &[Sha256], expires: Instant) -> Result<()> {
+    let row = |sha256: &Sha256| vec![id.into(), domain.into(), sha256.into(), expires.into()];
+    let rows: Vec<Vec<Value>> = of.iter().map(row).collect();
+    conn.insert_ignoring("artifact_arrival", &["id", "domain_id", "sha256", "expires"], &rows)?;
     Ok(())
 }
 
@@ -116,6 +120,22 @@ pub fn page(conn: &mut Conn, domain: Id, after: Option<Id>, limit: i64) -> Resul
         params![after.unwrap_or(Id::LEAST), limit, domain],
     )?;
     rows.iter().map(read).collect()
+}
+
+/// How many artifacts a domain has.
+pub fn count(conn: &mut Conn, domain: Id) -> Result<i64> {
+    conn.query_one("SELECT count(*) FROM artifact WHERE domain_id = $1", params![domain])?.get(0)
+}
+
+/// Puts down for removal those of the digests that no artifact of the domain has.
+pub fn put_down_unnamed(conn: &mut Conn, domain: Id, of: &[Sha256]) -> Result<()> {
+    let named: HashSet<Sha256> = with_digests(conn, domain, of)?.into_iter().map(|artifact| artifact.sha256).collect();
+    let row = |sha256: &Sha256| vec![domain.into(), sha256.into()];
+    let rows: Vec<Vec<Value>> = of.iter().filter(|sha256| !named.contains(*sha256)).map(row).collect();
+    if !rows.is_empty() {
+        conn.insert_ignoring("artifact_removal", &["domain_id", "sha256"], &rows)?;
+    }
+    Ok(())
 }
 
 /// The artifacts of a domain with these digests.

@@ -20,8 +20,10 @@ pub enum Lock {
     BasePaths,
     /// Who claims the next task.
     Queue,
-    /// Bytes are being announced (shared) or removed.
+    /// Bytes are being announced; processes of an earlier version remove them under it, those of any domain.
     Arrivals,
+    /// Bytes of a domain are being announced (shared) or removed.
+    ArrivalsOf(crate::id::Id),
 }
 
 impl Conn {

@@ -11,8 +11,8 @@ const SLICE: usize = 1000;
 
 /// Tables whose rows say what is so now in this one installation: which migrations ran, which processes live, which
 /// bytes come and go, and which uploads are unfinished, whose chunks are no artifacts.
-const PASSING: [&str; 6] =
-    ["migration", "app_status", "artifact_arrival", "artifact_removal", "upload", "upload_chunk"];
+const PASSING: [&str; 7] =
+    ["migration", "app_status", "artifact_arrival", "artifact_removal", "dissolving_store", "upload", "upload_chunk"];
 
 impl Db {
     /// Runs `work` on a connection that sees the database as it is at the first statement, whatever others write

@@ -62,6 +62,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use arrivals::Announced;
+pub(crate) use arrivals::LIFETIME as ARRIVAL_LIFETIME;
 pub use conn::{Conn, Lock};
 pub use migrate::{CORE, Migrations, apply, tables};
 pub use value::{FromValue, Row, Value};

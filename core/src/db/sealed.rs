@@ -24,6 +24,8 @@ pub fn places(conn: &mut Conn, sets: &[Migrations]) -> Result<Vec<Place>> {
     let mut places = vec![
         Place { table: "task".into(), key: "seq", column: "payload" },
         Place { table: "installation".into(), key: "name", column: "value" },
+        Place { table: "domain".into(), key: "id", column: "second_secrets" },
+        Place { table: "dissolving_store".into(), key: "id", column: "secrets" },
     ];
     for table in dump::tables(conn, sets)?.ours {
         let columns = dump::columns(conn, &table)?;

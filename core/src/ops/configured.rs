@@ -48,6 +48,16 @@ impl Change {
     }
 }
 
+/// Keeps others from changing what objects of this kind are checked against, until the transaction ends. To be called
+/// before [`check`] in a transaction that writes.
+pub fn lock(conn: &mut Conn, kind: Kind) -> Result<()> {
+    match kind {
+        Kind::Distribution => conn.lock(&db::Lock::BasePaths),
+        Kind::Domain => domains::lock_places(conn),
+        _ => Ok(()),
+    }
+}
+
 /// Checks a draft against the database. What is wrong goes to `errors`; the change is whole when there is nothing.
 pub fn check(
     app: &App,
@@ -355,9 +365,7 @@ pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
     let content = content_base(app, args);
     let scope = app.scope(&content);
     let mut errors = Errors::default();
-    if resource.kind == Kind::Distribution {
-        conn.lock(&crate::db::Lock::BasePaths)?;
-    }
+    lock(conn, resource.kind)?;
     let change = check(app, &scope, conn, resource, &draft(args), None, &mut errors)?;
     errors.into_result()?;
     let id = create(app, conn, resource, &change)?;
@@ -367,17 +375,18 @@ pub fn run_create(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
 }
 
 /// The task that updates.
-pub fn run_update(app: &App, conn: &mut Conn, args: &Json, _: &mut ShortTask) -> Result<Json> {
+pub fn run_update(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
     let (resource, id) = (subject(app, args)?, object(args)?);
     let content = content_base(app, args);
     let scope = app.scope(&content);
     let mut errors = Errors::default();
-    if resource.kind == Kind::Distribution {
-        conn.lock(&crate::db::Lock::BasePaths)?;
-    }
+    lock(conn, resource.kind)?;
     let change = check(app, &scope, conn, resource, &draft(args), Some(id), &mut errors)?;
     errors.into_result()?;
     update(app, conn, resource, id, &change)?;
+    if resource.kind == Kind::Domain {
+        task.domain_changed();
+    }
     resource.load(&scope, conn, id)?.ok_or_else(|| Error::not_found(resource.model))
 }
 

@@ -288,7 +288,7 @@ pub fn run_commit(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'s
         if !known.is_empty() {
             return Err(Error::non_field(format!("Artifact with sha256 checksum of '{stated}' already exists.")));
         }
-        let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+        let _announced = app.db.announce(app.domain, std::slice::from_ref(&digests.sha256)).await?;
         app.storage.keep(staged).await?;
         let fence = context.clone();
         let artifact = app

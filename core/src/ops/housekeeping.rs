@@ -1,15 +1,19 @@
 //! What has to be done from time to time whether anybody asks or not. Each function does one thing, in
 //! short writes, and says how many it removed; a time of zero means that they are kept.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
 use super::Stores;
+use super::domains::place;
+use crate::app::App;
 use crate::db::tasks::{self, Purged, State};
 use crate::db::{Db, artifact_bytes, domains, orphans};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
+use crate::storage::Storage;
 
 /// Rows per slice.
 const SLICE: i64 = 200;
@@ -30,9 +34,25 @@ pub async fn expire_uploads(stores: &Stores, kept: Duration) -> Result<u64> {
     }
 }
 
-/// Removes files of the staging folder of this host that are so old (`tmpfile_protection_time`).
-pub async fn sweep_staging(stores: &Stores, kept: Duration) -> Result<u64> {
-    if kept.is_zero() { Ok(0) } else { stores.storage.sweep_staging(kept).await }
+/// Removes files that are so old (`tmpfile_protection_time`) from the staging folders of this host: that of the
+/// process, and those of all stores in folders, each once, whichever domains share it and whether they were asked for
+/// since the process began or not.
+pub async fn sweep_staging(app: &App, kept: Duration) -> Result<u64> {
+    if kept.is_zero() {
+        return Ok(0);
+    }
+    let mut folders = BTreeSet::from([app.config.data_dir.join("tmp")]);
+    for domain in app.db.read(domains::all).await? {
+        match place::of_any(&app.config, &app.secrets, &domain).and_then(|place| Storage::staging_of(&place)) {
+            Ok(folder) => drop(folders.insert(folder)),
+            Err(error) => tracing::debug!(%error, "the staging folder of a domain is passed over"),
+        }
+    }
+    let mut count = 0;
+    for folder in folders {
+        count += Storage::sweep_staging(folder, kept).await?;
+    }
+    Ok(count)
 }
 
 /// Removes tasks that ended so long ago (`task_protection_time`).

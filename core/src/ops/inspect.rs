@@ -50,7 +50,7 @@ pub async fn artifact(
     given: &Map<String, Json>,
 ) -> Result<(NewUnit, Announced)> {
     let (size, digests) = app.db.read(move |conn| artifact_facts(conn, id)).await?;
-    let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+    let _announced = app.db.announce(app.domain, std::slice::from_ref(&digests.sha256)).await?;
     // Between the look at the row and the announcement the artifact may have gone.
     app.db.read(move |conn| artifact_facts(conn, id)).await?;
     let (path, _copy) = match content_type.reads_file() {
@@ -72,7 +72,7 @@ pub async fn composed(
     given: &Map<String, Json>,
 ) -> Result<(NewUnit, Announced)> {
     let unit = content_type.compose(given).await?;
-    Ok((NewUnit { unit, artifacts: vec![], companions: vec![] }, app.db.announce(&[]).await?))
+    Ok((NewUnit { unit, artifacts: vec![], companions: vec![] }, app.db.announce(app.domain, &[]).await?))
 }
 
 /// Keeps what an inspection came to: the file itself, if the unit has it, and what was read out of it.
@@ -95,7 +95,7 @@ pub async fn keep(
         arrivals.push(staged);
     }
     let digests: Vec<Sha256> = artifacts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-    let announced = app.db.announce(&digests).await?;
+    let announced = app.db.announce(app.domain, &digests).await?;
     app.storage.keep_all(arrivals).await?;
     let companions = companions.into_iter().map(|(name, unit)| (name.to_owned(), unit)).collect();
     Ok((NewUnit { unit, artifacts, companions }, announced))
@@ -109,7 +109,7 @@ pub async fn keep(
 pub async fn waited(app: &App, units: &[&NewUnit]) -> Result<(usize, Announced)> {
     let files = units.iter().flat_map(|new| &new.artifacts);
     let digests: Vec<Sha256> = files.map(|(_, digests)| digests.sha256.clone()).collect();
-    let announced = app.db.announce(&digests).await?;
+    let announced = app.db.announce(app.domain, &digests).await?;
     for (at, new) in units.iter().enumerate() {
         match missing(app, new).await? {
             None => {}

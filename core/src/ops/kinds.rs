@@ -41,7 +41,8 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long("orphan_cleanup", upkeep_tasks::clean_up),
         long("repair", upkeep_tasks::run_repair),
         long("reclaim_space", upkeep_tasks::run_reclaim),
-        long("domain_delete", domains::run_delete),
+        long("domain_delete", domains::delete::run),
+        long(domains::migrate::KIND, domains::migrate::run),
         PURGE,
     ]
 }

@@ -54,5 +54,5 @@ pub mod versions;
 
 pub use kinds::task_kinds;
 pub use stores::Stores;
-pub use upkeep_tasks::keep_house;
+pub use upkeep_tasks::{keep_house, keep_stores};
 pub use upstreams::Upstreams;

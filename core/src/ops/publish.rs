@@ -43,7 +43,7 @@ pub async fn publish<T: Send + 'static>(
     let mut reader = VersionReader::new(units, version.details.clone(), files);
     let signing = signing.under(task.correlation_id());
     let details = request.details.clone();
-    let mut writer = PublicationWriter::new(details, (db, storage), version.repository, digests, signing);
+    let mut writer = PublicationWriter::new(details, (db, storage, domain), version.repository, digests, signing);
     plugin.publish(&mut reader, &mut writer).await?;
     task.check()?;
     // Held until the rows are there.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::{Sha256, now};
 use crate::storage::Storage;
 
-/// Files per slice: announcements wait that long at most.
+/// Files per slice: announcements of the same domain wait that long at most.
 const SLICE: i64 = 64;
 /// So many files are removed at the same time.
 const TOGETHER: usize = 16;
@@ -28,7 +28,7 @@ pub async fn remove_bytes(stores: &Stores) -> Result<u64> {
 }
 
 async fn remove_slice(stores: &Stores, slice: Vec<Sha256>) -> Result<u64> {
-    let _alone = stores.db.exclude_arrivals(&slice).await;
+    let _alone = stores.db.exclude_arrivals(stores.domain, &slice).await;
     if !stores.db.is_embedded() {
         let (stores, runtime) = (stores.clone(), Handle::current());
         return stores.db.clone().write(move |conn| remove_alone(conn, &stores, &runtime, &slice)).await;
@@ -43,7 +43,7 @@ async fn remove_slice(stores: &Stores, slice: Vec<Sha256>) -> Result<u64> {
 
 /// With the lock that keeps other processes from announcing until the transaction ends.
 fn remove_alone(conn: &mut Conn, stores: &Stores, runtime: &Handle, slice: &[Sha256]) -> Result<u64> {
-    conn.lock(&Lock::Arrivals)?;
+    conn.lock(&Lock::ArrivalsOf(stores.domain))?;
     let removed = artifact_bytes::removable(conn, stores.domain, slice, now())?;
     runtime.block_on(delete_all(&stores.storage, &removed))?;
     artifact_bytes::strike_removals(conn, stores.domain, &removed, slice)?;

@@ -148,7 +148,7 @@ async fn fetch_again(
         };
         match fetched {
             Ok(staged) => {
-                let _announced = stores.db.announce(std::slice::from_ref(&artifact.sha256)).await?;
+                let _announced = stores.db.announce(stores.domain, std::slice::from_ref(&artifact.sha256)).await?;
                 stores.storage.keep(staged).await?;
                 return Ok(true);
             }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -13,13 +14,16 @@ use super::publish_task::stores;
 use super::reclaim::{Reclaim, reclaim};
 use super::remove_bytes::remove_bytes;
 use super::upkeep::{Count, Part};
-use super::{housekeeping, orphans, remote, repair, schedules, upload};
+use super::{domains, housekeeping, orphans, remote, repair, schedules, upload};
 use crate::app::Shared;
 use crate::db::remotes;
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::tasks::{Progress, TaskContext};
+
+/// So many domains are tidied up at the same time.
+const TOGETHER: usize = 4;
 
 #[derive(Debug, Deserialize)]
 struct CleanUp {
@@ -121,7 +125,7 @@ pub fn run_reclaim(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'
 /// What is done once a minute without being asked. Each part is tried, whatever became of the others.
 pub async fn keep_house(app: &Shared) -> Result<()> {
     let config = &app.config;
-    let mut results = vec![
+    let results = vec![
         housekeeping::expire_publications(&app.db).await,
         if config.task_protection_time.is_zero() {
             Ok(0)
@@ -131,14 +135,19 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
         housekeeping::expire_announcements(&app.db).await,
         upload::take_in_forsaken(app).await,
         schedules::dispatch(app).await,
+        housekeeping::sweep_staging(app, config.tmpfile_protection_time).await,
     ];
-    for view in app.of_known_domains()? {
-        results.push(housekeeping::sweep_staging(&stores(&view)?, config.tmpfile_protection_time).await);
-    }
-    for domain in housekeeping::untidy_domains(&app.db, config.upload_protection_time).await? {
-        results.push(tidy_domain(app, domain).await);
-    }
     results.into_iter().collect::<Result<Vec<_>>>().map(drop)
+}
+
+/// The same of what is done in stores, which may be slow: nothing else waits for that, and no store for another.
+pub async fn keep_stores(app: &Shared) -> Result<()> {
+    let config = &app.config;
+    let untidy = housekeeping::untidy_domains(&app.db, config.upload_protection_time).await?;
+    let tidying = stream::iter(untidy.into_iter().map(|domain| tidy_domain(app, domain))).buffer_unordered(TOGETHER);
+    let (tidied, dissolved, settled): (Vec<_>, _, _) =
+        tokio::join!(tidying.collect(), domains::upkeep::dissolve(app), domains::upkeep::settle(app));
+    tidied.into_iter().chain([dissolved, settled]).collect::<Result<Vec<_>>>().map(drop)
 }
 
 /// Clears away what lies about in a domain's store. One that cannot be reached leaves the others as they are.

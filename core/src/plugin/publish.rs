@@ -45,6 +45,7 @@ pub struct PublicationWriter {
     pub details: Json,
     db: Db,
     storage: Storage,
+    domain: Id,
     repository: Id,
     digests: DigestSet,
     signing: Signing,
@@ -91,7 +92,7 @@ impl Previous {
 impl PublicationWriter {
     pub(crate) fn new(
         details: Json,
-        (db, storage): (Db, Storage),
+        (db, storage, domain): (Db, Storage, Id),
         repository: Id,
         digests: DigestSet,
         signing: Signing,
@@ -100,6 +101,7 @@ impl PublicationWriter {
             details,
             db,
             storage,
+            domain,
             repository,
             digests,
             signing,
@@ -247,7 +249,7 @@ impl PublicationWriter {
         let staged = std::mem::take(&mut self.staged);
         let facts: Vec<_> = staged.iter().map(|staged| (staged.size, staged.digests.clone())).collect();
         let digests: Vec<Sha256> = facts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-        let announced = self.db.announce(&digests).await?;
+        let announced = self.db.announce(self.domain, &digests).await?;
         self.storage.keep_all(staged).await?;
         Ok((announced, facts))
     }

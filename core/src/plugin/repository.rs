@@ -81,7 +81,7 @@ impl RepositoryJob {
         }
         let derived: Vec<_> = staged.iter().map(|one| (one.size, one.digests.clone())).collect();
         let digests: Vec<_> = derived.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-        let _announced = self.db.announce(&digests).await?;
+        let _announced = self.db.announce(self.domain, &digests).await?;
         self.storage.keep_all(staged).await?;
         let (task, domain, table, wanted) = (self.task.clone(), self.domain, content_type.table(), inspected.unit);
         let update = move |conn: &mut Conn| {

@@ -47,6 +47,7 @@ pub async fn answer(app: &Shared) -> HttpResponse {
     app.queue.write_metrics(&mut text);
     app.db.write_metrics(&mut text);
     app.storage.write_metrics(&mut text);
+    app.domains.write_metrics(&mut text);
     process(app, &mut text);
     store(app, &mut text).await;
     HttpResponse::Ok().content_type(Text::CONTENT_TYPE).body(text.finish())

@@ -197,6 +197,7 @@ pub async fn create_of(request: Request, given: &Map<String, Json>) -> Result<An
         .write(move |conn| {
             let resource = &app.registry.resources[at];
             let scope = viewpoint.scope(&app);
+            configured::lock(conn, resource.kind)?;
             let change = configured::check(&app, &scope, conn, resource, &draft, None, &mut errors)?;
             errors.into_result()?;
             let id = configured::create(&app, conn, resource, &change)?;

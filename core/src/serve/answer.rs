@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HeaderValue};
@@ -20,9 +19,6 @@ use super::wire::Outbox;
 use super::{Delivery, Inner, ServedDomain, checkpoint, folder, guard, lazy, made, path};
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
-
-/// How long a signed address of the object store stays good. It is made anew for each request.
-const SIGNED_FOR: Duration = Duration::from_secs(3600);
 
 /// What requests are counted as.
 pub const FACE: &str = "content";
@@ -135,13 +131,17 @@ pub async fn stored(
 ) -> Result<Option<HttpResponse>> {
     let range = match decide(request, file, mark) {
         Decision::Done(response) => return Ok(Some(response)),
-        Decision::Send(_) if redirects(domain, file) => return redirect(domain, file, mark).await,
         Decision::Send(range) => range,
     };
+    if redirects(domain)
+        && let Some(response) = redirect(domain, file, mark).await?
+    {
+        return Ok(Some(response));
+    }
     if *request.method() == Method::HEAD {
         return Ok(Some(send(request, file, mark, range, Content::Memory(Default::default()))));
     }
-    let content = blocks::read(inner, &domain.storage, &file.sha256, file.size, range.clone()).await?;
+    let content = blocks::read(inner, domain, &file.sha256, file.size, range.clone()).await?;
     Ok(content.map(|content| send(request, file, mark, range, content)))
 }
 
@@ -201,12 +201,13 @@ fn outbox(request: &HttpRequest) -> Option<Outbox> {
     request.conn_data::<Outbox>().cloned()
 }
 
-fn redirects(domain: &ServedDomain, file: &File) -> bool {
-    domain.redirects && domain.storage.local_path(&file.sha256).is_none()
+fn redirects(domain: &ServedDomain) -> bool {
+    domain.redirects && !domain.storage.is_local()
 }
 
+/// None for what lies in a folder, as some files do while a domain moves.
 async fn redirect(domain: &ServedDomain, file: &File, mark: Mark) -> Result<Option<HttpResponse>> {
-    let signed = domain.storage.presigned(&file.sha256, &file.name, file.content_type, SIGNED_FOR).await?;
+    let signed = domain.storage.presigned(&file.sha256, &file.name, file.content_type).await?;
     Ok(signed.map(|address| {
         let mut response = file.description(StatusCode::FOUND, mark);
         response.insert_header((header::LOCATION, address));

@@ -14,10 +14,10 @@ use futures_util::stream::try_unfold;
 use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::spawn_blocking;
 
-use super::Inner;
+use super::{Inner, ServedDomain};
 use crate::error::{Error, Result};
 use crate::id::Sha256;
-use crate::storage::{ByteStream, Storage};
+use crate::storage::ByteStream;
 
 /// Read at once: three copies of a block this size stay in the processor's cache.
 const BLOCK: u64 = 128 << 10;
@@ -32,15 +32,16 @@ pub enum Content {
     Stream(ByteStream),
 }
 
-/// The bytes `range` of an artifact, which lies inside its `size`; none when the store has lost them.
+/// The bytes `range` of an artifact of a domain, which lies inside its `size`; none when the store has lost them.
 pub async fn read(
     inner: &Arc<Inner>,
-    storage: &Storage,
+    domain: &ServedDomain,
     sha256: &Sha256,
     size: u64,
     range: Range<u64>,
 ) -> Result<Option<Content>> {
-    if let Some(bytes) = inner.bodies.get(sha256) {
+    let (storage, key) = (&domain.storage, (domain.id, sha256.clone()));
+    if let Some(bytes) = inner.bodies.get(&key) {
         return Ok(Some(Content::Memory(part(&bytes, &range))));
     }
     let Some(path) = storage.local_path(sha256) else {
@@ -49,14 +50,14 @@ pub async fn read(
     if size <= LARGEST_REMEMBERED {
         let read = move || read_range(&File::open(&path)?, &(0..size));
         let Some(bytes) = blocking(read).await? else { return Ok(None) };
-        inner.bodies.insert(sha256.clone(), bytes.clone());
+        inner.bodies.insert(key, bytes.clone());
         return Ok(Some(Content::Memory(part(&bytes, &range))));
     }
-    if let Some(file) = inner.files.get(sha256) {
+    if let Some(file) = inner.files.get(&key) {
         return Ok(Some(Content::File(file, range)));
     }
     let Some(file) = blocking(move || File::open(&path).map(Arc::new)).await? else { return Ok(None) };
-    inner.files.insert(sha256.clone(), file.clone());
+    inner.files.insert(key, file.clone());
     Ok(Some(Content::File(file, range)))
 }
 

@@ -340,7 +340,7 @@ async fn into_memory(staged: Staged) -> Result<Bytes> {
 /// The bytes first, then the rows that point at them.
 async fn keep(inner: &Inner, domain: &ServedDomain, content_artifact: Id, staged: Staged) -> Result<StoredFile> {
     let (size, digests) = (staged.size, staged.digests.clone());
-    let _announced = inner.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+    let _announced = inner.db.announce(domain.id, std::slice::from_ref(&digests.sha256)).await?;
     domain.storage.keep(staged).await?;
     inner
         .db

@@ -195,10 +195,11 @@ struct Inner {
     generation: AtomicU64,
     pointers: Cache<String, Arc<pointer::Pointer>>,
     paths: Cache<locate::Key, locate::Found>,
-    /// Of all domains: a digest names the same bytes wherever they lie, and who may read is decided before.
-    bodies: Cache<Sha256, Bytes>,
+    /// By domain, although a digest names the same bytes wherever they lie: what a domain has lost, or never had, it
+    /// does not have from another's store.
+    bodies: Cache<(Id, Sha256), Bytes>,
     /// Open artifacts, likewise.
-    files: Cache<Sha256, Arc<File>>,
+    files: Cache<(Id, Sha256), Arc<File>>,
     pages: Cache<locate::Key, Bytes>,
     searches: Semaphore,
     listings: Semaphore,

@@ -6,9 +6,10 @@
 //! caller, 6,100 for 8, 10,600 for 32). One `syncfs` for several files is a little faster, but it waits for
 //! whatever else is being written to that file system, so only bulks use it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::task::spawn_blocking;
 
 use super::paths::{self, Keys};
-use super::staging::{Body, Staged};
-use super::{ByteStream, Usage, boxed, failed};
+use super::staging::{Body, Staged, TempFile};
+use super::{ByteStream, StorageConfig, Usage, boxed, failed};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 
@@ -31,12 +32,15 @@ const BULK: usize = 1024;
 pub(super) struct Local {
     root: Arc<Path>,
     keys: Keys,
+    file_mode: Option<u32>,
+    folder_mode: Option<u32>,
 }
 
 impl Local {
     /// Creates all folders, so that keeping an artifact only ever adds a name to one of them.
-    pub async fn open(root: PathBuf, domain: Option<Id>) -> Result<Self> {
-        let local = Self { root: root.into(), keys: Keys::new("", domain) };
+    pub async fn open(root: PathBuf, config: &StorageConfig) -> Result<Self> {
+        let &StorageConfig { domain, file_mode, folder_mode, .. } = config;
+        let local = Self { root: root.into(), keys: Keys::new("", domain), file_mode, folder_mode };
         let opened = local.clone();
         spawn_blocking(move || opened.create_folders())
             .await
@@ -59,21 +63,38 @@ impl Local {
     }
 
     /// Removes all artifacts of a domain; those of the default domain stay.
-    pub async fn dissolve(&self) -> Result<()> {
-        let folder = self.path(&self.keys.artifacts());
-        if !self.keys.is_of_domain() {
+    pub async fn dissolve(root: PathBuf, domain: Option<Id>) -> Result<()> {
+        let keys = Keys::new("", domain);
+        if !keys.is_of_domain() {
             return Ok(());
         }
+        let folder = root.join(keys.artifacts());
         blocking("cannot remove the folders of a domain", move || absent_is_fine(fs::remove_dir_all(folder))).await
     }
 
     fn create_folders(&self) -> io::Result<()> {
         fs::create_dir_all(self.staging())?;
         for first in 0..=u8::MAX {
-            fs::create_dir_all(self.path(&self.keys.artifact_folder(first)))?;
+            let folder = self.path(&self.keys.artifact_folder(first));
+            fs::create_dir_all(&folder)?;
+            self.permit_folder(&folder)?;
         }
-        sync_folder(&self.path(&self.keys.artifacts()))?;
+        let artifacts = self.path(&self.keys.artifacts());
+        self.permit_folder(&artifacts)?;
+        sync_folder(&artifacts)?;
         sync_folder(&self.root)
+    }
+
+    fn permit_folder(&self, folder: &Path) -> io::Result<()> {
+        match self.folder_mode {
+            Some(mode) => fs::set_permissions(folder, Permissions::from_mode(mode)),
+            None => Ok(()),
+        }
+    }
+
+    pub async fn has_upload(&self, upload: Id) -> Result<bool> {
+        let content = self.upload_content(upload);
+        blocking("cannot read the upload", move || content.try_exists()).await
     }
 
     fn path(&self, key: &str) -> PathBuf {
@@ -103,12 +124,42 @@ impl Local {
     pub async fn keep(&self, staged: Staged) -> Result<()> {
         let to = self.artifact(&staged.digests.sha256);
         let what = format!("cannot store `{}`", staged.digests.sha256);
+        let local = self.clone();
         blocking(&what, move || {
-            write_content(&staged.body)?.sync_all()?;
-            move_body(&staged.body, &to)?;
+            local.write_content(&staged.body)?.sync_all()?;
+            local.move_body(&staged.body, &to)?;
             sync_folder(to.parent().unwrap_or(&to))
         })
         .await
+    }
+
+    /// The file with all of the bytes, not synchronised.
+    fn write_content(&self, body: &Body) -> io::Result<File> {
+        let file = write_content(body)?;
+        if let Some(mode) = self.file_mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        Ok(file)
+    }
+
+    /// Gives a body its name. One that was staged for another store, on another file system, is copied.
+    fn move_body(&self, body: &Body, to: &Path) -> io::Result<()> {
+        match move_body(body, to) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
+            moved => return moved,
+        }
+        let copy = TempFile::named_in(&self.staging());
+        let mut file = copy.create()?;
+        io::copy(&mut body.reader().map_err(io::Error::other)?, &mut file)?;
+        if let Some(mode) = self.file_mode {
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        file.sync_all()?;
+        copy.move_to(to)?;
+        match body {
+            Body::Assembled { path, .. } => absent_is_fine(fs::remove_file(path)),
+            _ => Ok(()),
+        }
     }
 
     pub async fn keep_bulk(&self, staged: Vec<Staged>) -> Result<()> {
@@ -130,11 +181,11 @@ impl Local {
         // Opened before the first write: only errors after that are reported.
         let file_system = File::open(&self.root)?;
         for staged in bulk {
-            write_content(&staged.body)?;
+            self.write_content(&staged.body)?;
         }
         sync_file_system(&file_system)?;
         for staged in bulk {
-            move_body(&staged.body, &self.artifact(&staged.digests.sha256))?;
+            self.move_body(&staged.body, &self.artifact(&staged.digests.sha256))?;
         }
         sync_file_system(&file_system)
     }

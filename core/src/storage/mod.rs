@@ -3,6 +3,9 @@
 //!
 //! Bytes go in by [`Storage::stage`], `write`, `finish`, [`Storage::keep`]; only after `keep` returned may
 //! a row point at them. They go out by [`Storage::stream`], [`Storage::presigned`] or [`Storage::local_path`].
+//!
+//! While a domain's files move, a store has a *second* one beside it: what comes goes into the first, what the first
+//! does not have is read from the second, and what goes is removed from both.
 
 mod chunk;
 mod digest;
@@ -10,6 +13,7 @@ mod hashing;
 mod local;
 mod object;
 mod paths;
+mod second;
 mod staging;
 mod stats;
 #[cfg(test)]
@@ -63,6 +67,13 @@ pub struct StorageConfig {
     pub staging: PathBuf,
     /// The digests artifacts get, which are prepared while an upload's chunks arrive.
     pub digests: DigestSet,
+    /// How long addresses of a bucket are good that were made for readers; none: an hour.
+    pub signed_for: Option<Duration>,
+    /// The permissions of files and folders that are made in a folder; none: as the process's mask has it.
+    pub file_mode: Option<u32>,
+    pub folder_mode: Option<u32>,
+    /// The store to read from what this one does not have.
+    pub second: Option<Box<StorageConfig>>,
 }
 
 /// What [`Storage::verify`] found.
@@ -87,6 +98,8 @@ pub struct Storage(Arc<Inner>);
 
 struct Inner {
     kind: Kind,
+    /// Where the rest is, while files move.
+    second: Option<Storage>,
     staging: PathBuf,
     hashing: Hashing,
     stats: Stats,
@@ -119,10 +132,18 @@ impl Storage {
 
     /// The same without a request to the bucket.
     pub async fn attach(config: &StorageConfig) -> Result<Self> {
+        let second = match &config.second {
+            Some(second) => second::attach(second).await,
+            None => None,
+        };
+        Self::attach_beside(config, second).await
+    }
+
+    async fn attach_beside(config: &StorageConfig, second: Option<Self>) -> Result<Self> {
         let (kind, staging) = match config.url.strip_prefix("s3://") {
             Some(bucket) => (Kind::Bucket(Bucket::new(config, bucket)?), config.staging.clone()),
             None => {
-                let local = Local::open(local_root(&config.url)?, config.domain).await?;
+                let local = Local::open(local_root(&config.url)?, config).await?;
                 let staging = local.staging();
                 (Kind::Local(local), staging)
             }
@@ -131,7 +152,8 @@ impl Storage {
             .await
             .map_err(|cause| failed(&format!("cannot create the folder `{}`", staging.display()), cause))?;
         let hashing = Hashing::new(config.digests);
-        Ok(Self(Arc::new(Inner { kind, staging, hashing, stats: Stats::default(), process: Id::new() })))
+        let stats = Stats::default();
+        Ok(Self(Arc::new(Inner { kind, second, staging, hashing, stats, process: Id::new() })))
     }
 
     /// Begins a file in the staging folder of this host, to be hashed while it is written.
@@ -176,42 +198,53 @@ impl Storage {
         self.0.stats.noted(Deed::Keep, count, result)
     }
 
+    /// Whether artifacts are files of this host, all of them.
+    pub fn is_local(&self) -> bool {
+        matches!(self.0.kind, Kind::Local(_)) && self.0.second.as_ref().is_none_or(Self::is_local)
+    }
+
     /// Where the artifact's file is, whether it exists or not; `None` if the store is not local.
     pub fn local_path(&self, sha256: &Sha256) -> Option<PathBuf> {
-        match &self.0.kind {
-            Kind::Local(local) => Some(local.artifact(sha256)),
-            Kind::Bucket(_) => None,
+        if !self.is_local() {
+            return None;
         }
+        let Kind::Local(local) = &self.0.kind else { return None };
+        let path = local.artifact(sha256);
+        let elsewhere = self.0.second.as_ref().filter(|_| !path.exists()).and_then(|second| second.local_path(sha256));
+        Some(elsewhere.filter(|path| path.exists()).unwrap_or(path))
     }
 
     /// The bytes of an artifact or of a range of them, which the caller knows to lie inside. A missing
     /// artifact is an error here, one cut short an error of the stream.
     pub async fn stream(&self, sha256: &Sha256, range: Option<Range<u64>>) -> Result<ByteStream> {
-        let result = match &self.0.kind {
+        let storage = self.holder(sha256).await?;
+        let result = match &storage.0.kind {
             Kind::Local(local) => local.stream(sha256, range).await,
             Kind::Bucket(bucket) => bucket.stream(sha256, range).await,
         };
         self.0.stats.noted(Deed::Read, 1, result)
     }
 
-    /// An address at which anyone may read the artifact for this long, answered with this file name and
-    /// content type; `None` for a local store.
-    pub async fn presigned(
-        &self,
-        sha256: &Sha256,
-        file_name: &str,
-        content_type: &str,
-        valid: Duration,
-    ) -> Result<Option<String>> {
-        let result = match &self.0.kind {
+    /// An address at which anyone may read the artifact for as long as the store is configured to let them, answered
+    /// with this file name and content type; `None` for what is in a folder.
+    pub async fn presigned(&self, sha256: &Sha256, file_name: &str, content_type: &str) -> Result<Option<String>> {
+        let storage = self.holder(sha256).await?;
+        let result = match &storage.0.kind {
             Kind::Local(_) => Ok(None),
-            Kind::Bucket(bucket) => bucket.presigned(sha256, file_name, content_type, valid).await.map(Some),
+            Kind::Bucket(bucket) => bucket.presigned(sha256, file_name, content_type).await.map(Some),
         };
         self.0.stats.noted(Deed::Sign, 1, result)
     }
 
-    /// Removes an artifact's bytes. Idempotent.
+    /// Removes an artifact's bytes, from a second store too. Idempotent.
     pub async fn delete(&self, sha256: &Sha256) -> Result<()> {
+        if let Some(second) = &self.0.second {
+            second.delete_own(sha256).await?;
+        }
+        self.delete_own(sha256).await
+    }
+
+    async fn delete_own(&self, sha256: &Sha256) -> Result<()> {
         let result = match &self.0.kind {
             Kind::Local(local) => local.delete(sha256).await,
             Kind::Bucket(bucket) => bucket.delete(sha256).await,
@@ -221,14 +254,13 @@ impl Storage {
 
     /// The size of a stored artifact, `None` if it is not there.
     pub async fn size(&self, sha256: &Sha256) -> Result<Option<u64>> {
-        let result = match &self.0.kind {
-            Kind::Local(local) => local.size(sha256).await,
-            Kind::Bucket(bucket) => bucket.size(sha256).await,
-        };
-        self.0.stats.noted(Deed::Look, 1, result)
+        match (self.own_size(sha256).await?, &self.0.second) {
+            (None, Some(second)) => second.own_size(sha256).await,
+            (found, _) => Ok(found),
+        }
     }
 
-    /// All artifacts with their sizes, in no order.
+    /// All artifacts with their sizes, in no order; those of a second store are left out.
     pub fn list(&self) -> BoxStream<'static, Result<(Sha256, u64)>> {
         match &self.0.kind {
             Kind::Local(local) => local.list().boxed(),
@@ -255,12 +287,21 @@ impl Storage {
         Ok(if intact { Verdict::Intact } else { Verdict::Corrupt })
     }
 
-    /// Removes the folders of a local store of a domain that is no more. What they still hold goes with them.
-    pub async fn dissolve(&self) -> Result<()> {
-        match &self.0.kind {
-            Kind::Local(local) => local.dissolve().await,
-            Kind::Bucket(_) => Ok(()),
+    /// Removes all artifacts of a domain that is no more, and nothing where the store is the default domain's. Needs
+    /// no store to be attached. Idempotent.
+    pub async fn dissolve(config: &StorageConfig) -> Result<()> {
+        match config.url.strip_prefix("s3://") {
+            Some(bucket) => Bucket::new(config, bucket)?.dissolve().await,
+            None => Local::dissolve(local_root(&config.url)?, config.domain).await,
         }
+    }
+
+    /// Where such a store writes files on this host before they are kept.
+    pub fn staging_of(config: &StorageConfig) -> Result<PathBuf> {
+        Ok(match config.url.starts_with("s3://") {
+            true => config.staging.clone(),
+            false => local_root(&config.url)?.join(paths::Keys::new("", None).staging()),
+        })
     }
 
     /// Whether a store can be used there, without leaving anything but the folder.
@@ -287,9 +328,9 @@ impl Storage {
         }
     }
 
-    /// Removes files of the staging folder that nobody has written to for so long; the count of them.
-    pub async fn sweep_staging(&self, older_than: Duration) -> Result<u64> {
-        let folder = self.0.staging.clone();
+    /// Removes files of a staging folder that nobody has written to for so long; the count of them. A folder that is
+    /// not there has none.
+    pub async fn sweep_staging(folder: PathBuf, older_than: Duration) -> Result<u64> {
         let swept = spawn_blocking(move || staging::sweep(&folder, older_than)).await.map_err(Error::internal)?;
         swept.map_err(|cause| failed("cannot sweep the staging folder", cause))
     }

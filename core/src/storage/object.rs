@@ -32,11 +32,14 @@ const PARTS_TOGETHER: usize = 4;
 const SILENCE: Duration = Duration::from_secs(30);
 /// No retry starts later than this after the first try.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a signed address is good, where nothing is configured. Each is made for one request.
+const SIGNED_FOR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone)]
 pub(super) struct Bucket {
     store: AmazonS3,
     keys: Keys,
+    signed_for: Duration,
     /// What is said of a bucket that cannot be used.
     unusable: String,
 }
@@ -49,7 +52,8 @@ impl Bucket {
         let (name, prefix) = address.split_once('/').unwrap_or((address, ""));
         let unusable = format!("cannot use the bucket `{name}`");
         let store = build(config, name).map_err(|cause| Error::storage(unusable.clone(), cause))?;
-        Ok(Self { store, keys: Keys::new(prefix, config.domain), unusable })
+        let (keys, signed_for) = (Keys::new(prefix, config.domain), config.signed_for.unwrap_or(SIGNED_FOR));
+        Ok(Self { store, keys, signed_for, unusable })
     }
 
     /// Asks whether the bucket can be used.
@@ -122,17 +126,12 @@ impl Bucket {
         Ok(boxed(got.into_stream().map_err(move |cause| Error::storage(what.as_str(), cause))))
     }
 
-    pub async fn presigned(
-        &self,
-        sha256: &Sha256,
-        file_name: &str,
-        content_type: &str,
-        valid: Duration,
-    ) -> Result<String> {
+    pub async fn presigned(&self, sha256: &Sha256, file_name: &str, content_type: &str) -> Result<String> {
         let disposition = disposition(file_name);
         let answer = [("response-content-disposition", disposition.as_str()), ("response-content-type", content_type)];
         let options = SignedUrlOptions::default().with_query(answer);
-        let signed = self.store.signed_url_opts(reqwest::Method::GET, &self.artifact(sha256), valid, &options).await;
+        let (artifact, valid) = (self.artifact(sha256), self.signed_for);
+        let signed = self.store.signed_url_opts(reqwest::Method::GET, &artifact, valid, &options).await;
         signed.map(String::from).map_err(|cause| Error::storage("cannot sign an address", cause))
     }
 
@@ -163,12 +162,30 @@ impl Bucket {
 
     /// Removes all chunks. Idempotent.
     pub async fn drop_upload(&self, upload: Id) -> Result<()> {
-        let chunks = self.store.list(Some(&Path::from(self.keys.upload(upload)))).map_ok(|found| found.location);
-        self.store
-            .delete_stream(chunks.boxed())
-            .try_for_each(|_| future::ok(()))
+        self.remove_below(&self.keys.upload(upload))
             .await
             .map_err(|cause| Error::storage("cannot delete the upload", cause))
+    }
+
+    pub async fn has_upload(&self, upload: Id) -> Result<bool> {
+        let chunks = Path::from(self.keys.upload(upload));
+        let first = self.store.list(Some(&chunks)).try_next().await;
+        first.map(|found| found.is_some()).map_err(|cause| Error::storage("cannot read the upload", cause))
+    }
+
+    /// Removes all artifacts of a domain; those of the default domain stay. Idempotent.
+    pub async fn dissolve(&self) -> Result<()> {
+        if !self.keys.is_of_domain() {
+            return Ok(());
+        }
+        self.remove_below(&self.keys.artifacts())
+            .await
+            .map_err(|cause| Error::storage("cannot remove the files of a domain", cause))
+    }
+
+    async fn remove_below(&self, folder: &str) -> object_store::Result<()> {
+        let found = self.store.list(Some(&Path::from(folder))).map_ok(|found| found.location);
+        self.store.delete_stream(found.boxed()).try_for_each(|_| future::ok(())).await
     }
 }
 
@@ -184,8 +201,10 @@ fn build(config: &StorageConfig, bucket: &str) -> object_store::Result<AmazonS3>
     if let Some(region) = &config.region {
         builder = builder.with_region(region);
     }
-    if let Some(endpoint) = &config.endpoint {
-        builder = builder.with_endpoint(endpoint);
+    match &config.endpoint {
+        Some(endpoint) if config.virtual_hosts => builder = builder.with_endpoint(host_of(bucket, endpoint)),
+        Some(endpoint) => builder = builder.with_endpoint(endpoint),
+        None => {}
     }
     if let Some(token) = &config.session_token {
         builder = builder.with_token(token);
@@ -195,6 +214,14 @@ fn build(config: &StorageConfig, bucket: &str) -> object_store::Result<AmazonS3>
         builder = builder.with_access_key_id(id).with_secret_access_key(secret);
     }
     builder.build()
+}
+
+/// The endpoint with the name of the bucket in front of its host.
+fn host_of(bucket: &str, endpoint: &str) -> String {
+    let endpoint = endpoint.trim_end_matches('/');
+    endpoint
+        .split_once("://")
+        .map_or_else(|| endpoint.to_owned(), |(scheme, host)| format!("{scheme}://{bucket}.{host}"))
 }
 
 async fn send_parts(upload: &mut dyn MultipartUpload, whole: u64, body: &Body, what: &str) -> Result<()> {
@@ -238,5 +265,21 @@ fn disposition(file_name: &str) -> String {
         format!("attachment; filename=\"{file_name}\"")
     } else {
         format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, EXTENDED))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_stands_in_front_of_its_host() {
+        for (endpoint, expected) in [
+            ("https://s3.example.org", "https://team.s3.example.org"),
+            ("http://localhost:9000/", "http://team.localhost:9000"),
+            ("https://example.org/s3/", "https://team.example.org/s3"),
+        ] {
+            assert_eq!(host_of("team", endpoint), expected);
+        }
     }
 }

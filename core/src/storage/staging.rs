@@ -353,7 +353,11 @@ impl Seek for StagedReader {
 /// Removes files that have not been written to for so long; the count of them.
 pub(super) fn sweep(folder: &Path, older_than: std::time::Duration) -> io::Result<u64> {
     let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         // A file that vanishes meanwhile was moved or removed by its owner.
         let Ok(metadata) = entry.metadata() else { continue };

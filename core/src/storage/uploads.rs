@@ -29,9 +29,10 @@ impl Storage {
     ///
     /// `digests` is [`DigestSet::sha256`] when [`Chunk::sha256`] will be asked for, else [`DigestSet::none`].
     pub async fn stage_chunk(&self, upload: Id, offset: u64, length: u64, digests: DigestSet) -> Result<ChunkWriter> {
-        let Kind::Local(local) = &self.0.kind else { return self.stage_replacement() };
-        let file = self.upload_file(local, upload).await?;
-        let touched = Some(self.0.hashing.touched(upload, offset));
+        let receiver = self.receiver(upload).await?;
+        let Kind::Local(local) = &receiver.0.kind else { return receiver.stage_replacement() };
+        let file = receiver.upload_file(local, upload).await?;
+        let touched = Some(receiver.0.hashing.touched(upload, offset));
         Ok(ChunkWriter::new(StagingWriter::in_place(Place { upload, offset, length, file, touched }, digests)))
     }
 
@@ -43,6 +44,10 @@ impl Storage {
     /// Adds a chunk to an upload, durably; one at the same offset is replaced. That chunks do not overlap
     /// and lie inside the upload is the caller's check.
     pub async fn put_chunk(&self, upload: Id, offset: u64, chunk: Chunk) -> Result<()> {
+        self.receiver(upload).await?.receive_chunk(upload, offset, chunk).await
+    }
+
+    async fn receive_chunk(&self, upload: Id, offset: u64, chunk: Chunk) -> Result<()> {
         let local = match &self.0.kind {
             Kind::Local(local) => local,
             Kind::Bucket(bucket) => return bucket.put_chunk(upload, offset, chunk).await,
@@ -70,8 +75,9 @@ impl Storage {
     /// it is the upload's own file: dropped, the upload is as before; once kept, the upload is gone.
     pub async fn assemble(&self, upload: Id, chunks: &[(u64, u64)], digests: DigestSet) -> Result<Staged> {
         let (chunks, size) = in_order(chunks)?;
-        match &self.0.kind {
-            Kind::Local(local) => self.assemble_in_place(local, upload, size, digests).await,
+        let receiver = self.receiver(upload).await?;
+        match &receiver.0.kind {
+            Kind::Local(local) => receiver.assemble_in_place(local, upload, size, digests).await,
             Kind::Bucket(bucket) => {
                 let mut writer = self.stage(digests)?;
                 for (offset, size) in chunks {
@@ -90,6 +96,13 @@ impl Storage {
 
     /// Removes all that was received of an upload. Idempotent.
     pub async fn drop_upload(&self, upload: Id) -> Result<()> {
+        if let Some(second) = &self.0.second {
+            second.drop_own_upload(upload).await?;
+        }
+        self.drop_own_upload(upload).await
+    }
+
+    async fn drop_own_upload(&self, upload: Id) -> Result<()> {
         match &self.0.kind {
             Kind::Local(local) => {
                 self.0.hashing.forget(upload);

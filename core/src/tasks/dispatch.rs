@@ -148,20 +148,24 @@ async fn dispatch_short(app: &Shared, task: NewTask, run: RunShort) -> Result<(I
             // Whoever blocks it lets it go when it ends, and wakes the workers.
             let payload = body_app.queue.seal(task.kind_if_blocked.unwrap_or(task.kind), &task)?;
             let has_owner = queue::insert_waiting(conn, &row, payload, None)?;
-            return owner::give(&body_app, conn, &row, has_owner).map(|()| false);
+            return owner::give(&body_app, conn, &row, has_owner).map(|()| (false, false));
         }
         let started = now();
         let mut short = ShortTask::new(row.id, &task.cid, task.created_by);
         body_runs.store(true, Ordering::Relaxed);
         let result = short::run_body(&body_app, conn, run, &task.args, &mut short)?;
         body_runs.store(false, Ordering::Relaxed);
+        let changes_domain = short.changes_domain();
         let ending = ending::ending(Outcome::Returned(Ok(result)), short.into_record(), &task.cid);
         let has_owner = queue::insert_finished(conn, &row, started, now(), &ending)?;
-        owner::give(&body_app, conn, &row, has_owner).map(|()| true)
+        owner::give(&body_app, conn, &row, has_owner).map(|()| (true, changes_domain))
     });
     let mut wrong = None;
     let has_run = match done.await {
-        Ok(has_run) => {
+        Ok((has_run, changes_domain)) => {
+            if changes_domain {
+                app.domain_changed();
+            }
             if has_run {
                 app.queue.note_end(&record.name, State::Completed, begun.elapsed());
             }

@@ -69,7 +69,7 @@ impl MemoryProfile {
 async fn store(app: &Shared, task: Id, text: String) -> Result<()> {
     let staged = app.storage.stage_bytes(text.into(), app.digests()?).await?;
     let (size, digests) = (staged.size, staged.digests.clone());
-    let _announced = app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+    let _announced = app.db.announce(app.domain, std::slice::from_ref(&digests.sha256)).await?;
     app.storage.keep(staged).await?;
     let domain = app.domain;
     let note = app.db.write(move |conn| {

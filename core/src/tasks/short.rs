@@ -27,11 +27,12 @@ pub struct ShortTask {
     pub cid: String,
     pub created_by: Option<i64>,
     record: Record,
+    changes_domain: bool,
 }
 
 impl ShortTask {
     pub(super) fn new(id: Id, cid: &str, created_by: Option<i64>) -> Self {
-        Self { id, cid: cid.to_owned(), created_by, record: Record::default() }
+        Self { id, cid: cid.to_owned(), created_by, record: Record::default(), changes_domain: false }
     }
 
     /// Notes an object the task made; `path` is below the API root.
@@ -49,6 +50,15 @@ impl ShortTask {
             done,
             suffix: None,
         });
+    }
+
+    /// Notes that a domain is another when the transaction has ended, so that what is remembered of domains goes then.
+    pub fn domain_changed(&mut self) {
+        self.changes_domain = true;
+    }
+
+    pub(super) fn changes_domain(&self) -> bool {
+        self.changes_domain
     }
 
     /// Notes what the format left out of a version.
@@ -100,24 +110,28 @@ pub(super) async fn run_claimed(
     let done = app.queue.parts.db.write(move |conn| {
         let held = queue::lock_line(conn, taken.seq)?;
         if !queue::is_owned(conn, taken.seq, worker)? {
-            return Ok(false);
+            return Ok((false, false));
         }
         let mut task = ShortTask::new(taken.id, &taken.cid, taken.created_by);
         let result = run_body(&body_app, conn, run, &args, &mut task)?;
+        let changes_domain = task.changes_domain();
         let ending = ending::ending(Outcome::Returned(Ok(result)), task.into_record(), &taken.cid);
         let from = EndsFrom { states: &[State::Running], worker: Some(worker) };
-        queue::finish(conn, taken.seq, from, &ending, &held, now())
+        Ok((queue::finish(conn, taken.seq, from, &ending, &held, now())?, changes_domain))
     });
     let done = done.await;
+    if let Ok((true, true)) = &done {
+        app.domain_changed();
+    }
     if let Some(profile) = profile {
         profile.keep(app, claimed.id).await;
     }
     let outcome = match done {
-        Ok(true) => {
+        Ok((true, _)) => {
             app.queue.note_end(&claimed.name, State::Completed, claimed.claimed.elapsed());
             return Ok(());
         }
-        Ok(false) => Outcome::Stopped,
+        Ok((false, _)) => Outcome::Stopped,
         Err(error) => {
             log_failure(claimed.id, &claimed.cid, &error);
             Outcome::Returned(Err(error))

@@ -175,6 +175,12 @@ impl Server {
         self.running.as_ref().unwrap().child.id()
     }
 
+    /// The address of its database, where that is no file.
+    pub fn database(&self) -> Option<&str> {
+        let found = self.settings.iter().find(|(key, _)| key == "PITH_DATABASE");
+        found.map(|(_, address)| address.as_str())
+    }
+
     /// The folder that holds all of its own.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -175,6 +175,14 @@ impl Owned {
         self
     }
 
+    /// An action that whoever may change the object may do.
+    pub fn changed_by(mut self, name: &'static str) -> Self {
+        if let Some(rule) = self.rules.iter_mut().find(|rule| rule.verbs.contains(&Verb::Update)) {
+            rule.verbs.push(Verb::Action(name));
+        }
+        self
+    }
+
     /// Objects whose verbs do without the permission to view them.
     pub fn without_viewing(mut self) -> Self {
         let view = permission(self.app, "view", self.model);

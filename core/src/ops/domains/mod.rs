@@ -1,23 +1,24 @@
-//! The rules of domains, and the end of one.
+//! The rules of domains: where their stores may be, and what may change of them.
 
+pub mod delete;
+pub mod location;
+pub mod migrate;
 pub mod place;
 pub mod settings;
+pub mod upkeep;
 
-use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use self::location::Location;
 use self::settings::Settings;
 use super::configured::Change;
-use super::publish_task::stores;
-use super::{orphans, upkeep};
-use crate::app::{App, Shared};
-use crate::db::domains::{self as rows, Domain, Store};
-use crate::db::{Conn, Lock};
+use crate::app::App;
+use crate::config::Config;
+use crate::db::domains::{self as rows, Domain, Second, Store};
+use crate::db::{Conn, Lock, Value};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::resource::{DEFAULT_DOMAIN, DomainStores, Draft, Errors};
-use crate::tasks::TaskContext;
 
 /// The stores that domains can have.
 pub const STORES: DomainStores = DomainStores {
@@ -29,18 +30,11 @@ pub const STORES: DomainStores = DomainStores {
     },
 };
 
-/// The kinds of objects whose presence keeps a domain, as Pulp calls them.
-const OCCUPANTS: [(&str, &str); 9] = [
-    ("alternate_content_source", "AlternateContentSource"),
-    ("(SELECT * FROM repository WHERE NOT user_hidden)", "Repository"),
-    ("remote", "Remote"),
-    ("publication", "Publication"),
-    ("distribution", "Distribution"),
-    ("content_guard", "ContentGuard"),
-    ("upload", "Upload"),
-    ("upstream_pulp", "UpstreamPulp"),
-    ("vulnerability_report", "VulnerabilityReport"),
-];
+/// Keeps others from deciding where stores are, until the transaction ends: of two new places none may lie inside the
+/// other. To be called before [`check`] in a transaction that writes.
+pub fn lock_places(conn: &mut Conn) -> Result<()> {
+    conn.lock(&Lock::Resource("domain.places".into()))
+}
 
 /// Checks the settings of a domain's store and turns them into columns and secrets. The place of a store that holds
 /// bytes stays: a row must not point at what is elsewhere.
@@ -58,23 +52,62 @@ pub fn check(
     }
     let before = existing.map(|id| rows::by_id(conn, id)).transpose()?.flatten();
     let Some((store, settings)) = wanted(app, draft, before.as_ref(), errors)? else { return Ok(()) };
-    let place = match place::config(&app.config, existing.unwrap_or_else(Id::new), &store.class, &settings) {
-        Ok(place) => place,
-        Err(wrong) => {
-            errors.0.insert("storage_settings".into(), wrong);
-            return Ok(());
-        }
-    };
-    if let Some(before) = before {
-        let stays = place::of(&app.config, &app.secrets, &before)
-            .is_ok_and(|old| (&old.url, &old.endpoint) == (&place.url, &place.endpoint));
-        if !stays && rows::has_bytes(conn, before.id)? {
-            errors.add("storage_settings", "the store holds files, and they would not be in the new place");
+    if let Err(wrong) = place::config(&app.config, existing.unwrap_or_else(Id::new), &store.class, &settings) {
+        errors.0.insert("storage_settings".into(), wrong);
+        return Ok(());
+    }
+    let location = Location::of(&app.config, &store.class, &settings.shown);
+    let stays = before.as_ref().is_some_and(|before| location_of(&app.config, &before.store) == location);
+    if !stays && let Err(wrong) = refuse_entangled(&app.config, conn, &location)? {
+        errors.0.insert("storage_settings".into(), wrong);
+        return Ok(());
+    }
+    if let Some(before) = before.filter(|_| !stays) {
+        match leave(&app.config, conn, &before, &location)? {
+            Some(second) => change.columns.extend(second_columns(second)),
+            None => errors.add("storage_settings", "the store holds files, and they would not be in the new place"),
         }
     }
     change.columns.push(("storage_settings".into(), store.settings.into()));
     change.set_secrets(settings.secret);
     Ok(())
+}
+
+fn location_of(config: &Config, store: &Store) -> Location {
+    let nothing = Map::new();
+    Location::of(config, &store.class, store.settings.as_object().unwrap_or(&nothing))
+}
+
+/// Refuses a place that lies inside that of any store or around it: that of the installation, those of domains, and
+/// those whose files are yet to be removed. The inner error is the message, by the name of the setting.
+fn refuse_entangled(config: &Config, conn: &mut Conn, location: &Location) -> Result<std::result::Result<(), Json>> {
+    let mut others = vec![Location::of_installation(config)];
+    for (class, settings) in rows::places(conn)? {
+        others.push(location_of(config, &Store { class, settings, secrets: None }));
+    }
+    Ok(match others.iter().any(|other| other.is_entangled_with(location)) {
+        true => Err(json!({"location": ["lies inside the place of other files, or around it"]})),
+        false => Ok(()),
+    })
+}
+
+/// The second store that a domain has when it goes to another place; none when it cannot go. What was on its way into
+/// the former place when that changed is found there. It may return to where the rest of its files still is.
+fn leave(config: &Config, conn: &mut Conn, before: &Domain, location: &Location) -> Result<Option<Second>> {
+    let may_go = match &before.second {
+        Some(second) => location_of(config, &second.store) == *location,
+        None => !rows::has_bytes(conn, before.id)?,
+    };
+    Ok(may_go.then(|| Second { store: before.store.clone(), since: now() }))
+}
+
+fn second_columns(second: Second) -> [(String, Value); 4] {
+    [
+        ("second_class".into(), second.store.class.into()),
+        ("second_settings".into(), second.store.settings.into()),
+        ("second_secrets".into(), second.store.secrets.into()),
+        ("second_since".into(), second.since.into()),
+    ]
 }
 
 /// The store that a draft asks for; none when it leaves it as it is, or when it is wrong.
@@ -123,48 +156,4 @@ pub fn refuse_default(conn: &mut Conn, id: Id, done: &str) -> Result<()> {
         DEFAULT_DOMAIN => Err(Error::InvalidBody(json!([format!("Default domain can not be {done}.")]))),
         _ => Ok(()),
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Deletion {
-    id: Id,
-}
-
-/// Deletes a domain in which nothing is but orphans and the record of tasks.
-pub fn run_delete(app: Shared, args: Json, _: TaskContext) -> BoxFuture<'static, Result<Json>> {
-    Box::pin(async move {
-        let Deletion { id } = serde_json::from_value(args).map_err(Error::internal)?;
-        app.db.read(move |conn| refuse_occupied(conn, id)).await?;
-        let view = app.of_domain(id).await?;
-        let silent = |_: &'static upkeep::Part, _: upkeep::Count| Ok(());
-        orphans::clean_up(&stores(&view)?, &orphans::Scope::All, now(), &silent).await?;
-        app.db.write(move |conn| delete(conn, id)).await?;
-        view.storage.dissolve().await?;
-        Ok(Json::Null)
-    })
-}
-
-fn delete(conn: &mut Conn, id: Id) -> Result<()> {
-    conn.lock(&Lock::Resource(crate::id::prn("core", "Domain", id)))?;
-    refuse_default(conn, id, "deleted")?;
-    refuse_occupied(conn, id)?;
-    rows::delete(conn, id).map_err(|error| match error {
-        Error::Referenced => occupied(&["content or a task that has not ended"]),
-        other => other,
-    })
-}
-
-fn refuse_occupied(conn: &mut Conn, id: Id) -> Result<()> {
-    let mut found = vec![];
-    for (table, model) in OCCUPANTS {
-        if rows::holds(conn, table, id)? {
-            found.push(model);
-        }
-    }
-    if found.is_empty() { Ok(()) } else { Err(occupied(&found)) }
-}
-
-fn occupied(by: &[&str]) -> Error {
-    let text = "Cannot delete the object because it is still referenced by other objects";
-    Error::Conflict(format!("[PLP0029] {text}: {}", by.join(", ")))
 }

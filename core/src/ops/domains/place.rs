@@ -1,10 +1,12 @@
 //! From the settings of a domain to its store, and where stores may be.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
-use url::Url;
+use url::{Host, Url};
 
+use super::location::real;
 use super::settings::{FILE_SYSTEM, S3, Settings};
 use crate::app::storage_config;
 use crate::auth::Secrets;
@@ -25,7 +27,7 @@ pub fn opened(secrets: &Secrets, store: &Store) -> Result<Settings> {
     Ok(Settings { shown: map(Some(store.settings.clone())), secret: map(secret) })
 }
 
-fn text<'a>(map: &'a Map<String, Json>, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(map: &'a Map<String, Json>, name: &str) -> Option<&'a str> {
     map.get(name).and_then(Json::as_str).filter(|text| !text.is_empty())
 }
 
@@ -35,7 +37,7 @@ pub fn of_installation(config: &Config) -> Store {
         StorageAddress::Local(folder) => (
             FILE_SYSTEM,
             json!({
-                "location": folder, "base_url": "", "file_permissions_mode": 420, "directory_permissions_mode": null,
+                "location": folder, "base_url": "", "file_permissions_mode": null, "directory_permissions_mode": null,
             }),
         ),
         StorageAddress::S3 { bucket, prefix } => (
@@ -57,14 +59,36 @@ pub fn of_any(settings: &Config, secrets: &Secrets, domain: &Domain) -> Result<S
     if domain.name == DEFAULT_DOMAIN { storage_config(settings) } else { of(settings, secrets, domain) }
 }
 
-/// How to reach the store of a domain that is not the default one.
+/// How to reach the store of a domain that is not the default one, and the second one beside it. A second one that is
+/// not allowed any more is done without.
 ///
 /// # Errors
 /// `Storage` when the configuration does not allow any more what the domain has.
 pub fn of(settings: &Config, secrets: &Secrets, domain: &Domain) -> Result<StorageConfig> {
-    let opened = opened(secrets, &domain.store)?;
-    config(settings, domain.id, &domain.store.class, &opened)
-        .map_err(|wrong| Error::storage(format!("cannot use the store of the domain `{}`", domain.name), wrong))
+    let second = domain.second.as_ref().map(|second| &second.store);
+    let second = second.and_then(|store| match of_store(settings, secrets, (domain.id, &domain.name), store) {
+        Ok(place) => Some(Box::new(place)),
+        Err(error) => {
+            tracing::warn!(%error, "the store that files move from or to cannot be used");
+            None
+        }
+    });
+    let own = of_store(settings, secrets, (domain.id, &domain.name), &domain.store)?;
+    Ok(StorageConfig { second, ..own })
+}
+
+/// How to reach one store of a domain that is not the default one; the domain is told by its id and its name.
+///
+/// # Errors
+/// As [`of`].
+pub fn of_store(
+    settings: &Config,
+    secrets: &Secrets,
+    (domain, name): (Id, &str),
+    store: &Store,
+) -> Result<StorageConfig> {
+    config(settings, domain, &store.class, &opened(secrets, store)?)
+        .map_err(|wrong| Error::storage(format!("cannot use the store of the domain `{name}`"), wrong))
 }
 
 /// How to reach the store of a domain other than the default one. The bytes of each domain lie below its id, so that
@@ -81,7 +105,17 @@ pub fn config(config: &Config, domain: Id, class: &str, settings: &Settings) -> 
     if class == FILE_SYSTEM {
         let folder = folder(config, text(&settings.shown, "location").unwrap_or_default());
         let folder = folder.map_err(|message| json!({"location": [message]}))?;
-        return Ok(StorageConfig { url: folder.display().to_string(), ..own });
+        // What was taken before it was obeyed may leave nobody anything.
+        let mode = |name, owner: u64| {
+            let mode = settings.shown.get(name).and_then(Json::as_u64)?;
+            u32::try_from(mode).ok().filter(|_| mode <= 0o777 && mode & owner == owner)
+        };
+        return Ok(StorageConfig {
+            url: folder.display().to_string(),
+            file_mode: mode("file_permissions_mode", 0o400),
+            folder_mode: mode("directory_permissions_mode", 0o700),
+            ..own
+        });
     }
     let bucket = text(&settings.shown, "bucket_name").unwrap_or_default();
     if bucket.contains('/') {
@@ -97,6 +131,16 @@ pub fn config(config: &Config, domain: Id, class: &str, settings: &Settings) -> 
     if location.split('/').any(|part| matches!(part, "." | "..")) {
         return Err(json!({"location": ["must be a path without `.` and `..`"]}));
     }
+    let virtual_hosts = match text(&settings.shown, "addressing_style") {
+        Some("virtual") if endpoint.is_some_and(has_address) => {
+            let message = "an endpoint that is an address has no host names for buckets";
+            return Err(json!({"addressing_style": [message]}));
+        }
+        Some("virtual") => true,
+        Some("path") => false,
+        // Chosen by us: only Amazon is known to have host names for buckets, for those whose names fit into one.
+        _ => endpoint.is_none() && fits_into_a_host(bucket),
+    };
     let secret = |name| text(&settings.secret, name).map(str::to_owned);
     Ok(StorageConfig {
         url: format!("s3://{bucket}/{location}"),
@@ -105,10 +149,25 @@ pub fn config(config: &Config, domain: Id, class: &str, settings: &Settings) -> 
         access_key_id: secret("access_key"),
         secret_access_key: secret("secret_key"),
         session_token: secret("security_token"),
-        virtual_hosts: text(&settings.shown, "addressing_style") == Some("virtual"),
+        virtual_hosts,
+        signed_for: settings
+            .shown
+            .get("querystring_expire")
+            .and_then(Json::as_u64)
+            .map(|seconds| Duration::from_secs(seconds.min(super::settings::LONGEST_SIGNED))),
         allow_http: endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")),
         ..own
     })
+}
+
+fn has_address(endpoint: &str) -> bool {
+    let url = Url::parse(endpoint).ok();
+    url.is_some_and(|url| matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_))))
+}
+
+fn fits_into_a_host(bucket: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (3..=63).contains(&bucket.len()) && bucket.bytes().all(fits)
 }
 
 /// The folder that a location means: the store of the installation when it is empty, else one that the administrator
@@ -135,16 +194,6 @@ fn folder(config: &Config, location: &str) -> Result<PathBuf, String> {
         true => Ok(path),
         false => Err("must lie below one of the folders that `domain_storage_paths` allows".into()),
     }
-}
-
-/// The path with all links followed in as much of it as exists.
-fn real(path: &Path) -> PathBuf {
-    for above in path.ancestors() {
-        if let Ok(found) = above.canonicalize() {
-            return found.join(path.strip_prefix(above).unwrap_or(Path::new("")));
-        }
-    }
-    path.to_owned()
 }
 
 #[cfg(test)]

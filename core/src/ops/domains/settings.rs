@@ -12,6 +12,9 @@ pub const S3: [&str; 2] = ["storages.backends.s3.S3Storage", "storages.backends.
 /// All classes that clients know. Those that are not named above are refused as not installed.
 pub const CLASSES: [&str; 4] = [FILE_SYSTEM, S3[1], S3[0], "storages.backends.azure_storage.AzureStorage"];
 
+/// No signed address is good for more seconds.
+pub(super) const LONGEST_SIGNED: u64 = 604_800;
+
 /// What a setting may be.
 enum Rule {
     Field(Field),
@@ -26,6 +29,41 @@ struct Setting {
     /// Other names, in lower case.
     aliases: &'static [&'static str],
     rule: Rule,
+    /// What else a value has to be.
+    fits: Option<Fits>,
+}
+
+type Fits = fn(&Json) -> Result<(), &'static str>;
+
+fn require(holds: bool, message: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(message) }
+}
+
+fn no_address(value: &Json) -> Result<(), &'static str> {
+    require(value == "", "files are served by the content face only")
+}
+
+/// The permissions of files: what is kept has to be read.
+fn readable(mode: &Json) -> Result<(), &'static str> {
+    permits(mode, 0o400)
+}
+
+/// Those of folders.
+fn enterable(mode: &Json) -> Result<(), &'static str> {
+    permits(mode, 0o700)
+}
+
+fn permits(mode: &Json, owner: u64) -> Result<(), &'static str> {
+    let fits = |mode: u64| mode <= 0o777 && mode & owner == owner;
+    require(
+        mode.as_u64().is_none_or(fits),
+        "must be permissions, as a decimal number, that leave their owner what is needed",
+    )
+}
+
+/// Longer is no address signed.
+fn signable(seconds: &Json) -> Result<(), &'static str> {
+    require(seconds.as_u64().is_some_and(|seconds| seconds <= LONGEST_SIGNED), "must be at most 604800, a week")
 }
 
 /// Settings that were read.
@@ -46,20 +84,25 @@ fn table(class: &str) -> Vec<Setting> {
 
 fn file_system() -> Vec<Setting> {
     let mode = |name, default: Json| Field::integer(name, Some(0), "", 420).nullable().default(default);
-    let field = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Field(field) };
+    let field = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Field(field), fits: None };
+    let checked = |setting: Setting, fits: Fits| Setting { fits: Some(fits), ..setting };
     vec![
         field(Field::text("location", "", "").blank().required(), &["media_root"]),
-        field(Field::text("base_url", "", "").blank().default(json!("")), &["media_url"]),
-        field(mode("file_permissions_mode", json!(420)), &["file_upload_permissions"]),
-        field(mode("directory_permissions_mode", Json::Null), &["file_upload_directory_permissions"]),
+        checked(field(Field::text("base_url", "", "").blank().default(json!("")), &["media_url"]), no_address),
+        checked(field(mode("file_permissions_mode", json!(420)), &["file_upload_permissions"]), readable),
+        checked(
+            field(mode("directory_permissions_mode", Json::Null), &["file_upload_directory_permissions"]),
+            enterable,
+        ),
     ]
 }
 
 fn bucket() -> Vec<Setting> {
     let text = |name| Field::text(name, "", "");
-    let field = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Field(field) };
-    let secret = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Secret(field) };
-    let only = |name, values| Setting { name, aliases: &[], rule: Rule::Only(values) };
+    let field = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Field(field), fits: None };
+    let secret = |field: Field, aliases| Setting { name: field.name, aliases, rule: Rule::Secret(field), fits: None };
+    let only = |name, values| Setting { name, aliases: &[], rule: Rule::Only(values), fits: None };
+    let expire = Field::integer("querystring_expire", Some(1), "", 3600).default(json!(3600));
     vec![
         secret(text("access_key").required(), &["access_key_id"]),
         secret(text("secret_key").required(), &["secret_access_key"]),
@@ -72,7 +115,7 @@ fn bucket() -> Vec<Setting> {
             &[],
         ),
         field(text("location").blank().default(json!("")), &[]),
-        field(Field::integer("querystring_expire", Some(1), "", 3600).default(json!(3600)), &[]),
+        Setting { fits: Some(signable), ..field(expire, &[]) },
         only("signature_version", &["null", "\"s3v4\""]),
         only("use_ssl", &["true", "null"]),
         only("verify", &["true", "null"]),
@@ -141,6 +184,9 @@ fn set(settings: &mut Settings, setting: &Setting, value: Option<&Json>, before:
         (None, None, None) if field.required => return Err(json!(["This field is required."])),
         (None, None, None) => return Ok(()),
     };
+    if let Some(Err(message)) = setting.fits.map(|fits| fits(&value)) {
+        return Err(json!([message]));
+    }
     into.insert(setting.name.to_owned(), value);
     Ok(())
 }

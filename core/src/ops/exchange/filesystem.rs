@@ -44,7 +44,7 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             app.db.read(move |conn| rows::exporter(conn, id)).await?
         };
         let method = exporter.method.as_deref().unwrap_or("write").to_owned();
-        if method != "write" && app.storage.local_path(&crate::id::Sha256::of(b"")).is_none() {
+        if method != "write" && !app.storage.is_local() {
             return Err(Error::Conflict(format!("`{method}` needs a store in a folder of this host")));
         }
         let root = folder(&exporter.path, &app.config.allowed_export_paths).await?;

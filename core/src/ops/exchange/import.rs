@@ -119,7 +119,7 @@ impl Run<'_> {
         self.context.check()?;
         let facts: Vec<(u64, Digests)> = staged.iter().map(|one| (one.size, one.digests.clone())).collect();
         let digests: Vec<Sha256> = facts.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-        let _announced: Announced = self.app.db.announce(&digests).await?;
+        let _announced: Announced = self.app.db.announce(self.app.domain, &digests).await?;
         self.app.storage.keep_all(staged).await?;
         let (domain, count) = (self.app.domain, facts.len() as i64);
         self.app.db.write(move |conn| artifacts::insert_all(conn, domain, &facts)).await?;

@@ -58,7 +58,7 @@ impl Shop {
         let staged = self.stores.storage.stage_bytes(Bytes::from(bytes), DigestSet::sha256()).await.unwrap();
         let (size, digests, domain) = (staged.size, staged.digests.clone(), self.fixture.domain);
         let sha256 = digests.sha256.clone();
-        let _announced = self.stores.db.announce(std::slice::from_ref(&sha256)).await.unwrap();
+        let _announced = self.stores.db.announce(self.stores.domain, std::slice::from_ref(&sha256)).await.unwrap();
         self.stores.storage.keep(staged).await.unwrap();
         (self.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await, sha256)
     }

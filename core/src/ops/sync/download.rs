@@ -156,7 +156,7 @@ impl Pipeline<'_> {
 pub(super) async fn keep_all(stores: &Stores, bulk: Vec<Staged>) -> Result<()> {
     let rows: Vec<_> = bulk.iter().map(|staged| (staged.size, staged.digests.clone())).collect();
     let digests: Vec<_> = rows.iter().map(|(_, digests)| digests.sha256.clone()).collect();
-    let _announced = stores.db.announce(&digests).await?;
+    let _announced = stores.db.announce(stores.domain, &digests).await?;
     stores.storage.keep_all(bulk).await?;
     let domain = stores.domain;
     stores.db.write(move |conn| artifacts::insert_all(conn, domain, &rows)).await?;

@@ -62,7 +62,7 @@ impl SyncJob {
             return Ok(());
         }
         let (domain, size, digests) = (self.parts.domain, staged.size, staged.digests.clone());
-        let _announced = self.parts.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+        let _announced = self.parts.db.announce(domain, std::slice::from_ref(&digests.sha256)).await?;
         self.parts.storage.keep(staged).await?;
         self.parts.db.write(move |conn| artifacts::insert(conn, domain, size, &digests)).await?;
         Ok(())

@@ -45,7 +45,7 @@ impl Resource {
                 Operation::PartialUpdate,
                 Operation::Delete,
             ],
-            policy: Owned::new("core", "domain").labelled().outside_domains().policy(),
+            policy: Owned::new("core", "domain").changed_by("migrate").labelled().outside_domains().policy(),
             check: Some(check_name),
             description: "Parts of the installation with names, contents and stores of their own.",
             ..Self::generic("domains/", "domains", "Domain", "Domains")

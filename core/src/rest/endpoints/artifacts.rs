@@ -152,7 +152,7 @@ async fn create(mut request: Request) -> Result<Answer> {
     let file = file.ok_or_else(|| Error::field("file", "No file was submitted."))?;
     check_stated(&given, file.staged.size, &file.staged.digests)?;
     let (size, digests) = (file.staged.size, file.staged.digests.clone());
-    let _announced = request.app.db.announce(std::slice::from_ref(&digests.sha256)).await?;
+    let _announced = request.app.db.announce(request.app.domain, std::slice::from_ref(&digests.sha256)).await?;
     request.app.storage.keep(file.staged).await?;
     let (app, viewpoint, at) = (request.app.clone(), request.viewpoint(), request.resource_at()?);
     let body = request

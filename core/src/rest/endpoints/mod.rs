@@ -77,6 +77,7 @@ pub fn all(registry: &Registry) -> Vec<Endpoint> {
     endpoints.extend(uploads::endpoints(registry));
     endpoints.extend(content::endpoints(registry));
     endpoints.extend(docs::endpoints());
+    endpoints.extend(domains::endpoints(registry));
     endpoints.extend(exchange::endpoints());
     endpoints.extend(upkeep::endpoints());
     endpoints.extend(tasks::endpoints(registry));
