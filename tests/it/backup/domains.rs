@@ -75,3 +75,33 @@ fn a_domain_whose_store_is_gone_keeps_no_others_from_being_saved() {
     assert!(told.contains("2 artifacts") && told.contains(", 1 of them new"), "{told}");
     assert_eq!(backups(folder.path()).len(), 1);
 }
+
+#[test]
+fn a_domain_is_not_deleted_while_a_backup_needs_its_files() {
+    let (server, place) = (with_domains(), TempDir::new().unwrap());
+    let (href, team) = domain(&server, place.path());
+    let root = server.within("default");
+    let artifact = team.artifact(b"an orphan of the team");
+    // One that is killed while it is made needs them for as long as it may still be alive for all that is known.
+    let is_cut = (0..20).any(|_| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let mut backup = server.spawn(&["backup", path], Stdio::null());
+        let begun = || fs::read_dir(folder.path()).unwrap().flatten().any(|one| is_partial(&one.file_name()));
+        while !begun() && backup.try_wait().unwrap().is_none() {}
+        backup.kill().unwrap();
+        backup.wait().unwrap();
+        begun()
+    });
+    assert!(is_cut);
+    let refused = root.finished(root.delete(&href));
+    assert_eq!(refused["state"], "failed", "{refused:#}");
+    assert!(text(&refused["error"], "description").contains("a backup that needs the files"), "{refused:#}");
+    root.get(&href).expect(200);
+    team.get(&artifact).expect(200);
+    assert!(server.run("check").ends_with("sound\n"));
+}
+
+fn is_partial(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(".partial-"))
+}

@@ -13,7 +13,7 @@ use super::publish_task::stores;
 use super::{orphans, upkeep};
 use crate::app::{App, Shared};
 use crate::db::domains::{self as rows, Domain, Store};
-use crate::db::{Conn, Lock};
+use crate::db::{Conn, Lock, holds};
 use crate::error::{Error, Result};
 use crate::id::{Id, now};
 use crate::resource::{DEFAULT_DOMAIN, DomainStores, Draft, Errors};
@@ -134,7 +134,12 @@ struct Deletion {
 pub fn run_delete(app: Shared, args: Json, _: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let Deletion { id } = serde_json::from_value(args).map_err(Error::internal)?;
-        app.db.read(move |conn| refuse_occupied(conn, id)).await?;
+        app.db
+            .read(move |conn| {
+                refuse_occupied(conn, id)?;
+                refuse_held(conn)
+            })
+            .await?;
         let view = app.of_domain(id).await?;
         let silent = |_: &'static upkeep::Part, _: upkeep::Count| Ok(());
         orphans::clean_up(&stores(&view)?, &orphans::Scope::All, now(), &silent).await?;
@@ -148,10 +153,25 @@ fn delete(conn: &mut Conn, id: Id) -> Result<()> {
     conn.lock(&Lock::Resource(crate::id::prn("core", "Domain", id)))?;
     refuse_default(conn, id, "deleted")?;
     refuse_occupied(conn, id)?;
+    // Whoever holds the bytes from now on reads rows that name none of this domain.
+    refuse_held(conn)?;
+    // With the row it would be forgotten which files are still to go.
+    if rows::holds(conn, "artifact_removal", id)? {
+        return Err(Error::Conflict("files of the domain are still being removed; delete it again in a while".into()));
+    }
     rows::delete(conn, id).map_err(|error| match error {
         Error::Referenced => occupied(&["content or a task that has not ended"]),
         other => other,
     })
+}
+
+/// A backup that has read which files there are must find them, and with the domain goes its store.
+fn refuse_held(conn: &mut Conn) -> Result<()> {
+    if !holds::are_held(conn, now())? {
+        return Ok(());
+    }
+    let text = "a backup that needs the files of the domain is being made, or was cut off in the last ten minutes";
+    Err(Error::Conflict(text.into()))
 }
 
 fn refuse_occupied(conn: &mut Conn, id: Id) -> Result<()> {
