@@ -19,6 +19,7 @@ use crate::db::remotes;
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
+use crate::signing::warn_of_endings;
 use crate::tasks::{Progress, TaskContext};
 
 #[derive(Debug, Deserialize)]
@@ -156,6 +157,7 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
         housekeeping::expire_announcements(&app.db).await,
         upload::take_in_forsaken(app).await,
         schedules::dispatch(app).await,
+        warn_of_endings(&app.signing).await.map(|()| 0),
     ];
     for view in app.of_known_domains()? {
         results.push(housekeeping::sweep_staging(&stores(&view)?, config.tmpfile_protection_time).await);
