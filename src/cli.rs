@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use pith_core::config::Overrides;
+use pith_core::installation::SETTLES;
 
 use crate::signing_service::SigningServiceVerb;
 
@@ -91,17 +92,19 @@ pub enum SecretKeyVerb {
     /// Add a key to the key file that decrypts from now on, and encrypts after the next `rotate`
     Add,
     /// Encrypt with the key that was added last, or a new one, and encrypt anew all that others encrypted
-    Rotate {
-        /// Remove the keys from the key file that are of no use any more
-        #[arg(long)]
-        retire: bool,
-    },
+    Rotate(RetireOptions),
     /// Encrypt anew all that other keys than the first of the key file encrypted: finish a `rotate` that was cut
-    Reseal {
-        /// Remove the keys from the key file that are of no use any more
-        #[arg(long)]
-        retire: bool,
-    },
+    Reseal(RetireOptions),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct RetireOptions {
+    /// Remove the keys from the key file that are of no use any more
+    #[arg(long)]
+    pub retire: bool,
+    /// Do so this long after the change, when running servers have written all that older keys encrypted
+    #[arg(long, value_name = "SECONDS", requires = "retire", default_value_t = SETTLES)]
+    pub settle: u64,
 }
 
 #[derive(Clone, Debug, Subcommand)]

@@ -50,7 +50,11 @@ fn run(cli: &Cli) -> Result<(), StartError> {
                 &password.map_err(|cause| Error::Malformed(cause.to_string()))?,
             )
         }
-        Verb::SigningService(verb) => write(&signing_service::run(&config, verb)?),
+        Verb::SigningService(verb) => {
+            let (report, is_well) = signing_service::run(&config, verb)?;
+            write(&report)?;
+            if is_well { Ok(()) } else { Err(Error::Conflict("signing services need care".into()).into()) }
+        }
         Verb::Check => {
             let (report, is_sound) = server::check(&config, &plugins)?;
             write(&report)?;

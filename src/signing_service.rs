@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use clap::{ArgGroup, Args, Subcommand};
 use pith_core::config::{Config, StartError};
 use pith_core::error::{Error, Result};
-use pith_core::ops::signing::NewMeans;
+use pith_core::ops::signing::{self, NewKey, NewMeans, Rotated, Workshop};
 use pith_core::server;
 
 use crate::plugins;
@@ -20,8 +20,12 @@ const LARGEST_FILE: u64 = 1 << 20;
 pub enum SigningServiceVerb {
     /// Add a service: a key that the server keeps, or a script that has one. It is tried before it is added
     Add(Box<Add>),
-    /// Show all services: name, fingerprint of the key, and what signs
+    /// Show all services: name, fingerprint of the key, what signs, and when the key expires
     List,
+    /// Try all services, and tell which do not sign and whose key expires within a month
+    Check,
+    /// Change the key of a service: metadata is signed with both, until `--finish`
+    Rotate(Box<Rotate>),
     /// Remove a service that no repository uses; a key that the server keeps is lost with it
     Remove {
         /// The service's name
@@ -63,19 +67,105 @@ pub struct Add {
     keyring: Option<PathBuf>,
 }
 
-/// Does it; the text is for standard output.
-pub fn run(config: &Config, verb: SigningServiceVerb) -> Result<String, StartError> {
+#[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("step").required(true)
+    .args(["key", "generate", "public_key", "public_fingerprint", "finish", "cancel"])))]
+pub struct Rotate {
+    /// The service's name
+    name: String,
+    /// The next OpenPGP secret key in ASCII armour; `-` is standard input. The key that the service has, with another
+    /// expiry say, takes its place at once
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The passphrase of the key, in the first line of a file
+    #[arg(long, value_name = "FILE", requires = "key")]
+    passphrase_file: Option<PathBuf>,
+    /// Make the next key for this user
+    #[arg(long, value_name = "NAME <MAIL>")]
+    generate: Option<String>,
+    /// For a script: the public key of the next key that it is asked to sign with, as a file
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// The same by fingerprint or key id, exported by `gpg`
+    #[arg(long, value_name = "KEYID")]
+    public_fingerprint: Option<String>,
+    /// Folder of GnuPG's that has the public key
+    #[arg(long, value_name = "DIR", requires = "public_fingerprint")]
+    gnupghome: Option<PathBuf>,
+    /// Keyring that has the public key
+    #[arg(long, value_name = "FILE", requires = "public_fingerprint")]
+    keyring: Option<PathBuf>,
+    /// Sign with the next key alone from now on, and forget the other
+    #[arg(long)]
+    finish: bool,
+    /// Forget the next key
+    #[arg(long)]
+    cancel: bool,
+}
+
+/// Does it; the text is for standard output. Also tells whether all is well, as far as it was looked.
+pub fn run(config: &Config, verb: SigningServiceVerb) -> Result<(String, bool), StartError> {
     let plugins = plugins::plugins(config);
-    match verb {
+    let told = match verb {
         SigningServiceVerb::Add(add) => {
-            let name = add.name.clone();
-            let fingerprint = server::add_signing_service(config, plugins, &name, add.means()?)?;
-            Ok(format!("added the signing service `{name}` with the key {fingerprint}\n"))
+            let (name, means) = (add.name.clone(), add.means()?);
+            let added = async |workshop: Workshop| signing::add(&workshop, &name, means).await;
+            let fingerprint = server::with_signing_services(config, plugins, added)?;
+            format!("added the signing service `{name}` with the key {fingerprint}\n")
         }
-        SigningServiceVerb::List => server::list_signing_services(config, &plugins),
+        SigningServiceVerb::List => server::list_signing_services(config, &plugins)?,
+        SigningServiceVerb::Check => {
+            let checked = async |workshop: Workshop| signing::check(&workshop).await;
+            return server::with_signing_services(config, plugins, checked);
+        }
+        SigningServiceVerb::Rotate(rotate) => {
+            server::with_signing_services(config, plugins, async |workshop: Workshop| rotate.run(&workshop).await)?
+        }
         SigningServiceVerb::Remove { name } => {
-            server::remove_signing_service(config, plugins, &name)?;
-            Ok(format!("removed the signing service `{name}`\n"))
+            let removed = async |workshop: Workshop| signing::remove(&workshop, &name).await;
+            server::with_signing_services(config, plugins, removed)?;
+            format!("removed the signing service `{name}`\n")
+        }
+    };
+    Ok((told, true))
+}
+
+impl Rotate {
+    async fn run(self, workshop: &Workshop) -> Result<String> {
+        let name = self.name.clone();
+        if self.finish {
+            let fingerprint = signing::finish(workshop, &name).await?;
+            return Ok(format!("the signing service `{name}` signs with the key {fingerprint} alone\n"));
+        }
+        if self.cancel {
+            let fingerprint = signing::cancel(workshop, &name).await?;
+            return Ok(format!("the signing service `{name}` does not change to the key {fingerprint} any more\n"));
+        }
+        Ok(match signing::rotate(workshop, &name, self.key()?).await? {
+            Rotated::Begun(fingerprint) => format!(
+                "the signing service `{name}` changes to the key {fingerprint}: publish anew, let clients have \
+                 that key, then `pith signing-service rotate {name} --finish`\n"
+            ),
+            Rotated::Renewed(fingerprint) => {
+                format!("the signing service `{name}` uses the key {fingerprint} as it is given\n")
+            }
+        })
+    }
+
+    fn key(self) -> Result<NewKey> {
+        match (self.generate, self.key) {
+            (Some(user), _) => Ok(NewKey::Generated { user }),
+            (None, Some(key)) => {
+                let (armored, passphrase) = secret(&key, self.passphrase_file.as_deref())?;
+                Ok(NewKey::Kept { armored, passphrase })
+            }
+            (None, None) => public(&PublicOptions {
+                file: self.public_key,
+                name: self.public_fingerprint,
+                home: self.gnupghome,
+                keyring: self.keyring,
+            })
+            .map(NewKey::Public),
         }
     }
 }
@@ -86,20 +176,41 @@ impl Add {
             return Ok(NewMeans::Generated { user });
         }
         if let Some(key) = self.key {
-            let passphrase = self.passphrase_file.map(|path| text(&path)).transpose()?;
-            let passphrase = passphrase.map(|text| text.lines().next().unwrap_or_default().to_owned());
-            return Ok(NewMeans::Key { armored: text(&key)?, passphrase });
+            let (armored, passphrase) = secret(&key, self.passphrase_file.as_deref())?;
+            return Ok(NewMeans::Key { armored, passphrase });
         }
-        let public_key = match (&self.public_key, &self.public_fingerprint) {
-            (Some(path), _) => read(path)?,
-            (None, Some(name)) => exported(name, self.gnupghome.as_deref(), self.keyring.as_deref())?,
-            (None, None) => {
-                return Err(Error::Malformed("a script needs `--public-key` or `--public-fingerprint`".into()));
-            }
-        };
+        let public_key = public(&PublicOptions {
+            file: self.public_key,
+            name: self.public_fingerprint,
+            home: self.gnupghome,
+            keyring: self.keyring,
+        })?;
         let path = self.script.unwrap_or_default();
         let path = path.to_str().ok_or_else(|| Error::Malformed("the script's path is no text".into()))?.to_owned();
         Ok(NewMeans::Script { path, class: self.class, public_key })
+    }
+}
+
+/// A secret key in armour and its passphrase.
+fn secret(key: &Path, passphrase_file: Option<&Path>) -> Result<(String, Option<String>)> {
+    let passphrase = passphrase_file.map(text).transpose()?;
+    let passphrase = passphrase.map(|text| text.lines().next().unwrap_or_default().to_owned());
+    Ok((text(key)?, passphrase))
+}
+
+/// Where a public key is.
+struct PublicOptions {
+    file: Option<PathBuf>,
+    name: Option<String>,
+    home: Option<PathBuf>,
+    keyring: Option<PathBuf>,
+}
+
+fn public(PublicOptions { file, name, home, keyring }: &PublicOptions) -> Result<Vec<u8>> {
+    match (file, name) {
+        (Some(path), _) => read(path),
+        (None, Some(name)) => exported(name, home.as_deref(), keyring.as_deref()),
+        (None, None) => Err(Error::Malformed("a script needs `--public-key` or `--public-fingerprint`".into())),
     }
 }
 

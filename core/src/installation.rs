@@ -10,7 +10,7 @@ use crate::app::{Plugins, check_secret_key, database_address, migrations, open_d
 use crate::auth::key_file;
 use crate::auth::secrets::{Secrets, key_id};
 use crate::config::{Config, ConfigError, DatabaseAddress, StartError};
-use crate::db::{self, Db, Migrations};
+use crate::db::{self, Db, Migrations, installation};
 use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops::backup::{self, Key, Subject};
@@ -18,9 +18,9 @@ use crate::ops::reseal;
 
 /// How many connections a verb needs.
 const CONNECTIONS: u32 = 4;
-/// How long after a change of the key file something may still be written that was sealed before: what waits longer for
-/// the database gives up.
-const UNDER_WAY: Duration = Duration::from_secs(db::PATIENCE.as_secs() + 5);
+/// How long after a change of the key file servers may still write what they sealed before: what waits longer for the
+/// database gives up. In seconds.
+pub const SETTLES: u64 = db::PATIENCE.as_secs() + 5;
 
 fn runtime() -> Result<Runtime, StartError> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -160,9 +160,10 @@ pub fn promote_secret_key(config: &Config) -> Result<(), StartError> {
     Ok(key_file::change(path, |text| Ok(key_file::promoted(text, &fresh)))?)
 }
 
-/// Seals anew whatever other keys than the first sealed. With `retire`, takes the keys out of the file then that are
-/// of no use any more; those on standby stay.
-pub fn reseal(config: &Config, plugins: &Plugins, retire: bool) -> Result<Resealed, StartError> {
+/// Seals anew whatever other keys than the first sealed. With `retire` it takes the keys out of the file then that are
+/// of no use any more, those on standby apart: so long after the change of the file, or at once where no server was
+/// heard of lately, whose writes could be under way.
+pub fn reseal(config: &Config, plugins: &Plugins, retire: Option<Duration>) -> Result<Resealed, StartError> {
     let path = &config.secret_key_file;
     let secrets = Arc::new(Secrets::load(path)?);
     let sets = migrations(plugins);
@@ -172,8 +173,10 @@ pub fn reseal(config: &Config, plugins: &Plugins, retire: bool) -> Result<Reseal
         let former = former_keys(path)?;
         let mut done = reseal::reseal(&db, &secrets, &sets).await?;
         let mut retired = Vec::new();
-        if retire && !former.is_empty() {
-            settle(path).await?;
+        if let Some(settles) = retire.filter(|_| !former.is_empty()) {
+            if db.read(installation::is_served).await? {
+                settle(path, settles).await?;
+            }
             let late = reseal::reseal(&db, &secrets, &sets).await?;
             done = reseal::Resealed { values: done.values + late.values, unreadable: late.unreadable };
             retired = retire_unused(path, former, &db, (&secrets, &sets)).await?;
@@ -190,11 +193,11 @@ fn former_keys(path: &Path) -> Result<Vec<String>> {
     Ok(lines.filter(|line| !line.is_standby).skip(1).map(|line| key_id(&line.bytes)).collect())
 }
 
-/// Returns when nothing is under way any more that was sealed before the key file was changed.
-async fn settle(path: &Path) -> Result<()> {
+/// Returns so long after the key file was changed.
+async fn settle(path: &Path, settles: Duration) -> Result<()> {
     let changed = key_file::changed(path).map_err(|cause| Error::storage("cannot read the key file", cause))?;
     let since = changed.elapsed().unwrap_or_default();
-    tokio::time::sleep(UNDER_WAY.saturating_sub(since)).await;
+    tokio::time::sleep(settles.saturating_sub(since)).await;
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::download::install_tls_provider;
 use crate::error::{Error, Result};
 use crate::ops;
 use crate::ops::domains::place;
-use crate::ops::signing::NewMeans;
+use crate::ops::signing::Workshop;
 use crate::resource::{DEFAULT_DOMAIN, Registry};
 use crate::storage::Storage;
 use crate::tasks::{self, Presence};
@@ -190,34 +190,25 @@ pub fn check(config: &Config, plugins: &Plugins) -> Result<(String, bool), Start
     })
 }
 
-/// Adds a signing service after it was tried; its fingerprint.
-pub fn add_signing_service(
-    config: &Config,
-    plugins: Plugins,
-    name: &str,
-    means: NewMeans,
-) -> Result<String, StartError> {
-    config.prepare_data_dir()?;
-    let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
-    runtime()?.block_on(async {
-        let db = open_database(config, &plugins).await?;
-        check_secret_key(&db, &secrets).await?;
-        let (signing, registry) = (app::signing(config, &db, &secrets), Registry::new(plugins, rest::core_resources));
-        Ok(ops::signing::add(&db, &secrets, &signing, &registry, name, means).await?)
-    })
-}
-
 /// All signing services, one in a line.
 pub fn list_signing_services(config: &Config, plugins: &Plugins) -> Result<String, StartError> {
     runtime()?.block_on(async { Ok(ops::signing::list(&open_database(config, plugins).await?).await?) })
 }
 
-/// Removes a signing service that nothing uses.
-pub fn remove_signing_service(config: &Config, plugins: Plugins, name: &str) -> Result<(), StartError> {
+/// Does with signing services what needs their keys.
+pub fn with_signing_services<T>(
+    config: &Config,
+    plugins: Plugins,
+    work: impl AsyncFnOnce(Workshop) -> Result<T>,
+) -> Result<T, StartError> {
+    config.prepare_data_dir()?;
+    let secrets = Arc::new(Secrets::load_or_create(&config.secret_key_file)?);
     runtime()?.block_on(async {
         let db = open_database(config, &plugins).await?;
+        check_secret_key(&db, &secrets).await?;
+        let signing = app::signing(config, &db, &secrets);
         let registry = Arc::new(Registry::new(plugins, rest::core_resources));
-        Ok(ops::signing::remove(&db, registry, name).await?)
+        Ok(work(Workshop { db, secrets, signing, registry }).await?)
     })
 }
 

@@ -1,6 +1,7 @@
 # dnf and createrepo_c on repositories of this server: packages are built, uploaded, installed with what they need,
 # copied, mirrored, and what is published is compared with what createrepo_c writes.
-# Needs BASE, USERNAME, PASSWORD, WORK and HERE in the environment, and dnf, rpmbuild and createrepo_c.
+# Needs BASE, USERNAME, PASSWORD, WORK, HERE, PITH (the program) and DATA (its folder) in the environment, and dnf,
+# rpmbuild and createrepo_c.
 set -euo pipefail
 mkdir -p "$WORK/rpm/packages" && cd "$WORK/rpm"
 
@@ -76,3 +77,38 @@ mirror=$BASE/pulp/content/rpm/mirror/
 same "$(curl -fsS "${mirror}repodata/repomd.xml")" "$(curl -fsS "${team}repodata/repomd.xml")"
 dnf_of mirrored "$mirror" install hello
 same "$(cat mirrored/usr/bin/hello)" 1.0
+
+# Signed metadata while the service changes its key: dnf with either key reads it, and dnf that knows the address of the
+# keys takes the next one when that signs alone.
+service() {
+  "$PITH" signing-service "$@" --data-dir "$DATA" >/dev/null
+}
+# signed ROOT KEY ARGUMENTS…: dnf that verifies with the keys at an address.
+signed() {
+  dnf_of "$1" "$BASE/pulp/content/rpm/signed/" --setopt=it.repo_gpgcheck=1 --setopt=it.gpgkey="$2" --refresh "${@:3}"
+}
+service add team --generate 'Team <team@example.org>'
+pulp rpm repository create --name rpm-signed --metadata-signing-service team >/dev/null
+pulp rpm distribution create --name rpm-signed --base-path rpm/signed --repository rpm-signed >/dev/null
+publish() {
+  pulp rpm publication create --repository rpm-signed >/dev/null
+}
+keys=$BASE/pulp/content/rpm/signed/repodata/repomd.xml.key
+publish
+curl -fsS "$keys" >old.asc
+signed old "file://$PWD/old.asc" makecache
+signed known "$keys" makecache
+service rotate team --generate 'Next team <team@example.org>'
+publish
+curl -fsS "$keys" | awk '/BEGIN PGP/ { count++ } count == 2' >next.asc
+signed during "file://$PWD/old.asc" makecache
+signed next "file://$PWD/next.asc" makecache
+service rotate team --finish
+publish
+signed next "file://$PWD/next.asc" makecache
+signed known "$keys" makecache
+if signed left "file://$PWD/old.asc" makecache 2>left.log; then
+  echo "dnf took metadata that is not signed with its key" >&2
+  exit 1
+fi
+grep -qi gpg left.log

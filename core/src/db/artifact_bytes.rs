@@ -22,17 +22,23 @@ pub struct SourceRow {
     pub url: String,
 }
 
-/// Nothing refers to artifact `a`.
-const UNUSED: &str = "NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artifact_id = a.id)
+/// Nothing refers to artifact `a`, which was last of interest no later than `$2`. `but` may say which files `u` of
+/// units do not count.
+pub(super) fn unused_but(but: &str) -> String {
+    format!(
+        "a.timestamp_of_interest <= $2
+    AND NOT EXISTS (SELECT 1 FROM content_artifact u WHERE u.artifact_id = a.id{but})
     AND NOT EXISTS (SELECT 1 FROM published_metadata u WHERE u.artifact_id = a.id)
-    AND NOT EXISTS (SELECT 1 FROM task_profile u WHERE u.artifact_id = a.id)";
+    AND NOT EXISTS (SELECT 1 FROM task_profile u WHERE u.artifact_id = a.id)"
+    )
+}
 
 /// Ids of unused artifacts of a domain that were last of interest no later than `before`, by id from `after` on.
 pub fn unused(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
+    let unused = unused_but("");
     let rows = conn.query(
         &format!(
-            "SELECT a.id FROM artifact a WHERE a.id > $1 AND a.timestamp_of_interest <= $2 AND a.domain_id = $4
-                 AND {UNUSED} ORDER BY a.id LIMIT $3"
+            "SELECT a.id FROM artifact a WHERE a.id > $1 AND a.domain_id = $4 AND {unused} ORDER BY a.id LIMIT $3"
         ),
         params![after.unwrap_or(Id::LEAST), before, limit, domain],
     )?;
@@ -42,10 +48,11 @@ pub fn unused(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, l
 /// Deletes those of the artifacts that are unused and were last of interest no later than `before`, and
 /// puts their bytes down for removal. Returns how many.
 pub fn delete_unused(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u64> {
+    let unused = unused_but("");
     let rows = conn.query(
         &format!(
-            "DELETE FROM artifact WHERE id IN (SELECT a.id FROM artifact a
-                 WHERE a.id = ANY($1) AND a.timestamp_of_interest <= $2 AND {UNUSED}) RETURNING domain_id, sha256"
+            "DELETE FROM artifact WHERE id IN (SELECT a.id FROM artifact a WHERE a.id = ANY($1) AND {unused})
+             RETURNING domain_id, sha256"
         ),
         params![ids.to_vec(), before],
     )?;
@@ -210,7 +217,7 @@ pub fn release(conn: &mut Conn, units: &[Id], repositories: &[Id], kept: &[Id]) 
     Ok(artifacts)
 }
 
-fn read(row: &Row) -> Result<StoredArtifact> {
+pub(super) fn read(row: &Row) -> Result<StoredArtifact> {
     let size = u64::try_from(row.get::<i64>(2)?).map_err(Error::internal)?;
     Ok(StoredArtifact { id: row.get(0)?, sha256: row.get(1)?, size })
 }

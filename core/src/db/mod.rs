@@ -18,6 +18,7 @@ pub mod domains;
 pub mod dump;
 pub mod exchange;
 pub mod groups;
+pub mod holders;
 pub mod holds;
 pub mod installation;
 pub mod lazy;

@@ -1,40 +1,100 @@
 //! Content that is in no repository, and rows whose time is over.
 
 use super::Conn;
+use super::artifact_bytes::{self, StoredArtifact};
 use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::params;
 
-/// Unit `c` is in no version of any repository, nor in one under construction, nor waiting for one, nor published.
-const ORPHAN: &str = "NOT EXISTS (SELECT 1 FROM repository_content m WHERE m.content_id = c.id)
+/// Unit `c` is in no version of any repository, nor in one under construction, nor waiting for one, nor published, and
+/// was last of interest no later than `$2`. `but` may say which memberships `m` do not count.
+pub(super) fn orphan(but: &str) -> String {
+    format!(
+        "c.timestamp_of_interest <= $2
+    AND NOT EXISTS (SELECT 1 FROM repository_content m WHERE m.content_id = c.id{but})
     AND NOT EXISTS (SELECT 1 FROM pending_content w WHERE w.content_id = c.id)
     AND NOT EXISTS (SELECT 1 FROM content_artifact f CROSS JOIN published_artifact p
-        WHERE f.content_id = c.id AND p.content_artifact_id = f.id)";
+        WHERE f.content_id = c.id AND p.content_artifact_id = f.id)"
+    )
+}
 
 /// Orphans of a domain that were last of interest no later than `before`, by id from `after` on.
 pub fn content(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
+    content_without(conn, domain, &[], after, before, limit)
+}
+
+/// [`content`] when these repositories are gone.
+pub fn content_without(
+    conn: &mut Conn,
+    domain: Id,
+    repositories: &[Id],
+    after: Option<Id>,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<Id>> {
+    let orphan = orphan(WITHOUT);
     let rows = conn.query(
-        &format!(
-            "SELECT c.id FROM content c WHERE c.id > $1 AND c.timestamp_of_interest <= $2 AND c.domain_id = $4
-                 AND {ORPHAN} ORDER BY c.id LIMIT $3"
-        ),
-        params![after.unwrap_or(Id::LEAST), before, limit, domain],
+        &format!("SELECT c.id FROM content c WHERE c.id > $1 AND c.domain_id = $4 AND {orphan} ORDER BY c.id LIMIT $3"),
+        params![after.unwrap_or(Id::LEAST), before, limit, domain, repositories.to_vec()],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Deletes those of the units that are orphans and were last of interest no later than `before`; how many.
+/// Memberships of the repositories `$5` do not count.
+const WITHOUT: &str = " AND m.repository_id <> ALL($5)";
+
+/// Those of the units that are orphans and were last of interest no later than `before`.
+pub fn among(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<Vec<Id>> {
+    conn.query(&among_sql(), params![ids.to_vec(), before])?.iter().map(|row| row.get(0)).collect()
+}
+
+fn among_sql() -> String {
+    format!("SELECT c.id FROM content c WHERE c.id = ANY($1) AND {}", orphan(""))
+}
+
+/// Deletes [those of the units that are orphans](among); how many.
 ///
 /// # Errors
 /// `Referenced` when one is put into a repository at the same moment; then none is deleted.
 pub fn delete_content(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u64> {
-    conn.execute(
+    conn.execute(&format!("DELETE FROM content WHERE id IN ({})", among_sql()), params![ids.to_vec(), before])
+}
+
+/// Artifacts of a domain that are unused when all its orphans are gone, and these repositories, by id from `after` on.
+pub fn artifacts_without(
+    conn: &mut Conn,
+    domain: Id,
+    repositories: &[Id],
+    after: Option<Id>,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<StoredArtifact>> {
+    let used = format!(
+        " AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = u.content_id AND c.domain_id = $4 AND {})",
+        orphan(WITHOUT)
+    );
+    let unused = artifact_bytes::unused_but(&used);
+    let rows = conn.query(
         &format!(
-            "DELETE FROM content WHERE id IN (SELECT c.id FROM content c
-                 WHERE c.id = ANY($1) AND c.timestamp_of_interest <= $2 AND {ORPHAN})"
+            "SELECT a.id, a.sha256, a.size FROM artifact a WHERE a.id > $1 AND a.domain_id = $4 AND {unused}
+             ORDER BY a.id LIMIT $3"
         ),
-        params![ids.to_vec(), before],
-    )
+        params![after.unwrap_or(Id::LEAST), before, limit, domain, repositories.to_vec()],
+    )?;
+    rows.iter().map(artifact_bytes::read).collect()
+}
+
+/// Those of the artifacts of units that are unused when the units are gone.
+pub fn artifacts_of(conn: &mut Conn, units: &[Id], before: Instant) -> Result<Vec<StoredArtifact>> {
+    let unused = artifact_bytes::unused_but(" AND u.content_id <> ALL($1)");
+    let rows = conn.query(
+        &format!(
+            "SELECT DISTINCT a.id, a.sha256, a.size FROM content_artifact o CROSS JOIN artifact a
+             WHERE o.content_id = ANY($1) AND a.id = o.artifact_id AND {unused}"
+        ),
+        params![units.to_vec(), before],
+    )?;
+    rows.iter().map(artifact_bytes::read).collect()
 }
 
 /// Deletes up to `limit` uploads of a domain that nobody has written to since `before`; their ids.

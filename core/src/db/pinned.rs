@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use super::{Conn, Value};
+use super::{Conn, Value, orphans};
 use crate::error::{Error, Result};
-use crate::id::{Id, now};
+use crate::id::{Id, Instant, now};
 use crate::params;
 
 /// A version that a unit pins.
@@ -78,10 +78,11 @@ pub fn hold(conn: &mut Conn, repository: Id) -> Result<bool> {
 
 /// Hidden repositories of a domain with versions that nothing pins.
 pub fn loose(conn: &mut Conn, domain: Id, after: Option<Id>, limit: i64) -> Result<Vec<Id>> {
+    let loose = loose_but("");
     let rows = conn.query(
         &format!(
             "SELECT r.id FROM repository r WHERE r.id > $1 AND r.domain_id = $3 AND r.user_hidden AND EXISTS (
-                 SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND {LOOSE})
+                 SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND {loose})
              ORDER BY r.id LIMIT $2"
         ),
         params![after.unwrap_or(Id::LEAST), limit, domain],
@@ -91,7 +92,8 @@ pub fn loose(conn: &mut Conn, domain: Id, after: Option<Id>, limit: i64) -> Resu
 
 /// The versions of a repository that nothing pins, and whether there are others.
 pub fn loose_versions(conn: &mut Conn, repository: Id) -> Result<(Vec<Id>, bool)> {
-    let sql = format!("SELECT v.id, {LOOSE} FROM repository_version v WHERE v.repository_id = $1 ORDER BY v.number");
+    let loose = loose_but("");
+    let sql = format!("SELECT v.id, {loose} FROM repository_version v WHERE v.repository_id = $1 ORDER BY v.number");
     let (mut loose, mut is_pinned) = (vec![], false);
     for row in conn.query(&sql, params![repository])? {
         if row.get(1)? { loose.push(row.get(0)?) } else { is_pinned = true }
@@ -99,9 +101,38 @@ pub fn loose_versions(conn: &mut Conn, repository: Id) -> Result<(Vec<Id>, bool)
     Ok((loose, is_pinned))
 }
 
-/// Version `v` is neither pinned nor served by a publication.
-const LOOSE: &str = "(NOT EXISTS (SELECT 1 FROM pinned_version p WHERE p.version_id = v.id)
-    AND NOT EXISTS (SELECT 1 FROM published_version s WHERE s.version_id = v.id))";
+/// Version `v` is neither pinned nor served by a publication. `but` may say which pins `p` do not count.
+fn loose_but(but: &str) -> String {
+    format!(
+        "(NOT EXISTS (SELECT 1 FROM pinned_version p WHERE p.version_id = v.id{but})
+    AND NOT EXISTS (SELECT 1 FROM published_version s WHERE s.version_id = v.id))"
+    )
+}
+
+/// Hidden repositories of a domain that go with the orphans: what pins any of their versions is an orphan of before
+/// `before`, and no publication serves one. By id from `after` on.
+pub fn loose_without_orphans(
+    conn: &mut Conn,
+    domain: Id,
+    after: Option<Id>,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<Id>> {
+    let loose = loose_but(&format!(
+        " AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = p.content_id AND {})",
+        orphans::orphan("")
+    ));
+    let rows = conn.query(
+        &format!(
+            "SELECT r.id FROM repository r WHERE r.id > $1 AND r.domain_id = $4 AND r.user_hidden
+                 AND EXISTS (SELECT 1 FROM repository_version v WHERE v.repository_id = r.id)
+                 AND NOT EXISTS (SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND NOT {loose})
+             ORDER BY r.id LIMIT $3"
+        ),
+        params![after.unwrap_or(Id::LEAST), before, limit, domain],
+    )?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
 
 /// Deletes a hidden repository.
 pub fn delete(conn: &mut Conn, repository: Id) -> Result<()> {

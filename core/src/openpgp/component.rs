@@ -1,8 +1,42 @@
 //! Which parts of a key sign: the primary key and its subkeys, with what the key says of each in signatures of its own.
 
+use chrono::DateTime;
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::packet::{Signature, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, Tag, Timestamp};
+
+use crate::id::Instant;
+
+/// How long a key signs, by what it says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    Forever,
+    /// Until then, which may be past.
+    Until(Instant),
+    /// Not any more, since then.
+    Revoked(Instant),
+    /// Nothing of it signs: its subkeys are revoked, or all is meant for other things.
+    Never,
+}
+
+impl Validity {
+    pub fn has_ended(&self, now: Instant) -> bool {
+        match self {
+            Self::Forever => false,
+            Self::Until(end) => *end <= now,
+            Self::Revoked(_) | Self::Never => true,
+        }
+    }
+
+    /// The longest of the parts'.
+    pub(super) fn of(parts: &[Component]) -> Self {
+        let ends: Option<Vec<Instant>> = parts.iter().map(Component::end).collect();
+        match ends {
+            None => Self::Forever,
+            Some(ends) => ends.into_iter().max().map_or(Self::Never, Self::Until),
+        }
+    }
+}
 
 /// A part of a key that may sign.
 #[derive(Clone, Debug)]
@@ -17,9 +51,27 @@ pub struct Component {
 }
 
 impl Component {
+    /// When it expires; none: never.
+    pub fn end(&self) -> Option<Instant> {
+        self.expires.map(instant)
+    }
+
     pub fn has_expired(&self) -> bool {
         self.expires.is_some_and(|end| end <= u64::from(Timestamp::now().as_secs()))
     }
+}
+
+/// A moment of OpenPGP's, in seconds since 1970.
+fn instant(seconds: u64) -> Instant {
+    // Creation and lifetime have 32 bits each, and the calendar more years than both.
+    i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)).unwrap_or(Instant::MAX_UTC)
+}
+
+/// When the whole key was revoked; none: it was not.
+pub fn revoked(key: &SignedPublicKey) -> Option<Instant> {
+    let revocations = key.details.revocation_signatures.iter();
+    let valid = revocations.filter(|revocation| revocation.verify_key(&key.primary_key).is_ok());
+    valid.map(|one| instant(one.created().map_or(0, |time| time.as_secs().into()))).min()
 }
 
 /// The fingerprint of a key or subkey as GnuPG shows it.
@@ -30,7 +82,7 @@ pub fn fingerprint(key: &impl KeyDetails) -> String {
 /// The parts that may sign, revoked ones left out; subkeys first, the newest before others.
 pub fn signing(key: &SignedPublicKey) -> Vec<Component> {
     let primary = &key.primary_key;
-    if key.details.revocation_signatures.iter().any(|revocation| revocation.verify_key(primary).is_ok()) {
+    if revoked(key).is_some() {
         return vec![];
     }
     let own = newest_certification(key);

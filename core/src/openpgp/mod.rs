@@ -13,8 +13,16 @@ mod tests;
 pub use certificate::{
     Bound, Certificate, CertificatePacket, KeyPacket, MOST_PACKETS, SignaturePacket, armored as armored_certificate,
 };
+pub use component::Validity;
 pub use public::PublicKey;
 pub use secret::SecretKey;
+
+use crate::id::Instant;
+
+/// A day as people are told of it.
+pub fn day(of: Instant) -> String {
+    of.format("%Y-%m-%d").to_string()
+}
 
 /// The largest text of a key, in bytes; one with the certifications of many others is smaller.
 pub const LARGEST_KEY: usize = 1 << 20;
@@ -44,8 +52,11 @@ pub enum OpenPgpError {
     Locked(String),
     #[error("the passphrase does not open the key {0}")]
     Passphrase(String),
-    #[error("the key {0} has expired")]
-    Expired(String),
+    /// The day as `2026-11-29`.
+    #[error("the key {key} expired on {since}")]
+    Expired { key: String, since: String },
+    #[error("the key {key} was revoked on {since}")]
+    Revoked { key: String, since: String },
     #[error("the signature is not of the key {0}")]
     OtherKey(String),
     #[error("the signature is not valid: {0}")]

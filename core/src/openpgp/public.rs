@@ -8,8 +8,9 @@ use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::Signature;
 use pgp::types::KeyDetails;
 
-use super::component::{self, Component};
-use super::{LARGEST_KEY, OpenPgpError};
+use super::component::{self, Component, Validity};
+use super::{LARGEST_KEY, OpenPgpError, day};
+use crate::id::now;
 
 /// A public key with its subkeys.
 #[derive(Clone, Debug)]
@@ -35,6 +36,26 @@ impl PublicKey {
     /// Of the primary key, in capital hexadecimal.
     pub fn fingerprint(&self) -> String {
         component::fingerprint(&self.0.primary_key)
+    }
+
+    /// How long it signs.
+    pub fn validity(&self) -> Validity {
+        match component::revoked(&self.0) {
+            Some(since) => Validity::Revoked(since),
+            None => Validity::of(&component::signing(&self.0)),
+        }
+    }
+
+    /// # Errors
+    /// When it has expired, was revoked or never signs.
+    pub fn check_validity(&self) -> Result<(), OpenPgpError> {
+        let key = self.fingerprint();
+        match self.validity() {
+            Validity::Revoked(since) => Err(OpenPgpError::Revoked { key, since: day(since) }),
+            Validity::Never => Err(OpenPgpError::CannotSign(key)),
+            Validity::Until(end) if end <= now() => Err(OpenPgpError::Expired { key, since: day(end) }),
+            Validity::Until(_) | Validity::Forever => Ok(()),
+        }
     }
 
     /// As clients import it.

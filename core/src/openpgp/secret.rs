@@ -13,7 +13,7 @@ use rand::rngs::OsRng;
 
 use super::component::{self, Component};
 use super::public::{self, PublicKey};
-use super::{LARGEST_KEY, OpenPgpError};
+use super::{LARGEST_KEY, OpenPgpError, day};
 
 /// What every client verifies, also those of ten years ago; as strong as GnuPG's own default.
 const GENERATED: KeyType = KeyType::Rsa(3072);
@@ -118,7 +118,7 @@ impl SecretKey {
         let all = component::signing(&self.public.0);
         let fingerprint = self.public.fingerprint();
         if all.is_empty() {
-            return Err(OpenPgpError::CannotSign(fingerprint));
+            return Err(self.public.check_validity().err().unwrap_or(OpenPgpError::CannotSign(fingerprint)));
         }
         let named = name.filter(|name| !fingerprint.ends_with(&name.to_ascii_uppercase()));
         let wanted = match named {
@@ -126,8 +126,15 @@ impl SecretKey {
             Some(name) => vec![self.public.component(name).ok_or_else(|| OpenPgpError::NoSecret(name.to_owned()))?],
         };
         let held: Vec<Component> = wanted.into_iter().filter(|one| self.holds(one)).collect();
-        let first = held.first().ok_or_else(|| OpenPgpError::NoSecret(fingerprint.clone()))?.fingerprint.clone();
-        held.into_iter().find(|one| !one.has_expired()).ok_or(OpenPgpError::Expired(first))
+        if held.is_empty() {
+            return Err(OpenPgpError::NoSecret(fingerprint));
+        }
+        // The one that lasted longest says since when there is none.
+        let last = held.iter().max_by_key(|one| one.end()).cloned();
+        held.into_iter().find(|one| !one.has_expired()).ok_or_else(|| OpenPgpError::Expired {
+            key: last.as_ref().map_or(fingerprint, |last| last.fingerprint.clone()),
+            since: last.and_then(|last| last.end()).map_or_else(String::new, day),
+        })
     }
 
     fn subkey(&self, component: &Component) -> Option<&pgp::composed::SignedSecretSubKey> {

@@ -60,6 +60,25 @@ fn a_subkey_signs_without_its_primary_key() {
     assert!(matches!(key.sign_binary(Some(&"0".repeat(40)), &b"text"[..]), Err(OpenPgpError::NoSecret(_))));
 }
 
+/// Made by GnuPG 2.2 for the year 2020.
+const EXPIRED: &str = include_str!("expired.asc");
+/// A public key with a statement of its own that it is revoked.
+const REVOKED: &str = include_str!("revoked.asc");
+
+#[test]
+fn a_key_that_has_ended_does_not_sign() {
+    let told = SecretKey::parse(EXPIRED, None).unwrap_err().to_string();
+    assert_eq!(told, "the key 3200640D40A33532824F550CBF7431E06EAA5C27 expired on 2021-01-01");
+    let expired = PublicKey::parse(include_bytes!("expired.pub.asc")).unwrap();
+    assert_eq!(expired.check_validity().unwrap_err().to_string(), told);
+    let revoked = PublicKey::parse(REVOKED.as_bytes()).unwrap();
+    let told = revoked.check_validity().unwrap_err().to_string();
+    assert_eq!(told, "the key E030A5CA0FCAEA64DE0BE4BE8B82CFAFB5A6CEE0 was revoked on 2026-11-29");
+    let key = key();
+    assert_eq!(key.public().validity(), Validity::Forever);
+    key.public().check_validity().unwrap();
+}
+
 #[test]
 fn what_is_no_key_is_said_to_be_none() {
     let public = key().public().armored().unwrap();

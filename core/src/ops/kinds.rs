@@ -39,6 +39,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         long(exchange::IMPORT, exchange::import::run),
         long(exchange::IMPORT_VERSION, exchange::run_import_version),
         long("orphan_cleanup", upkeep_tasks::clean_up),
+        long("orphan_dry_run", upkeep_tasks::look_for_orphans),
         long("repair", upkeep_tasks::run_repair),
         long("reclaim_space", upkeep_tasks::run_reclaim),
         long("domain_delete", domains::delete::run),

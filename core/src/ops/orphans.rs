@@ -1,8 +1,11 @@
 //! Removes content that is in no repository and artifacts that nothing uses. Works in slices, each a short
 //! write, so that other work goes on; what is used again meanwhile stays.
 
+mod dry_run;
 #[cfg(test)]
 mod tests;
+
+pub use dry_run::{Found, Kept, MOST_EXPLAINED, dry_run};
 
 use super::Stores;
 use super::release_pinned::release_pinned;

@@ -15,11 +15,12 @@ use super::reclaim::{Reclaim, reclaim};
 use super::remove_bytes::remove_bytes;
 use super::upkeep::{Count, Part};
 use super::{domains, housekeeping, orphans, remote, repair, schedules, upload};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::db::remotes;
 use crate::download::Downloader;
 use crate::error::{Error, Result};
-use crate::id::{Id, now};
+use crate::id::{Id, Instant, now};
+use crate::signing::warn_of_endings;
 use crate::tasks::{Progress, TaskContext};
 
 /// So many domains are tidied up at the same time.
@@ -56,20 +57,45 @@ impl Reports {
     }
 }
 
+impl CleanUp {
+    fn protected(&self, app: &App) -> TimeDelta {
+        match self.minutes {
+            Some(minutes) => TimeDelta::try_minutes(minutes).unwrap_or(TimeDelta::MAX),
+            None => TimeDelta::from_std(app.config.orphan_protection_time).unwrap_or(TimeDelta::MAX),
+        }
+    }
+
+    fn scope(self) -> orphans::Scope {
+        self.content.map_or(orphans::Scope::All, orphans::Scope::Units)
+    }
+}
+
+fn before(protected: TimeDelta) -> Instant {
+    now().checked_sub_signed(protected).unwrap_or_default()
+}
+
 /// Deletes orphans.
 pub fn clean_up(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let job: CleanUp = serde_json::from_value(args).map_err(Error::internal)?;
-        let protected = match job.minutes {
-            Some(minutes) => TimeDelta::try_minutes(minutes).unwrap_or(TimeDelta::MAX),
-            None => TimeDelta::from_std(app.config.orphan_protection_time).unwrap_or(TimeDelta::MAX),
-        };
-        let before = now().checked_sub_signed(protected).unwrap_or_default();
-        let scope = job.content.map_or(orphans::Scope::All, orphans::Scope::Units);
+        let before = before(job.protected(&app));
         let reports = Reports::new(&context);
-        orphans::clean_up(&stores(&app)?, &scope, before, &|part, count| reports.hear(part, count)).await?;
+        orphans::clean_up(&stores(&app)?, &job.scope(), before, &|part, count| reports.hear(part, count)).await?;
         app.served_content_changed();
         Ok(Json::Null)
+    })
+}
+
+/// Says what [`clean_up`] would do.
+pub fn look_for_orphans(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move {
+        let job: CleanUp = serde_json::from_value(args).map_err(Error::internal)?;
+        let protected = job.protected(&app);
+        let before = before(protected);
+        let reports = Reports::new(&context);
+        let hear = |part, count| reports.hear(part, count);
+        let found = orphans::dry_run(&app.db, app.domain, &job.scope(), before, &hear).await?;
+        Ok(found.shown(&app.registry, before, |interest| interest.checked_add_signed(protected)))
     })
 }
 
@@ -136,6 +162,7 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
         upload::take_in_forsaken(app).await,
         schedules::dispatch(app).await,
         housekeeping::sweep_staging(app, config.tmpfile_protection_time).await,
+        warn_of_endings(&app.signing).await.map(|()| 0),
     ];
     results.into_iter().collect::<Result<Vec<_>>>().map(drop)
 }

@@ -223,6 +223,10 @@ impl Filter {
     /// # Errors
     /// `InvalidBody` with the message Django's filters give.
     pub fn clause(&self, context: &mut FilterContext<'_>, text: &str) -> Result<Option<Clause>> {
+        // PostgreSQL takes none in texts, and SQLite would compare what stands before it.
+        if text.contains('\0') {
+            return Err(self.invalid("Null characters are not allowed."));
+        }
         if let Apply::Custom(apply) = self.apply {
             if let Input::Choice(choices) | Input::ChoiceList(choices) = &self.input {
                 if text.is_empty() {
@@ -241,9 +245,6 @@ impl Filter {
         let Apply::Compare(column, lookup) = self.apply else { return Ok(None) };
         if text.is_empty() {
             return Ok(None);
-        }
-        if text.contains('\0') {
-            return Err(self.invalid("Null characters are not allowed."));
         }
         self.compared(column, lookup, text)
     }

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::script::Run;
 use super::work_folder::WorkFolder;
-use super::{Means, Service, Signing, failure};
+use super::{Key, Means, Service, Signing, failure};
 use crate::db::signing_services::SigningServiceRow;
 use crate::error::{Error, Result};
 use crate::id::Id;
@@ -113,18 +113,19 @@ impl Signing {
         key: Option<&str>,
         file: &Path,
     ) -> Result<Option<SignedFile>> {
-        let Service { name, class, public, means, .. } = service;
+        let Service { name, class, keys, .. } = service;
         if !class.is_empty() && class != signer.class() {
             return Err(failure(&name, format!("is of the class `{class}`, not `{}`", signer.class())));
         }
-        // A script may have more keys than the one that it was added with; of those nothing is known.
+        let Key { public, means } = chosen(keys, key).ok_or_else(|| Error::internal("a signing service has no key"))?;
+        // A script may have more keys than those that it was added with; of them nothing is known.
         let is_known = key.is_none_or(|key| public.is_named(key));
         let public = Arc::new(public);
         if is_known && is_signed(signer, &public, file).await? {
             return Ok(None);
         }
         match means {
-            Means::Key(secret) => {
+            Means::Kept(secret) => {
                 let (signer, key, file) = (signer.clone(), key.map(str::to_owned), file.to_owned());
                 let signed = spawn_blocking(move || signer.sign(&mut open(&file)?, &secret, key.as_deref()));
                 match signed.await.map_err(Error::internal)? {
@@ -144,6 +145,13 @@ impl Signing {
             }
         }
     }
+}
+
+/// The key that is named, or the one that clients know: a file has room for one signature, and those who have not heard
+/// of the next key yet would refuse it.
+fn chosen(keys: Vec<Key>, name: Option<&str>) -> Option<Key> {
+    let named = keys.iter().position(|key| name.is_some_and(|name| key.public.is_named(name)));
+    keys.into_iter().nth(named.unwrap_or(0))
 }
 
 async fn is_signed(signer: &Arc<dyn FileSigner>, key: &Arc<PublicKey>, file: &Path) -> Result<bool> {

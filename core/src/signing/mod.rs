@@ -1,6 +1,7 @@
 //! Signing in the name of the installation's signing services: by a key that is kept here, or by an administrator's
 //! script. What was signed is verified before it is used.
 
+mod ending;
 mod file;
 mod script;
 mod work_folder;
@@ -9,19 +10,21 @@ mod work_folder;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
 use crate::auth::Secrets;
 use crate::db::Db;
-use crate::db::signing_services::{self, SigningServiceRow};
+use crate::db::signing_services::{self, KeyRow, SigningServiceRow};
 use crate::error::{Error, Result};
-use crate::id::Id;
-use crate::openpgp::{OpenPgpError, PublicKey, SecretKey};
+use crate::id::{Id, now};
+use crate::openpgp::{OpenPgpError, PublicKey, SecretKey, Validity};
 
+pub(crate) use ending::{Ending, warn_of_endings};
 pub(crate) use file::SignedFile;
 pub use file::{FileSigner, SignedBy, SignedHead};
 use script::{Run, Script};
@@ -29,7 +32,7 @@ use script::{Run, Script};
 /// The class of services whose scripts make detached signatures, in Pulp's words.
 pub const DETACHED: &str = "core:AsciiArmoredDetachedSigningService";
 
-/// A detached signature in armour, and the key that verifies it.
+/// Detached signatures in armour, and the keys that verify them: one, or two while a service changes its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     pub armored: Bytes,
@@ -44,19 +47,26 @@ pub(crate) struct KeptKey {
     pub passphrase: Option<String>,
 }
 
-/// What a service signs with.
+/// What a key of a service signs with.
 enum Means {
-    Key(Box<SecretKey>),
+    Kept(Box<SecretKey>),
     Script(Script),
+}
+
+/// A key of a service, ready to sign.
+struct Key {
+    public: PublicKey,
+    means: Means,
 }
 
 /// A service, ready to sign.
 struct Service {
     name: String,
     class: String,
-    public: PublicKey,
-    public_key: Bytes,
-    means: Means,
+    /// The one that clients know first; behind it the one that the service changes to.
+    keys: Vec<Key>,
+    /// Of all keys, in armour one behind the other.
+    public_keys: Bytes,
 }
 
 /// The signing services of the installation; cheap to clone.
@@ -67,11 +77,13 @@ pub struct Signing {
     /// Where scripts get folders to work in.
     folder: PathBuf,
     cid: String,
+    /// The day on which it was told last which keys end.
+    spoke: Arc<Mutex<Option<NaiveDate>>>,
 }
 
 impl Signing {
     pub fn new(db: Db, secrets: Arc<Secrets>, folder: PathBuf) -> Self {
-        Self { db, secrets, folder, cid: String::new() }
+        Self { db, secrets, folder, cid: String::new(), spoke: Arc::default() }
     }
 
     /// For work under this correlation id, which scripts are told.
@@ -94,25 +106,36 @@ impl Signing {
     }
 
     async fn sign_with(&self, service: Service, bytes: &Bytes) -> Result<Signature> {
-        let Service { name, class, public, public_key, means } = service;
+        let Service { name, class, keys, public_keys } = service;
         if !class.is_empty() && class != DETACHED {
             return Err(failure(&name, format!("is of the class `{class}` and makes no detached signatures")));
         }
+        // Each in an armour of its own: GnuPG reads them all, and clients that know of one signature only read the
+        // first, where they would refuse an armour with two.
+        let mut armored = Vec::new();
+        for key in keys {
+            armored.extend_from_slice(&self.sign_with_key(&name, key, bytes).await?);
+        }
+        Ok(Signature { armored: armored.into(), public_key: public_keys })
+    }
+
+    /// A verified signature in armour.
+    async fn sign_with_key(&self, name: &str, Key { public, means }: Key, bytes: &Bytes) -> Result<Bytes> {
         let armored = match means {
             Means::Script(script) => {
                 let run = Run { folder: &self.folder, cid: &self.cid, fingerprint: &public.fingerprint() };
-                script.sign(&run, bytes).await.map_err(|problem| failure(&name, problem))?
+                script.sign(&run, bytes).await.map_err(|problem| failure(name, problem))?
             }
-            Means::Key(key) => {
+            Means::Kept(key) => {
                 let bytes = bytes.clone();
                 let signed = spawn_blocking(move || key.sign_armored(&bytes[..])).await.map_err(Error::internal)?;
-                signed.map_err(|problem| failure(&name, problem))?
+                signed.map_err(|problem| failure(name, problem))?
             }
         };
         let (signature, bytes) = (armored.clone(), bytes.clone());
         let verified = spawn_blocking(move || public.verify(&signature, &bytes[..])).await.map_err(Error::internal)?;
-        verified.map_err(|problem| failure(&name, problem))?;
-        Ok(Signature { armored, public_key })
+        verified.map_err(|problem| failure(name, problem))?;
+        Ok(armored)
     }
 
     async fn service(&self, id: Id) -> Result<Service> {
@@ -128,18 +151,49 @@ impl Signing {
 }
 
 fn open(secrets: &Secrets, row: SigningServiceRow) -> Result<Service> {
-    let SigningServiceRow { name, class, public_key, script, secrets: sealed, .. } = row;
-    let fail = |problem: OpenPgpError| failure(&name, format!("has a key that {problem}"));
-    let public = PublicKey::parse(public_key.as_bytes()).map_err(fail)?;
-    let means = match sealed {
-        None => Means::Script(Script::new(&script).map_err(|problem| failure(&name, problem))?),
+    let SigningServiceRow { name, class, script, key, successor, .. } = row;
+    let mut rows = vec![key];
+    rows.extend(successor);
+    // A signature of a key that has ended is of no use to anybody; while there is another, work goes on with that.
+    if rows.len() > 1 && rows[0].has_ended() {
+        let key = rows.remove(0).fingerprint;
+        tracing::warn!(service = name, key, "the key of a signing service has ended, the next one signs alone");
+    }
+    let public_keys = in_one_file(rows.iter().map(|row| row.public_key.as_str())).into();
+    let keys = rows.into_iter().map(|row| open_key(secrets, &name, &script, row)).collect::<Result<_>>()?;
+    Ok(Service { name, class, keys, public_keys })
+}
+
+fn open_key(secrets: &Secrets, name: &str, script: &str, row: KeyRow) -> Result<Key> {
+    let fail = |problem: OpenPgpError| failure(name, problem);
+    let public = PublicKey::parse(row.public_key.as_bytes());
+    let public = public.map_err(|problem| failure(name, format!("has a key that {problem}")))?;
+    public.check_validity().map_err(fail)?;
+    let means = match row.secrets {
+        None => Means::Script(Script::new(script).map_err(|problem| failure(name, problem))?),
         Some(sealed) => {
             let kept: KeptKey = serde_json::from_value(secrets.open(&sealed)?).map_err(Error::internal)?;
-            let key = SecretKey::parse(&kept.key, kept.passphrase.as_deref());
-            Means::Key(Box::new(key.map_err(|problem| failure(&name, problem))?))
+            Means::Kept(Box::new(SecretKey::parse(&kept.key, kept.passphrase.as_deref()).map_err(fail)?))
         }
     };
-    Ok(Service { name, class, public, public_key: public_key.into(), means })
+    Ok(Key { public, means })
+}
+
+impl KeyRow {
+    /// How long the key signs; none when it cannot be read.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        PublicKey::parse(self.public_key.as_bytes()).ok().map(|key| key.validity())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.validity().is_some_and(|validity| validity.has_ended(now()))
+    }
+}
+
+/// Armoured keys one behind the other, as clients import them together.
+pub(crate) fn in_one_file<'a>(keys: impl IntoIterator<Item = &'a str>) -> String {
+    let line = |key: &str| if key.ends_with('\n') { key.to_owned() } else { format!("{key}\n") };
+    keys.into_iter().map(line).collect()
 }
 
 /// What a client reads in the task that failed.

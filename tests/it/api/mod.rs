@@ -16,6 +16,7 @@ mod reclaim;
 mod remotes;
 mod repair;
 mod repositories;
+mod signing_rotation;
 mod signing_services;
 mod status;
 mod task_schedules;

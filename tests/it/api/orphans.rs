@@ -1,6 +1,6 @@
 //! `orphans/cleanup/`
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::Server;
 use crate::support::pulp::{FILES, text};
@@ -69,4 +69,72 @@ fn a_cleanup_of_nonsense_is_refused() {
     for (body, error) in cases {
         assert_eq!(server.post("orphans/cleanup/", body.clone()).expect(400).json(), error, "{body}");
     }
+}
+
+/// What a dry run answers.
+fn told(server: &Server, mut body: Value) -> Value {
+    body["dry_run"] = json!(true);
+    let task = server.completed(server.post("orphans/cleanup/", body));
+    assert_eq!(task["name"], "pulpcore.app.tasks.orphan.orphan_cleanup_dry_run");
+    task["result"].clone()
+}
+
+#[test]
+fn a_dry_run_counts_what_would_go_and_deletes_nothing() {
+    let server = Server::start();
+    let repository = server.repository();
+    let (kept, orphan) = (server.upload("kept", b"kept"), server.upload("orphan", b"an orphan"));
+    let shared = server.upload("shared", b"kept");
+    let alone = server.artifact(b"alone");
+    server.modify(&repository, &[&kept], &[]);
+    let all = told(&server, json!({"orphan_protection_time": 0}));
+    assert_eq!(all, json!({"content": 2, "artifacts": 2, "bytes": 14, "kept": []}));
+    let named = told(&server, json!({"orphan_protection_time": 0, "content_hrefs": [shared, orphan]}));
+    assert_eq!(named, json!({"content": 2, "artifacts": 1, "bytes": 9, "kept": []}));
+    for there in [&kept, &orphan, &shared, &alone] {
+        server.get(there).expect(200);
+    }
+    let task =
+        server.completed(server.post("orphans/cleanup/", json!({"orphan_protection_time": 0, "dry_run": false})));
+    assert_eq!((task["result"].clone(), server.count("artifacts/"), server.count(FILES)), (Value::Null, 1, 1));
+}
+
+#[test]
+fn a_dry_run_says_why_units_are_kept() {
+    let server = Server::start();
+    let prn = |href: &str| text(&server.get(href).expect(200).json(), "prn");
+    let repository = server.repository();
+    let (published, young) = (server.upload("published", b"published"), server.upload("young", b"young"));
+    server.modify(&repository, &[&published], &[]);
+    let publication = server.publish(&repository);
+    server.modify(&repository, &[], &[&published]);
+
+    let reasons = |result: &Value, href: &str| {
+        let (name, kept) = (prn(href), result["kept"].as_array().unwrap());
+        kept.iter().find(|unit| unit["content"] == json!(name)).map(|unit| unit["reasons"].clone())
+    };
+    let repository_name = text(&server.get(&repository).expect(200).json(), "name");
+    let held = json!([
+        {"kind": "repository_version", "repository": prn(&repository), "name": repository_name, "version": 1},
+        {"kind": "publication", "publication": prn(&publication)},
+    ]);
+    // Without names what is in no newest version is told of.
+    let all = told(&server, json!({"orphan_protection_time": 0}));
+    assert_eq!((all["content"].clone(), reasons(&all, &published)), (json!(1), Some(held.clone())), "{all:#}");
+    assert_eq!(reasons(&all, &young), None);
+    let named = told(&server, json!({"orphan_protection_time": 60, "content_hrefs": [young, published]}));
+    assert_eq!((named["content"].clone(), named["artifacts"].clone()), (json!(0), json!(0)));
+    let young = reasons(&named, &young).unwrap();
+    assert_eq!(young[0]["kind"], "protection_time", "{young}");
+    assert!(young[0]["until"].as_str().unwrap().ends_with('Z'), "{young}");
+    let published = reasons(&named, &published).unwrap();
+    assert_eq!(published.as_array().unwrap()[..2], held.as_array().unwrap()[..]);
+}
+
+#[test]
+fn a_dry_run_is_asked_for_with_a_boolean() {
+    let server = Server::start();
+    let refused = server.post("orphans/cleanup/", json!({"dry_run": "perhaps"})).expect(400).json();
+    assert_eq!(refused, json!({"dry_run": ["Must be a valid boolean."]}));
+    assert_eq!(server.count("tasks/"), 0);
 }

@@ -50,7 +50,7 @@ fn a_service_is_added_shown_and_removed_when_nothing_names_it() {
     assert!(text(&service, "public_key").starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
     assert!(!service.to_string().contains("PRIVATE"));
     let listed = server.command(&["signing-service", "list"]).unwrap();
-    assert_eq!(listed, format!("ours\t{}\tkey kept here\n", text(&service, "pubkey_fingerprint")));
+    assert_eq!(listed, format!("ours\t{}\tkey kept here\tdoes not expire\n", text(&service, "pubkey_fingerprint")));
 
     let prn = text(&service, "prn");
     let made = repository(&server, json!({"metadata_signing_service": prn})).expect(201).json();

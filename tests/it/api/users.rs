@@ -105,3 +105,27 @@ fn users_who_are_no_administrators_may_only_ask_for_themselves() {
     ada.patch("users/1/", json!({"password": "Another5one"})).expect(403);
     ada.patch("login/", json!({"is_active": true, "is_superuser": true})).expect(400);
 }
+
+#[test]
+fn filters_of_numbered_objects_refuse_what_is_no_number() {
+    let server = Server::start();
+    for (address, error) in [
+        ("groups/?pulp_id__in=x", json!({"pulp_id__in": ["Enter a valid UUID."]})),
+        ("users/?pulp_id__in=x", json!({"pulp_id__in": ["Enter a valid UUID."]})),
+        ("groups/?id=x", json!({"id": ["Enter a number."]})),
+        ("groups/?id=99999999999999999999", json!({"id": ["Enter a number."]})),
+        ("groups/?id__in=1,x", json!({"id__in": ["Enter a number."]})),
+        ("groups/?id__in=%00", json!({"id__in": ["Null characters are not allowed."]})),
+        ("roles/?contains_permission=%00", json!({"contains_permission": ["Null characters are not allowed."]})),
+    ] {
+        assert_eq!(server.get(address).expect(400).json(), error, "{address}");
+    }
+    let id = server.post("groups/", json!({"name": "one"})).expect(201).json()["id"].clone();
+    for (query, count) in [
+        (format!("id__in={id},987654"), 1),
+        ("id__in=".to_owned(), 1),
+        ("pulp_id__in=00000000-0000-7000-8000-000000000000".to_owned(), 0),
+    ] {
+        assert_eq!(server.count(&format!("groups/?{query}")), count, "{query}");
+    }
+}

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::{backups, whole_backup};
 use crate::domains::{FOLDER, domain, server as with_domains};
+use crate::support::bucket::files_below;
 use crate::support::http::Client;
 use crate::support::pulp::text;
 use crate::support::{Server, sha256};
@@ -74,4 +75,32 @@ fn a_domain_whose_store_is_gone_keeps_no_others_from_being_saved() {
     assert!(told.contains(&format!("missing or damaged in the store: {name}/{}", sha256(b"of the team"))), "{told}");
     assert!(told.contains("2 artifacts") && told.contains(", 1 of them new"), "{told}");
     assert_eq!(backups(folder.path()).len(), 1);
+}
+
+#[test]
+fn the_files_of_a_deleted_domain_stay_while_a_backup_needs_them() {
+    let (server, place) = (with_domains(), TempDir::new().unwrap());
+    let (href, team) = domain(&server, place.path());
+    let root = server.within("default");
+    team.artifact(b"an orphan of the team");
+    // One that is killed while it is made needs them for as long as it may still be alive for all that is known.
+    let is_cut = (0..20).any(|_| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let mut backup = server.spawn(&["backup", path], Stdio::null());
+        let begun = || fs::read_dir(folder.path()).unwrap().flatten().any(|one| is_partial(&one.file_name()));
+        while !begun() && backup.try_wait().unwrap().is_none() {}
+        backup.kill().unwrap();
+        backup.wait().unwrap();
+        begun()
+    });
+    assert!(is_cut);
+    root.completed(root.delete(&href));
+    root.get(&href).expect(404);
+    assert_eq!(files_below(place.path()), 1);
+    assert!(server.run("check").ends_with("sound\n"));
+}
+
+fn is_partial(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(".partial-"))
 }

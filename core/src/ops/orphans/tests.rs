@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::*;
+use crate::db::holders::Holder;
 use crate::db::{Conn, artifacts};
 use crate::download::{Downloader, RemoteSettings};
 use crate::id::{Sha256, now};
@@ -117,6 +118,23 @@ impl Shop {
     async fn clean(&self, scope: Scope) -> Cleaned {
         clean_up(&self.stores, &scope, now(), &silent).await.unwrap()
     }
+
+    async fn look(&self, scope: &Scope, before: Instant) -> Found {
+        dry_run(&self.stores.db, self.stores.domain, scope, before, &silent).await.unwrap()
+    }
+
+    /// Cleans up when nothing else goes on, as a dry run has foretold it.
+    async fn clean_as_told(&self, scope: Scope) -> Cleaned {
+        let before = now();
+        let bytes = |rows: Vec<artifact_bytes::StoredArtifact>| rows.iter().map(|row| row.size).sum::<u64>();
+        let domain = self.stores.domain;
+        let all = || self.stores.db.read(move |conn| artifact_bytes::page(conn, domain, None, 1000));
+        let (told, had) = (self.look(&scope, before).await, bytes(all().await.unwrap()));
+        let cleaned = clean_up(&self.stores, &scope, before, &silent).await.unwrap();
+        let gone = had - bytes(all().await.unwrap());
+        assert_eq!((told.content, told.artifacts, told.bytes), (cleaned.content, cleaned.artifacts, gone));
+        cleaned
+    }
 }
 
 #[tokio::test]
@@ -126,7 +144,7 @@ async fn orphans_go_with_their_bytes_and_the_rest_stays() {
     let (_, orphan_bytes) = shop.unit("orphan", "orphan").await;
     let (_, loose_bytes) = shop.artifact("loose").await;
     shop.repository(&[kept]).await;
-    assert_eq!(shop.clean(Scope::All).await, Cleaned { content: 1, artifacts: 2 });
+    assert_eq!(shop.clean_as_told(Scope::All).await, Cleaned { content: 1, artifacts: 2 });
     assert!(shop.has(&kept_bytes).await);
     assert!(!shop.has(&orphan_bytes).await && !shop.has(&loose_bytes).await);
     assert_eq!((shop.count("content").await, shop.count("artifact_removal").await), (1, 0));
@@ -138,6 +156,9 @@ async fn what_is_new_is_protected() {
     let shop = Shop::open().await;
     let (_, bytes) = shop.unit("new", "new").await;
     let before = now() - TimeDelta::minutes(10);
+    let told = shop.look(&Scope::All, before).await;
+    assert_eq!((told.content, told.artifacts, told.bytes, told.kept.len()), (0, 0, 0, 1));
+    assert!(told.kept[0].holders.is_empty() && told.kept[0].unit.last_of_interest > before, "{told:?}");
     let cleaned = clean_up(&shop.stores, &Scope::All, before, &silent).await.unwrap();
     assert_eq!((cleaned, shop.has(&bytes).await), (Cleaned::default(), true));
 }
@@ -151,7 +172,10 @@ async fn a_draft_protects_its_content() {
         shop.repository(&[other]).await
     };
     shop.write(move |conn| versions::begin(conn, repository)?.add(conn, &[unit])).await;
-    assert_eq!(shop.clean(Scope::All).await, Cleaned::default());
+    assert_eq!(shop.clean_as_told(Scope::All).await, Cleaned::default());
+    let told = shop.look(&Scope::Units(vec![unit]), now()).await;
+    let [Holder::Version { number: None, repository: holder }] = &told.kept[0].holders[..] else { panic!("{told:?}") };
+    assert_eq!(holder.id, repository);
 }
 
 #[tokio::test]
@@ -161,9 +185,23 @@ async fn named_units_take_only_their_own_artifacts_along() {
     let (_, other_bytes) = shop.unit("other", "other").await;
     let (shared, _) = shop.unit("shared", "other").await;
     let (_, loose_bytes) = shop.artifact("loose").await;
-    assert_eq!(shop.clean(Scope::Units(vec![first, shared])).await, Cleaned { content: 2, artifacts: 1 });
+    let kept = Scope::Units(vec![first, shared]);
+    assert_eq!(shop.clean_as_told(kept).await, Cleaned { content: 2, artifacts: 1 });
     assert!(!shop.has(&first_bytes).await);
     assert!(shop.has(&other_bytes).await && shop.has(&loose_bytes).await);
+}
+
+#[tokio::test]
+async fn what_holds_a_unit_is_told() {
+    let shop = Shop::open().await;
+    let (unit, _) = shop.unit("a", "a").await;
+    let (repository, first) = shop.repository(&[unit]).await;
+    let newest = shop.write(move |conn| modify(conn, &FILES, &change(repository, &[unit], &[]))).await;
+    assert_ne!(newest.version.unwrap().id, first);
+    let told = shop.look(&Scope::All, now()).await;
+    assert_eq!((told.content, told.kept.len()), (0, 1), "{told:?}");
+    let [Holder::Version { number, repository: holder }] = &told.kept[0].holders[..] else { panic!("{told:?}") };
+    assert_eq!((*number, holder.id, &holder.pinned_by), (Some(1), repository, &None));
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! Signing services. Administrators add and remove them by the command line.
 
-use super::super::{Field, Filter, Input, Kind, Operation, Resource};
+use serde_json::{Value as Json, json};
+
+use super::super::{Field, Filter, Input, Kind, Operation, Record, Resource, Scope};
 use super::{base_fields, identity_filters, ordering};
 use crate::auth::policy::Policy;
 use crate::resource::filter::Clause;
+use crate::signing::in_one_file;
 
 impl Resource {
     /// All signing services.
@@ -14,7 +17,7 @@ impl Resource {
             kind: Kind::SigningService,
             noun: "signing service",
             href_parameter: "signing_service_href",
-            from: "signing_service t".into(),
+            from: "signing_service t LEFT JOIN signing_successor n ON n.id = t.id".into(),
             fields: fields(),
             filters: filters(),
             ordering: ordering(&own.into_iter().zip(columns).collect::<Vec<_>>()),
@@ -31,7 +34,10 @@ fn fields() -> Vec<Field> {
     let mut fields = base_fields();
     fields.extend([
         Field::text("name", "A name, unique among all signing services.", "releases").required(),
-        Field::raw_text("public_key", "The key by which clients verify its signatures.", key).required(),
+        Field::raw_text("public_key", "The key by which clients verify its signatures.", key)
+            .shown(&["public_key", "n.public_key"], show_keys)
+            .writable()
+            .required(),
         Field::text("pubkey_fingerprint", "The fingerprint of that key.", "0C1A894EBB86AFAE218424CADDEF3019C2D4A8CF")
             .required(),
         Field::text(
@@ -42,6 +48,12 @@ fn fields() -> Vec<Field> {
         .required(),
     ]);
     fields
+}
+
+/// While a service changes its key, clients need both.
+fn show_keys(_: &Scope<'_>, _: &Resource, record: &Record) -> Json {
+    let keys = ["t.public_key", "n.public_key"].map(|column| record.get::<String>(column));
+    json!(in_one_file(keys.iter().flatten().map(String::as_str)))
 }
 
 fn filters() -> Vec<Filter> {

@@ -8,7 +8,7 @@ use super::super::page::{Query, envelope, select};
 use super::super::request::Request;
 use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
 use super::position;
-use super::users::{numbers_by_href, numbers_by_prn};
+use super::users::{by_id, numbers_by_href, numbers_by_prn};
 use crate::auth::policy::{Owned, Policy, Verb};
 use crate::db::groups::{self, add_member, members, remove_member};
 use crate::db::roles::ObjectKey;
@@ -54,16 +54,22 @@ fn filters() -> Vec<Filter> {
     let mut filters = Filter::text("name", "t.name", &[Exact, Iexact, In, Contains, Icontains]);
     filters.extend(Filter::integer("id", "t.id", &[Exact]));
     filters.extend([
-        Filter::custom("id__in", Input::TextList, "Keep the groups with these numbers.", |_, text| {
-            let numbers: std::result::Result<Vec<i64>, _> = text.split(',').map(str::parse).collect();
-            let numbers = numbers.map_err(|_| Error::field("id__in", "Enter a number."))?;
-            Ok(Clause::new("t.id = ANY({})", [numbers.into()]))
-        }),
+        Filter::custom("id__in", Input::TextList, "Keep the groups with these numbers.", by_number),
         Filter::custom("pulp_href__in", Input::TextList, "Keep the groups with these addresses.", by_href),
         Filter::custom("prn__in", Input::TextList, "Keep the groups with these PRNs.", by_prn),
-        Filter::custom("pulp_id__in", Input::UuidList, "Groups are numbered: keeps none.", |_, _| Ok(Clause::never())),
+        Filter::custom("pulp_id__in", Input::UuidList, "Groups are numbered: keeps none.", by_id),
     ]);
     filters
+}
+
+fn by_number(_: &mut FilterContext<'_>, text: &str) -> Result<Clause> {
+    if text.is_empty() {
+        return Ok(Clause::always());
+    }
+    let numbers: std::result::Result<Vec<i64>, _> =
+        text.split(',').filter(|number| !number.is_empty()).map(|number| number.trim().parse()).collect();
+    let numbers = numbers.map_err(|_| Error::field("id__in", "Enter a number."))?;
+    Ok(Clause::new("t.id = ANY({})", [numbers.into()]))
 }
 
 fn by_href(context: &mut FilterContext<'_>, text: &str) -> Result<Clause> {

@@ -78,6 +78,13 @@ fn orphan_fields() -> Vec<Field> {
     let unit = "/pulp/api/v3/content/file/files/01a1fe65-417b-759b-8cee-a2cea5afd109/";
     vec![
         Field::hrefs("content_hrefs", "Look at these units only.", unit),
+        Field::boolean(
+            "dry_run",
+            "Delete nothing: the task's result counts what would go, and says why other units would be kept.",
+            true,
+        )
+        .default(json!(false))
+        .input(),
         Field::integer("orphan_protection_time", Some(0), "Keep what was used within so many minutes.", 1440)
             .nullable()
             .input(),
@@ -119,7 +126,16 @@ async fn clean_up(mut request: Request) -> Result<Answer> {
     } else {
         errors.into_result()?;
     }
+    if draft.get("dry_run").and_then(Json::as_bool).unwrap_or(false) {
+        return dispatch_dry_run(&request, args).await;
+    }
     dispatch_clean_up(&request, args).await
+}
+
+/// A task of a kind of its own: a worker that has not heard of dry runs yet must not take it for the other.
+async fn dispatch_dry_run(request: &Request, args: Json) -> Result<Answer> {
+    let holds = Holds { exclusive: vec![], shared: vec![orphans_of(request)] };
+    request.dispatch("pulpcore.app.tasks.orphan.orphan_cleanup_dry_run", "orphan_dry_run", args, holds).await
 }
 
 /// The units that a clean-up is to look at, with the messages of filters for those that are none.
@@ -138,8 +154,13 @@ async fn delete_orphans(request: Request) -> Result<Answer> {
     dispatch_clean_up(&request, json!({})).await
 }
 
+/// What clean-ups of the domain reserve.
+fn orphans_of(request: &Request) -> String {
+    format!("pdrn:{}:orphans", request.app.domain)
+}
+
 async fn dispatch_clean_up(request: &Request, args: Json) -> Result<Answer> {
-    let holds = Holds::exclusive(format!("pdrn:{}:orphans", request.app.domain));
+    let holds = Holds::exclusive(orphans_of(request));
     request.dispatch("pulpcore.app.tasks.orphan.orphan_cleanup", "orphan_cleanup", args, holds).await
 }
 
