@@ -19,7 +19,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         short("delete_version", change_version::run_delete),
         short("content_create", create_content::run),
         long(create_content::KIND_PUBLISHING, create_content::run_long),
-        long("content_from_upload", create_content::run_long),
+        long(create_content::KIND_OF_UPLOAD, create_content::run_long),
         long("content_from_url", create_content::run_long),
         short(take_in::KIND, take_in::run),
         long(take_in::KIND_PUBLISHING, take_in::run_and_publish),

@@ -17,7 +17,7 @@ const PACKAGES: &str = "content/rpm/packages/";
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/core/src/openpgp/locked.asc");
 
 /// The href of a service with a kept key.
-fn kept(server: &Server, name: &str) -> String {
+pub fn kept(server: &Server, name: &str) -> String {
     let passphrase = server.data().join("passphrase");
     fs::write(&passphrase, "open\n").unwrap();
     let passphrase = passphrase.to_str().unwrap();
