@@ -16,6 +16,7 @@ pub fn task_kinds() -> Vec<TaskKind> {
         short("general_delete", configured::run_delete),
         short("modify", change_version::run_modify),
         long("modify_and_publish", change_version::run_modify_and_publish),
+        long("modify_signed", change_version::run_modify_signed),
         short("delete_version", change_version::run_delete),
         short("content_create", create_content::run),
         long(create_content::KIND_PUBLISHING, create_content::run_long),
