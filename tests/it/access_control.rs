@@ -1,5 +1,6 @@
 //! Users, groups, roles and access policies: who may do what, and who sees which rows.
 
+mod formats;
 mod naming;
 mod policies;
 mod refusals;

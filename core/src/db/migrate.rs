@@ -36,6 +36,7 @@ pub const CORE: Migrations = Migrations {
         ("0050_api_token", include_str!("../../../migrations/core/0050_api_token.sql")),
         ("0052_upstream_pulp", include_str!("../../../migrations/core/0052_upstream_pulp.sql")),
         ("0053_domain_store", include_str!("../../../migrations/core/0053_domain_store.sql")),
+        ("0056_signing_result", include_str!("../../../migrations/core/0056_signing_result.sql")),
         ("0057_signing_successor", include_str!("../../../migrations/core/0057_signing_successor.sql")),
     ],
 };

@@ -40,6 +40,7 @@ pub mod remotes;
 pub mod repositories;
 pub mod roles;
 pub mod sealed;
+pub mod signing_results;
 pub mod signing_services;
 mod sqlite;
 mod stats;

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::modify::{Modification, Remove, modify};
 use super::publish_task;
+use super::sign_units::{self, Signed};
 use super::versions::{self, Finished, Overwrite, RepositoryKind};
 use crate::app::{App, Shared};
 use crate::db::{Conn, repositories};
@@ -81,8 +82,11 @@ pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Jso
 /// A version that was made: its id, how the task names it, and as clients see it.
 type Made = Option<(Id, Created, Json)>;
 
-fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<(Made, Vec<Rejected>)> {
-    let job: Job = serde_json::from_value(args.clone()).map_err(Error::internal)?;
+fn job(args: &Json) -> Result<Job> {
+    serde_json::from_value(args.clone()).map_err(Error::internal)
+}
+
+fn run_job(app: &App, conn: &mut Conn, job: Job) -> Result<(Made, Vec<Rejected>)> {
     let wanted = Modification {
         repository: job.repository,
         base_version: job.base_version,
@@ -98,7 +102,7 @@ fn run_job(app: &App, conn: &mut Conn, args: &Json) -> Result<(Made, Vec<Rejecte
 
 /// The task that adds and removes units.
 pub fn run_modify(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
-    let (made, rejected) = run_job(app, conn, args)?;
+    let (made, rejected) = run_job(app, conn, job(args)?)?;
     task.rejected(&rejected);
     let Some((_, (prn, path), shown)) = made else { return Ok(Json::Null) };
     task.created(prn, path);
@@ -107,21 +111,39 @@ pub fn run_modify(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask)
 
 /// The same for a repository that publishes by itself.
 pub fn run_modify_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
+    Box::pin(async move { modify_and_publish(&app, job(&args)?, Signed::default(), &context).await })
+}
+
+/// The same for a repository that signs what is added to it.
+pub fn run_modify_signed(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
-        let (shared, fence) = (app.clone(), context.clone());
-        let (made, rejected) = app
-            .db
-            .write(move |conn| {
-                fence.fence(conn)?;
-                run_job(&shared, conn, &args)
-            })
-            .await?;
-        context.rejected(&rejected);
-        let Some((version, (prn, path), shown)) = made else { return Ok(Json::Null) };
-        context.created(prn, path);
-        publish_task::after_new_version(&app, &context, version).await?;
-        Ok(shown)
+        let (shared, mut job) = (app.clone(), job(&args)?);
+        let repository = job.repository;
+        let wanted =
+            app.db.read(move |conn| Ok(sign_units::wanted(&shared, &repositories::settings(conn, repository)?)));
+        let mut signed = Signed::default();
+        if let Some(signature) = wanted.await? {
+            signed = sign_units::signed(&app, &context, &signature, std::mem::take(&mut job.add)).await?;
+            job.add.clone_from(&signed.units);
+        }
+        modify_and_publish(&app, job, signed, &context).await
     })
+}
+
+async fn modify_and_publish(app: &Shared, job: Job, signed: Signed, context: &TaskContext) -> Result<Json> {
+    let (shared, fence) = (app.clone(), context.clone());
+    let modify = move |conn: &mut Conn| {
+        fence.fence(conn)?;
+        sign_units::check_kept(conn, &signed.units)?;
+        Ok((run_job(&shared, conn, job)?, signed.created))
+    };
+    let ((made, rejected), signed) = app.db.write(modify).await?;
+    context.rejected(&rejected);
+    let created = made.as_ref().map(|(_, created, _)| created.clone()).into_iter().chain(signed);
+    created.for_each(|(prn, path)| context.created(prn, path));
+    let Some((version, _, shown)) = made else { return Ok(Json::Null) };
+    publish_task::after_new_version(app, context, version).await?;
+    Ok(shown)
 }
 
 /// The task that deletes a version.

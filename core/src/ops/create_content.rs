@@ -1,10 +1,12 @@
 //! Making content units of files: at once, from an upload, or from an address; into a repository if asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
+use tokio::time::sleep;
 
 use super::content::{self, StoredUnit};
 use super::inspect::{self, NewUnit};
@@ -22,6 +24,13 @@ use crate::tasks::{ShortTask, TaskContext};
 /// The key of the task for repositories that publish by themselves, and for requests that had to wait.
 pub const KIND_PUBLISHING: &str = "content_create_and_publish";
 
+/// The key of the task for files that were uploaded in chunks, or that are to be signed.
+pub const KIND_OF_UPLOAD: &str = "content_from_upload";
+
+/// How often an upload that is in use is looked at again, and after which time.
+const LOOKS: usize = 50;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// What the tasks below are told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {
@@ -32,7 +41,7 @@ pub(super) struct Job {
     pub labels: Option<Json>,
     /// The unit, when the request has made it already.
     pub file: Option<NewUnit>,
-    upload: Option<Id>,
+    pub(super) upload: Option<Id>,
     /// The upload was made for this task alone, and is gone after it.
     #[serde(default)]
     temporary: bool,
@@ -176,11 +185,11 @@ pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Res
 pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let job: Job = serde_json::from_value(args).map_err(Error::internal)?;
-        if job.file.is_some() {
-            return create_together::run(&app, job, &context).await;
+        if job.url.is_some() {
+            return make_of_url(&app, job, &context).await;
         }
         let temporary = job.upload.filter(|_| job.temporary);
-        let made = make(&app, job, &context).await;
+        let made = create_together::run(&app, job, &context).await;
         if let (Err(_), Some(upload)) = (&made, temporary) {
             app.db.write(move |conn| uploads::delete(conn, upload)).await?;
             app.storage.drop_upload(upload).await?;
@@ -189,27 +198,17 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
     })
 }
 
-/// Of a file that was uploaded in chunks, or lies at an address.
-async fn make(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
-    let (new, _announced) = match (job.upload, &job.url) {
-        (Some(upload), _) => unit_of(app, &job, assemble(app, upload).await?, context).await?,
-        (None, Some(url)) => unit_of(app, &job, fetch(app, &job, url).await?, context).await?,
-        (None, None) => return Err(Error::internal("a task without a file")),
+/// Of a file that lies at an address.
+async fn make_of_url(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
+    let url = job.url.as_deref().ok_or_else(|| Error::internal("a task without an address"))?;
+    let staged = fetch(app, &job, url).await?;
+    let (new, _announced) = unit_of(app, &job, staged, context.cid()).await?;
+    let (shared, fence) = (app.clone(), context.clone());
+    let create = move |conn: &mut Conn| {
+        fence.fence(conn)?;
+        create(&shared, conn, &job, &new)
     };
-    let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
-    let made = app
-        .db
-        .write(move |conn| {
-            fence.fence(conn)?;
-            if let Some(upload) = upload {
-                uploads::delete(conn, upload)?;
-            }
-            create(&shared, conn, &job, &new)
-        })
-        .await?;
-    if let Some(upload) = upload {
-        app.storage.drop_upload(upload).await?;
-    }
+    let made = app.db.write(create).await?;
     finish(app, context, made).await.map(|(_, shown)| shown)
 }
 
@@ -255,6 +254,18 @@ pub async fn assemble(app: &Shared, upload: Id) -> Result<Staged> {
     app.storage.assemble(upload, &chunks, app.digests()?).await
 }
 
+/// As [`assemble`], of an upload that somebody else may be looking at for a moment: a task that was to do the work of
+/// this one too, and was canceled.
+async fn assemble_in_time(app: &Shared, upload: Id) -> Result<Staged> {
+    for _ in 0..LOOKS {
+        match assemble(app, upload).await {
+            Err(Error::Conflict(_)) => sleep(BETWEEN_LOOKS).await,
+            assembled => return assembled,
+        }
+    }
+    assemble(app, upload).await
+}
+
 async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
     let mut settings = RemoteSettings { url: url.to_owned(), tls_validation: true, ..RemoteSettings::default() };
     if let Some(Json::Object(given)) = &job.settings {
@@ -267,10 +278,24 @@ async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
     downloader.fetch(&wanted, &app.storage, app.digests()?).await
 }
 
-async fn unit_of(app: &Shared, job: &Job, staged: Staged, context: &TaskContext) -> Result<(NewUnit, Announced)> {
-    let into = sign_upload::Into { pulp_type: &job.r#type, repository: job.repository, cid: context.cid() };
+/// The unit of a file, which is signed where the repository wants that. The correlation id is that of who brought it.
+async fn unit_of(app: &Shared, job: &Job, staged: Staged, cid: &str) -> Result<(NewUnit, Announced)> {
+    let into = sign_upload::Into { pulp_type: &job.r#type, repository: job.repository, cid };
     let staged = sign_upload::staged(app, into, staged).await?;
     inspect::staged(app, &**content_type(app, &job.r#type)?, staged, None, &job.given).await
+}
+
+/// The unit of a file that was uploaded in chunks; the upload may be gone then.
+pub(super) async fn unit_of_upload(app: &Shared, job: &Job, upload: Id, cid: &str) -> Result<(NewUnit, Announced)> {
+    unit_of(app, job, assemble_in_time(app, upload).await?, cid).await
+}
+
+/// The same, of an upload that stays as it is. The bytes of the unit are in the store, but nothing holds them there.
+pub(super) async fn unit_beside_upload(app: &Shared, job: &Job, upload: Id, cid: &str) -> Result<NewUnit> {
+    let into = sign_upload::Into { pulp_type: &job.r#type, repository: job.repository, cid };
+    let staged = sign_upload::staged_beside(app, into, assemble(app, upload).await?).await?;
+    let content_type = content_type(app, &job.r#type)?;
+    inspect::staged(app, &**content_type, staged, None, &job.given).await.map(|(unit, _)| unit)
 }
 
 /// The task that makes an artifact of an upload.

@@ -40,6 +40,7 @@ pub mod scan;
 pub mod scan_task;
 pub mod schedules;
 pub mod shipped;
+pub mod sign_units;
 pub mod sign_upload;
 pub mod signing;
 mod stores;

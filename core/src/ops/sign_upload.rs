@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::{repositories, uploads};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::signing::{FileSigner, SignedBy, SignedFile};
+use crate::signing::{FileSigner, SignedBy, SignedFile, SignedHead};
 use crate::storage::{DigestSet, Staged};
 
 /// Bytes copied at once.
@@ -34,6 +34,18 @@ pub async fn staged(app: &App, into: Into<'_>, mut file: Staged) -> Result<Stage
     let Some((signer, by)) = wanted(app, into).await? else { return Ok(file) };
     let path = file.on_disk().await?;
     Ok(signed(app, into, &signer, &by, &path).await?.unwrap_or(file))
+}
+
+/// The same of an upload that shall stay as it is: what comes of it is no part of the upload any more.
+pub async fn staged_beside(app: &App, into: Into<'_>, file: Staged) -> Result<Staged> {
+    let mut staged = staged(app, into, file).await?;
+    match staged.is_upload() {
+        true => {
+            let path = staged.on_disk().await?;
+            stage(app, SignedFile::Head(SignedHead { head: bytes::Bytes::new(), rest: 0 }), &path).await
+        }
+        false => Ok(staged),
+    }
 }
 
 /// Whether files on their way there are signed.
@@ -87,7 +99,7 @@ async fn signed(
     stage(app, signed, file).await.map(Some)
 }
 
-async fn stage(app: &App, signed: SignedFile, unsigned: &Path) -> Result<Staged> {
+pub(super) async fn stage(app: &App, signed: SignedFile, unsigned: &Path) -> Result<Staged> {
     let failed = |cause| Error::storage("the signed file cannot be read", cause);
     let mut writer = app.storage.stage(app.digests()?)?;
     // What a script gives back is held until it is copied.

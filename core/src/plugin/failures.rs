@@ -35,10 +35,8 @@ struct State {
     listed: Vec<Failed>,
     count: u64,
     in_a_row: usize,
-    /// Something was had, now or before.
-    had: bool,
-    /// A file of a unit could not be had.
-    lost: bool,
+    /// A page was had.
+    had_page: bool,
     groups: HashSet<String>,
     progress: Option<Arc<dyn Progress>>,
 }
@@ -83,27 +81,19 @@ impl Failures {
 
     /// Something was had.
     pub fn succeeded(&self) {
+        self.state().in_a_row = 0;
+    }
+
+    /// A page was had.
+    pub fn page_succeeded(&self) {
         let mut state = self.state();
         state.in_a_row = 0;
-        state.had = true;
+        state.had_page = true;
     }
 
-    /// Something is here of earlier.
-    pub fn had_before(&self) {
-        self.state().had = true;
-    }
-
-    /// As [`Failures::note`], of a file of a unit.
-    pub fn note_file(&self, group: &str, file: &str, error: Error) -> Result<()> {
-        self.note(group, file, error)?;
-        self.state().lost = true;
-        Ok(())
-    }
-
-    /// Whether files were wanted, and none of them was had, now or before.
-    pub fn lost_all(&self) -> bool {
-        let state = self.state();
-        state.lost && !state.had
+    /// Whether any page was had.
+    pub fn had_page(&self) -> bool {
+        self.state().had_page
     }
 
     /// One error of all that failed, naming the first; none when nothing did. What was refused for good is not among

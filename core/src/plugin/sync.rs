@@ -345,7 +345,7 @@ impl SyncJob {
 
     /// Tells that reading succeeded, so that single failures are not taken for an upstream that is down.
     pub fn succeeded(&self) {
-        self.parts.failures.succeeded();
+        self.parts.failures.page_succeeded();
     }
 
     /// Reports that a file is left out for good.

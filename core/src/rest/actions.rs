@@ -11,7 +11,7 @@ use super::write::{Holds, exists};
 use crate::db::{Conn, remotes, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
-use crate::ops::{configured, publish_task, refresh};
+use crate::ops::{configured, publish_task, refresh, sign_units};
 use crate::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Mode, Registry, Target, Wire, check_label};
 use crate::tasks;
 
@@ -116,7 +116,7 @@ async fn modify(mut request: Request) -> Result<Answer> {
     let mut errors = Errors::default();
     let draft = request.draft(ActionRun::Modify, &mut errors).await?;
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
-    let (args, autopublish) = request
+    let (args, kind) = request
         .app
         .db
         .read(move |conn| {
@@ -150,12 +150,20 @@ async fn modify(mut request: Request) -> Result<Answer> {
             };
             errors.into_result()?;
             let overwrite = draft.get("overwrite").and_then(Json::as_bool).unwrap_or(true);
-            let autopublish = publish_task::is_automatic(&repositories::settings(conn, id)?.details);
+            let settings = repositories::settings(conn, id)?;
+            let signature = sign_units::wanted(&app, &settings).filter(|_| !add.is_empty());
+            signature.as_ref().map_or(Ok(()), |signature| signature.check(conn, &add))?;
+            let kind = match (signature, publish_task::is_automatic(&settings.details)) {
+                (Some(_), _) => "modify_signed",
+                // Publishing writes to the store, which a short task cannot.
+                (None, true) => "modify_and_publish",
+                (None, false) => "modify",
+            };
             let args = json!({
                 "repository": id, "add": add, "remove": remove, "remove_all": all,
                 "base_version": base, "overwrite": overwrite,
             });
-            Ok((args, autopublish))
+            Ok((args, kind))
         })
         .await?;
     let holds = Holds::exclusive(request.resource()?.prn(id));
@@ -163,8 +171,6 @@ async fn modify(mut request: Request) -> Result<Answer> {
     let only_adds = args["remove"].as_array().is_none_or(Vec::is_empty)
         && args["remove_all"] == false
         && args["base_version"].is_null();
-    // Publishing writes to the store, which a short task cannot.
-    let kind = if autopublish { "modify_and_publish" } else { "modify" };
     let name = "pulpcore.app.tasks.repository.add_and_remove";
     if only_adds {
         return request.dispatch_checked(name, kind, args, holds).await;

@@ -30,7 +30,12 @@ pub trait FileSigner: Send + Sync + 'static {
     /// The type of content whose files are signed.
     fn content_type(&self) -> &'static str;
 
-    /// Who signs what is uploaded into a repository with these details; none where files stay as they are.
+    /// The columns of a unit that its signed form has from it, since no file says them.
+    fn carried(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Who signs what is brought into a repository with these details; none where files stay as they are.
     fn wanted(&self, repository: &Json) -> Option<SignedBy>;
 
     /// A small file to try services on.

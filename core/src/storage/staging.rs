@@ -307,6 +307,11 @@ impl Staged {
         self.body.in_memory()
     }
 
+    /// Whether it is the file of an upload, which is gone once this is kept.
+    pub fn is_upload(&self) -> bool {
+        matches!(self.body, Body::Assembled { .. })
+    }
+
     /// The path of the file, for what can only read from one; it goes with `self`.
     pub async fn on_disk(&mut self) -> Result<PathBuf> {
         if let Body::Memory { bytes, temp } = &self.body {

@@ -19,10 +19,18 @@ use crate::id::{Instant, now};
 const MOST: i64 = 64;
 const BYTES: i64 = 8 << 20;
 
+/// Which of the tasks that wait it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    seq: i64,
+    kind: &'static str,
+}
+
 /// A task that waits for nothing but the end of another.
 pub struct Behind {
-    seq: i64,
-    cid: String,
+    pub place: Place,
+    /// The correlation id of the request that asked for it.
+    pub cid: String,
     since: Instant,
     /// What it is told.
     pub args: Json,
@@ -37,20 +45,33 @@ pub struct TakenAlong {
 }
 
 impl TaskContext {
-    /// The tasks of a kind that wait right behind this one and that the same user asked for, in their order: what comes
-    /// of their work belongs to that user. No other begins before they have ended.
-    pub async fn behind(&self, kind: &'static str) -> Result<Vec<Behind>> {
-        let (seq, app) = (self.seq(), self.app().clone());
-        let found = app.db.read(move |conn| line::behind(conn, seq, MOST, BYTES)).await?;
+    /// The tasks of these kinds that wait right behind this one for what it has alone, called by its PRN, and that the same
+    /// user asked for, in their order: what comes of their work belongs to that user. No other begins before they have
+    /// ended.
+    pub async fn behind(&self, prn: &str, kinds: &[&str]) -> Result<Vec<Behind>> {
+        let (seq, app, prn) = (self.seq(), self.app().clone(), prn.to_owned());
+        let found = app.db.read(move |conn| line::behind(conn, seq, &prn, MOST, BYTES)).await?;
         let mut behind = vec![];
         for one in found {
             let Payload { kind: found, args, measures_memory } = short::open_payload(&app, &one.payload)?;
-            if found.key() != kind || measures_memory || one.created_by != self.created_by() {
+            let kind = found.key();
+            if !kinds.contains(&kind) || measures_memory || one.created_by != self.created_by() {
                 break;
             }
-            behind.push(Behind { seq: one.seq, cid: one.cid, since: now(), args });
+            let place = Place { seq: one.seq, kind };
+            behind.push(Behind { place, cid: one.cid, since: now(), args });
         }
         Ok(behind)
+    }
+
+    /// Tells tasks that wait behind this one something else, as part of a transaction; whether each of them still waits.
+    pub fn tell_behind(&self, conn: &mut Conn, told: &[(Place, Json)]) -> Result<Vec<bool>> {
+        self.fence(conn)?;
+        let tell = |(place, args): &(Place, Json)| {
+            let payload = self.app().queue.seal_args(place.kind, args, false)?;
+            line::tell(conn, place.seq, &payload)
+        };
+        told.iter().map(tell).collect()
     }
 
     /// Ends tasks whose work this one has done. One that a client has canceled meanwhile stays so. Does nothing when this
@@ -66,15 +87,16 @@ impl TaskContext {
                 return Ok(());
             }
             for TakenAlong { behind, created, result } in done {
-                if !line::begin(conn, behind.seq, worker, behind.since)? {
+                let seq = behind.place.seq;
+                if !line::begin(conn, seq, worker, behind.since)? {
                     continue;
                 }
                 let created = created.into_iter().map(|(prn, path)| CreatedResource { prn, path }).collect();
                 let record = Record { created, progress: vec![] };
                 let ending = ending::ending(Outcome::Returned(Ok(result)), record, &behind.cid);
                 let from = EndsFrom { states: &[State::Running], worker: Some(worker) };
-                let held = queue::reservations(conn, behind.seq)?;
-                queue::finish(conn, behind.seq, from, &ending, &held, now())?;
+                let held = queue::reservations(conn, seq)?;
+                queue::finish(conn, seq, from, &ending, &held, now())?;
             }
             Ok(())
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::ending::{self, Outcome, Record};
 use super::memory::MemoryProfile;
@@ -55,8 +55,11 @@ impl Queue {
     }
 
     pub(super) fn seal(&self, kind: &str, task: &NewTask) -> Result<String> {
-        let payload = json!({ "kind": kind, "args": task.args, "measures_memory": task.measures_memory });
-        (self.parts.sealing.seal)(&payload)
+        self.seal_args(kind, &task.args, task.measures_memory)
+    }
+
+    pub(super) fn seal_args(&self, kind: &str, args: &Json, measures_memory: bool) -> Result<String> {
+        (self.parts.sealing.seal)(&json!({ "kind": kind, "args": args, "measures_memory": measures_memory }))
     }
 }
 

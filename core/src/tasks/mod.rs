@@ -39,7 +39,7 @@ use crate::db::{Address, Conn, Db};
 use crate::error::Result;
 use crate::id::Id;
 
-pub use behind::{Behind, TakenAlong};
+pub use behind::{Behind, Place, TakenAlong};
 pub use cancel::{CancelOutcome, cancel, cancel_group};
 pub use context::TaskContext;
 pub use dispatch::{dispatch, dispatch_failed, dispatch_group, dispatch_telling, dispatch_with_group};

@@ -40,6 +40,10 @@ impl FileSigner for PackageSigner {
         PACKAGE
     }
 
+    fn carried(&self) -> &'static [&'static str] {
+        &["is_modular"]
+    }
+
     fn wanted(&self, repository: &Json) -> Option<SignedBy> {
         let text = |name: &str| repository.get(name).and_then(Json::as_str).filter(|text| !text.is_empty());
         let service: Id = text("package_signing_service")?.parse().ok()?;

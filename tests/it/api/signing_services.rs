@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::support::multipart::Multipart;
 use crate::support::pulp::text;
-use crate::support::random;
-use crate::support::{Answer, Server, sha256};
+use crate::support::rpm::Rpm;
+use crate::support::rpm_repository::RpmRepository;
+use crate::support::{Answer, Server, assert_completed, random, sha256, until};
 
 const SERVICES: &str = "signing-services/";
 const REPOSITORIES: &str = "repositories/rpm/rpm/";
@@ -17,7 +18,7 @@ const PACKAGES: &str = "content/rpm/packages/";
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/core/src/openpgp/locked.asc");
 
 /// The href of a service with a kept key.
-fn kept(server: &Server, name: &str) -> String {
+pub fn kept(server: &Server, name: &str) -> String {
     let passphrase = server.data().join("passphrase");
     fs::write(&passphrase, "open\n").unwrap();
     let passphrase = passphrase.to_str().unwrap();
@@ -132,4 +133,122 @@ fn packages_are_signed_on_their_way_into_a_repository_that_wants_that() {
     let task = server.completed(server.post(PACKAGES, json!({"artifact": artifact, "repository": signing})));
     assert!(task["created_resources"].as_array().unwrap().len() > 1, "{task:#}");
     assert_eq!(server.count("uploads/"), 0);
+}
+
+/// A package without any signature, in no repository: the href.
+fn unsigned(server: &Server, name: &str) -> String {
+    let form = Multipart::new().field("pulp_labels", "{\"of\": \"us\"}").named_file(
+        "file",
+        "a.rpm",
+        &Rpm::new(name, "1").bytes(),
+    );
+    let made = server.request("POST", &format!("{PACKAGES}upload/")).multipart(form).send().expect(201).json();
+    assert_eq!(made["signing_keys"], json!([]), "{made:#}");
+    text(&made, "pulp_href")
+}
+
+/// The packages of a version.
+fn packages(server: &Server, version: &str) -> Vec<Value> {
+    let found = server.get(&format!("{PACKAGES}?repository_version={version}&ordering=name")).expect(200).json();
+    found["results"].as_array().unwrap().clone()
+}
+
+#[test]
+fn packages_that_are_added_to_a_repository_that_signs_are_replaced_by_signed_ones() {
+    let server = Server::start();
+    let service = kept(&server, "packages");
+    let signing = || {
+        let body = json!({"package_signing_service": service, "autopublish": true});
+        text(&repository(&server, body).expect(201).json(), "pulp_href")
+    };
+    let (one, other) = (signing(), signing());
+    let units = ["ant", "bear"].map(|name| unsigned(&server, name));
+    let add = |repository: &str, units: &[String], overwrite: bool| {
+        let body = json!({"add_content_units": units, "overwrite": overwrite});
+        server.completed(server.post(&format!("{repository}modify/"), body))
+    };
+    let created = |task: &Value, part: &str| {
+        let created = task["created_resources"].as_array().unwrap().iter();
+        created.filter(|href| href.as_str().unwrap().contains(part)).count()
+    };
+    let task = add(&one, &units, true);
+    let counts = ["/versions/1/", "/packages/", "/publications/"].map(|part| created(&task, part));
+    assert_eq!(counts, [1, 2, 1], "{task:#}");
+    let signed = packages(&server, &format!("{one}versions/1/"));
+    let hrefs: Vec<String> = signed.iter().map(|unit| text(unit, "pulp_href")).collect();
+    assert_eq!(hrefs.len(), 2);
+    for (unit, name) in signed.iter().zip(["ant", "bear"]) {
+        assert_eq!((&unit["name"], &unit["pulp_labels"]), (&json!(name), &json!({"of": "us"})));
+        assert!(!units.contains(&text(unit, "pulp_href")));
+        assert_eq!(unit["signing_keys"].as_array().unwrap().len(), 1, "{unit:#}");
+    }
+    // Nothing is signed twice: not what was signed before, and not what came of it.
+    for (units, overwrite) in [(&units[..], true), (&units, false), (&hrefs, false)] {
+        assert_eq!(add(&one, units, overwrite)["created_resources"], json!([]));
+    }
+    for units in [&units[..1], &hrefs[1..]] {
+        assert_eq!(created(&add(&other, units, true), "/packages/"), 0);
+    }
+    assert_eq!(packages(&server, &format!("{other}versions/2/")), signed);
+    assert_eq!(server.count(PACKAGES), 4);
+
+    // As many are in the version as were added, when there are more than are signed at once.
+    let many: Vec<_> = (0..40).map(|at| unsigned(&server, &format!("many{at}"))).collect();
+    add(&one, &many, true);
+    let all = packages(&server, &server.latest_version(&one));
+    assert_eq!(all.len(), 42);
+    assert!(all.iter().all(|unit| unit["signing_keys"].as_array().unwrap().len() == 1));
+    let published = server.latest_version(&one);
+    let publications = server.get("publications/rpm/rpm/?ordering=-pulp_created").expect(200).json();
+    assert_eq!(publications["results"][0]["repository_version"], json!(published));
+}
+
+#[test]
+fn what_cannot_be_signed_is_not_added() {
+    let server = Server::start();
+    let service = kept(&server, "packages");
+    let body = json!({"package_signing_service": service, "package_signing_fingerprint": "0".repeat(40)});
+    let wrong = text(&repository(&server, body).expect(201).json(), "pulp_href");
+    let body = json!({"package_signing_service": service});
+    let signing = text(&repository(&server, body).expect(201).json(), "pulp_href");
+    let add = |repository: &str, unit: &str| {
+        server.post(&format!("{repository}modify/"), json!({"add_content_units": [unit]}))
+    };
+    let task = server.finished(add(&wrong, &unsigned(&server, "ant")));
+    assert_eq!(task["state"], "failed", "{task:#}");
+    assert!(text(&task["error"], "description").contains("signing service `packages`"), "{task:#}");
+    assert_eq!((server.count(PACKAGES), server.latest_version(&wrong)), (1, format!("{wrong}versions/0/")));
+
+    // One that only its upstream has.
+    let upstream = RpmRepository::of(&["bear"]);
+    let remote = json!({"url": upstream.url(), "policy": "on_demand"});
+    let source = text(&repository(&server, json!({})).expect(201).json(), "pulp_href");
+    assert_completed(&server.sync(&source, &server.made("remotes/rpm/rpm/", remote)));
+    let lazy = text(&packages(&server, &server.latest_version(&source))[0], "pulp_href");
+    let told = add(&signing, &lazy).expect(400).text();
+    assert!(told.contains("Cannot add on-demand packages"), "{told}");
+    server.completed(add(&source, &lazy));
+}
+
+#[test]
+fn a_kill_while_units_are_signed_leaves_no_version_and_what_was_signed_is_used() {
+    let mut server = Server::start();
+    let body = json!({"package_signing_service": kept(&server, "packages")});
+    let signing = text(&repository(&server, body).expect(201).json(), "pulp_href");
+    let units: Vec<_> = (0..80).map(|at| unsigned(&server, &format!("many{at}"))).collect();
+    let add = |server: &Server| server.post(&format!("{signing}modify/"), json!({"add_content_units": units}));
+    let task = text(&add(&server).expect(202).json(), "task");
+    until("some are signed", || (server.count(PACKAGES) > 80).then_some(()));
+    server.kill();
+    server.restart();
+    let latest = server.latest_version(&signing);
+    let here = packages(&server, &format!("{latest}&limit=1000")).len();
+    match server.wait_for(&task)["state"].as_str() {
+        Some("completed") => assert_eq!(here, 80),
+        _ => assert_eq!(here, 0),
+    }
+    server.completed(add(&server));
+    let latest = server.latest_version(&signing);
+    assert_eq!(packages(&server, &format!("{latest}&limit=1000")).len(), 80);
+    assert_eq!(server.count(PACKAGES), 160, "none was signed twice");
 }

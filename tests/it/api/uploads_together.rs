@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::signing_services::kept;
 use crate::support::multipart::Multipart;
 use crate::support::pulp::{FILES, PUBLICATIONS, REMOTES, assert_completed, text};
 use crate::support::rpm::Rpm;
-use crate::support::{Client, Reply, Server, Upstream, random};
+use crate::support::{Client, Reply, Server, Upstream, random, until};
 
 /// A task that keeps others from a repository until it is canceled.
 fn hold(server: &Server, repository: &str, remotes: &str) -> String {
@@ -212,4 +213,110 @@ fn packages_that_wait_for_one_repository_become_one_version() {
     }
     let version = server.get(&format!("{repository}versions/1/")).expect(200).json();
     assert_eq!(version["content_summary"]["added"]["rpm.package"]["count"], 3);
+}
+
+const PACKAGES: &str = "content/rpm/packages/";
+
+/// A repository of packages that signs and publishes by itself, and a task that keeps others from it.
+fn signing(server: &Server) -> (String, String) {
+    let body = json!({"autopublish": true, "package_signing_service": kept(server, "ours")});
+    let repository = server.made("repositories/rpm/rpm/", body);
+    let before = hold(server, &repository, "remotes/rpm/rpm/");
+    (repository, before)
+}
+
+/// The task of an upload of a package in one part.
+fn upload_package(server: &Server, repository: &str, bytes: &[u8]) -> String {
+    let form = Multipart::new().field("repository", repository).named_file("file", "any.rpm", bytes);
+    text(&server.request("POST", PACKAGES).multipart(form).send().expect(202).json(), "task")
+}
+
+/// The same in chunks, of which all have come.
+fn upload_package_in_chunks(server: &Server, repository: &str, bytes: &[u8]) -> String {
+    let upload = text(&server.post("uploads/", json!({"size": bytes.len()})).expect(201).json(), "pulp_href");
+    let form = Multipart::new().named_file("file", "chunk", bytes);
+    let range = format!("bytes 0-{}/*", bytes.len() - 1);
+    server.request("PUT", &upload).header("Content-Range", &range).multipart(form).send().expect(200);
+    text(&server.post(PACKAGES, json!({"upload": upload, "repository": repository})).expect(202).json(), "task")
+}
+
+#[test]
+fn packages_that_are_signed_become_one_version_whichever_way_they_come() {
+    let server = Server::start();
+    let (repository, before) = signing(&server);
+    let bytes = |name: &str| Rpm::new(name, "1").bytes();
+    let uploads: Vec<_> = ["ant", "bear", "cat", "dog", "eel", "fox"]
+        .iter()
+        .enumerate()
+        .map(|(at, name)| match at % 3 {
+            1 => upload_package_in_chunks(&server, &repository, &bytes(name)),
+            _ => upload_package(&server, &repository, &bytes(name)),
+        })
+        .collect();
+    cancel(&server, &uploads[3]);
+    cancel(&server, &before);
+    let rest = [&uploads[..3], &uploads[4..]].concat();
+    assert_eq!(versions(&server, &rest), [1; 5]);
+    assert_eq!(server.wait_for(&uploads[3])["state"], "canceled");
+    let published = server.get("publications/rpm/rpm/").expect(200).json();
+    assert_eq!(published["count"], 1, "{published:#}");
+    for task in &rest {
+        let task = server.wait_for(task);
+        let unit = server.get(&created(&task, "/packages/")).expect(200).json();
+        assert_eq!(unit["signing_keys"].as_array().unwrap().len(), 1, "{unit:#}");
+        assert_eq!(json!(created(&task, "/publications/")), published["results"][0]["pulp_href"]);
+    }
+    // That of the canceled one waits for the clean-up of uploads.
+    assert_eq!(server.count("uploads/"), 1);
+}
+
+#[test]
+fn one_that_cannot_be_signed_fails_alone_and_is_signed_no_second_time() {
+    let server = Server::start();
+    let (repository, before) = signing(&server);
+    let one = upload_package(&server, &repository, &Rpm::new("ant", "1").bytes());
+    // No package, which only the task finds out; and what pushes out the first, so that it needs a version of its own.
+    let broken = upload_package_in_chunks(&server, &repository, b"no package");
+    let again = upload_package(&server, &repository, &Rpm::new("ant", "1").built(5).bytes());
+    let last = upload_package(&server, &repository, &Rpm::new("bear", "1").bytes());
+    cancel(&server, &before);
+    let failed = server.wait_for(&broken);
+    assert_eq!(failed["state"], "failed", "{failed:#}");
+    assert_eq!(versions(&server, &[one, again, last]), [1, 2, 2]);
+    let latest = server.latest_version(&repository);
+    assert_eq!(server.count(&format!("{PACKAGES}?repository_version={latest}")), 2);
+}
+
+#[test]
+fn those_that_are_not_taken_along_go_on_with_what_was_signed() {
+    let server = Server::start();
+    let (repository, before) = signing(&server);
+    // Each pushes out the one before it.
+    let uploads = [1, 2, 3].map(|at| upload_package(&server, &repository, &Rpm::new("ant", "1").built(at).bytes()));
+    cancel(&server, &before);
+    assert_eq!(versions(&server, &uploads), [1, 2, 3]);
+    assert_eq!((server.count(PACKAGES), server.count("uploads/")), (3, 0));
+    let latest = server.latest_version(&repository);
+    assert_eq!(server.count(&format!("{PACKAGES}?repository_version={latest}")), 1);
+}
+
+#[test]
+fn a_kill_while_uploads_are_signed_together_loses_none_that_wait() {
+    let mut server = Server::start();
+    let (repository, before) = signing(&server);
+    let uploads: Vec<_> =
+        (0..12).map(|at| upload_package(&server, &repository, &Rpm::new(&format!("p{at}"), "1").bytes())).collect();
+    cancel(&server, &before);
+    until("the first runs", || (server.get(&uploads[0]).expect(200).json()["state"] != "waiting").then_some(()));
+    server.kill();
+    server.restart();
+    let tasks: Vec<Value> = uploads.iter().map(|task| server.wait_for(task)).collect();
+    // The one that ran may have been cut short.
+    tasks[1..].iter().for_each(assert_completed);
+    let latest = server.latest_version(&repository);
+    let completed = tasks.iter().filter(|task| task["state"] == "completed").count() as u64;
+    let here = server.count(&format!("{PACKAGES}?repository_version={latest}"));
+    assert!(here == completed || here == completed + 1, "{here} of {completed}");
+    let published = server.get("publications/rpm/rpm/?ordering=-pulp_created").expect(200).json();
+    assert_eq!(published["results"][0]["repository_version"], json!(latest));
 }

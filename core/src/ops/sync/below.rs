@@ -15,8 +15,11 @@ use crate::plugin::{Below, BelowSync, Declare};
 impl BelowSync for Run {
     async fn synchronize(&self, folder: &str, declare: Declare) -> Result<Below> {
         let (repository, target, draft) = self.begin_below(folder).await?;
-        let Gathered { decisions, reports, columns } =
+        let Gathered { decisions, reports, columns, failure } =
             self.gather((repository, &target, &draft), None, declare).await?;
+        if let Some(error) = failure {
+            return Err(error);
+        }
         let reports = reports.ok_or_else(|| Error::internal("what lies below is never skipped"))?;
         let failed_groups = self.failures.groups();
         let mut found = Found {

@@ -27,6 +27,7 @@ const BULKS: usize = 2;
 struct Missing {
     unit: usize,
     file: usize,
+    content_type: &'static str,
     wanted: WantedFile,
     group: Option<Arc<str>>,
     /// Where to look first.
@@ -71,7 +72,7 @@ impl Pipeline<'_> {
         let known = self.known(batch).await?;
         let mut seen = HashSet::new();
         let mut missing = Vec::new();
-        for (at, (_, wanted)) in batch.iter().enumerate() {
+        for (at, (content_type, wanted)) in batch.iter().enumerate() {
             for (position, (file, upstream)) in wanted.unit.files.iter().zip(&wanted.files).enumerate() {
                 let here = match &file.sha256 {
                     Some(sha256) => known.artifacts.contains(sha256) || !seen.insert(sha256),
@@ -80,11 +81,11 @@ impl Pipeline<'_> {
                 if !here {
                     let group = wanted.group.clone();
                     let wanted = upstream.wanted()?;
-                    missing.push(Missing { unit: at, file: position, wanted, group, alternates: vec![] });
+                    missing.push(Missing { unit: at, file: position, content_type, wanted, group, alternates: vec![] });
                 }
             }
             if wanted.group.is_some() && known.has_all_of(at, wanted) {
-                self.failures.had_before();
+                self.yields.had(content_type);
             }
         }
         Ok(missing)
@@ -127,12 +128,14 @@ impl Pipeline<'_> {
             (Ok(staged), _) => Some(staged),
             (Err(error), None) => return Err(error),
             (Err(error), Some(group)) => {
-                self.failures.note_file(group, &redacted(&missing.wanted.url), error)?;
+                self.failures.note(group, &redacted(&missing.wanted.url), error)?;
+                self.yields.lost(missing.content_type);
                 None
             }
         };
         if staged.is_some() {
             self.failures.succeeded();
+            self.yields.had(missing.content_type);
             self.reports().downloads.add(1);
         }
         Ok((missing.unit, missing.file, staged))

@@ -8,6 +8,7 @@ mod groups;
 mod pipeline;
 #[cfg(test)]
 mod tests;
+mod yields;
 
 use std::sync::Arc;
 
@@ -93,18 +94,19 @@ pub async fn synchronize<T: Send + 'static>(
         task: task.clone(),
         plugin: plugin.clone(),
         failures: Arc::new(Failures::new(task)),
+        is_first: target.latest_number == 0,
         request,
     });
     let below: Arc<dyn BelowSync> = run.clone();
     let format = plugin.clone();
     let declare: Declare = Box::new(move |job| Box::pin(async move { format.sync(job).await }));
-    let Gathered { mut decisions, reports, columns } =
+    let Gathered { mut decisions, reports, columns, failure } =
         run.gather((repository, &target, &draft), Some(below), declare).await?;
     if decisions.skipped {
         stores.db.write(move |conn| draft.discard(conn)).await?;
         return Ok(Synchronized::default());
     }
-    if let Some(error) = whole_failure(&decisions, &target, &run.failures) {
+    if let Some(error) = failure {
         return Err(error);
     }
     let reports = reports.ok_or_else(|| Error::internal("a synchronization came to nothing"))?;
@@ -129,19 +131,14 @@ pub async fn synchronize<T: Send + 'static>(
     Ok(Synchronized { version, publication, failed, failures: count })
 }
 
-/// Why nothing comes of a synchronization at all, single files having failed: the format said that it wants all or
-/// nothing, or the repository was empty and no file could be had, which is not an upstream that has nothing.
-fn whole_failure(decisions: &Decisions, target: &Target, failures: &Failures) -> Option<Error> {
-    let fails = decisions.whole || (target.latest_number == 0 && failures.lost_all());
-    fails.then(|| failures.error()).flatten()
-}
-
 /// One synchronization, and what lies below its repository ([`below`]).
 struct Run {
     stores: Stores,
     task: Arc<dyn Task>,
     plugin: Arc<dyn Plugin>,
     failures: Arc<Failures>,
+    /// The repository is empty up to now.
+    is_first: bool,
     request: SyncRequest,
 }
 
@@ -151,6 +148,8 @@ struct Gathered {
     /// None where nothing came of it.
     reports: Option<pipeline::Finished>,
     columns: Vec<(&'static str, GroupColumn)>,
+    /// Why nothing can come of it.
+    failure: Option<Error>,
 }
 
 impl Run {
@@ -161,7 +160,7 @@ impl Run {
         below: Option<Arc<dyn BelowSync>>,
         declare: Declare,
     ) -> Result<Gathered> {
-        let Self { stores, task, plugin, failures, request } = self;
+        let Self { stores, task, plugin, failures, request, .. } = self;
         let is_main = below.is_some();
         let (sender, receiver) = mpsc::channel(WAITING);
         let columns = groups::columns(plugin.as_ref());
@@ -184,10 +183,18 @@ impl Run {
             Ok::<_, Error>(job.into_decisions())
         };
         let (decisions, ()) = tokio::try_join!(declared, pipeline.run(receiver))?;
-        let failed = whole_failure(&decisions, target, failures).is_some();
-        let came_to_nothing = is_main && (decisions.skipped || failed);
+        let failure = self.whole_failure(&decisions, &pipeline);
+        let came_to_nothing = failure.is_some() || (is_main && decisions.skipped);
         let reports = (!came_to_nothing).then(|| pipeline.finish());
-        Ok(Gathered { decisions, reports, columns })
+        Ok(Gathered { decisions, reports, columns, failure })
+    }
+
+    /// Why nothing comes of a synchronization at all, single files having failed: the format said that it wants all or
+    /// nothing, or the repository was empty and nothing of some kind could be had, nor any page, which is not an upstream
+    /// that has nothing. Each repository below counts by itself: others may lie elsewhere.
+    fn whole_failure(&self, decisions: &Decisions, pipeline: &Pipeline<'_>) -> Option<Error> {
+        let lost = self.is_first && !self.failures.had_page() && pipeline.yields.lost_all_of_one();
+        (decisions.whole || lost).then(|| self.failures.error()).flatten()
     }
 
     fn kind(&self) -> Kind {

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout_at};
 
+use super::yields::Yields;
 use super::{Alternates, Stores, SyncRequest};
 use crate::db::Conn;
 use crate::db::content::DetailTable;
@@ -38,6 +39,7 @@ pub(super) struct Pipeline<'a> {
     pub(super) concurrency: usize,
     pub(super) alternates: &'a Alternates,
     pub(super) failures: Arc<Failures>,
+    pub(super) yields: Yields,
     immediate: bool,
     remote: Id,
     draft: &'a VersionDraft,
@@ -76,6 +78,7 @@ impl<'a> Pipeline<'a> {
             concurrency: usize::try_from(concurrency.clamp(1, BATCH as i64)).unwrap_or(1),
             alternates: &request.alternates,
             failures,
+            yields: Yields::default(),
             immediate: request.remote.policy == "immediate",
             remote: request.remote.id,
             draft,

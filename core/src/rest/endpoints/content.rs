@@ -197,7 +197,7 @@ pub async fn create(mut request: Request) -> Result<Answer> {
             holds.exclusive.push(crate::id::prn("core", "upload", id));
             args["upload"] = json!(id);
             args["given"] = json!(wanted.draft);
-            "content_from_upload"
+            create_content::KIND_OF_UPLOAD
         }
         Origin::Url(url) => {
             args["url"] = json!(url);

@@ -10,7 +10,7 @@ use crate::alternates::refresh;
 use crate::formats::rpm_publish::documents;
 use crate::support::pulp::text;
 use crate::support::rpm_repository::{RpmRepository, State};
-use crate::support::{Server, random, sha256};
+use crate::support::{Reply, Server, random, sha256};
 
 const TREES: &str = "content/rpm/distribution_trees/";
 const INDEX: &str = "repodata/repomd.xml";
@@ -166,6 +166,76 @@ fn packages_of_variants_come_from_an_alternate_source() {
     ];
     assert_eq!(taken, expected);
     assert!(!upstream.asked().iter().any(|path| path.ends_with(".rpm")));
+}
+
+/// Makes everything at these places absent but what describes repositories.
+fn lose(upstream: &RpmRepository, is_lost: impl Fn(&str) -> bool) {
+    let paths: Vec<_> = upstream.state().served().into_keys().collect();
+    let lost = paths.into_iter().filter(|path| !path.contains("repodata/") && !path.ends_with("treeinfo"));
+    let lost = lost.filter(|path| is_lost(path)).map(|path| (format!("repo/{path}"), Reply::Status(404)));
+    upstream.state().answers.extend(lost.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_tree_without_its_packages_fails_although_a_variant_elsewhere_has_its_own_until_a_source_has_them() {
+    let (upstream, nearby) = (zoo(), zoo());
+    let parts = format!("{PARTS}[variant-Ext]\nid = Ext\nrepository = ../ext/\n");
+    upstream.state().files.insert(".treeinfo".to_owned(), treeinfo(&parts).into_bytes());
+    for (path, bytes) in files(&["eel"]) {
+        upstream.state().answers.insert(format!("ext/{path}"), Reply::Bytes(bytes));
+    }
+    lose(&upstream, |_| true);
+    let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+    let server = &mirror.server;
+    let remote = json!({"url": nearby.upstream().url(""), "policy": "on_demand", "max_retries": 0});
+    let remote = server.made(super::REMOTES, remote);
+    let source = server.made("acs/rpm/rpm/", json!({"remote": remote, "paths": ["repo/"]}));
+    let task = mirror.sync(json!({}));
+    assert_eq!(task["state"], "failed", "{task:#}");
+    let reason = text(&task["error"], "description");
+    assert!(reason.contains("404, message='Not Found'"), "{reason}");
+    assert_eq!(mirror.version(), 0);
+    assert_eq!(refresh(server, &source)["completed"], 1);
+    upstream.asked();
+    mirror.synced(json!({}));
+    assert!(!upstream.asked().iter().any(|path| path.starts_with("Packages") || path.ends_with("vmlinuz")));
+    let base = mirror.published();
+    for path in ["Packages/b/bear", "Land/Packages/c/cat", "Whale/Packages/w/whale", "Ext/Packages/e/eel"] {
+        assert!(mirror.has(&format!("{base}{path}-1-1.noarch.rpm")), "{path}");
+    }
+}
+
+#[test]
+fn an_empty_repository_gets_nothing_of_a_tree_without_images_or_with_an_addon_without_packages() {
+    for (lost, named) in [("images/", "images/vmlinuz"), ("addons/whale/", "whale-1-1"), ("Packages/", "bear-1-1")] {
+        let upstream = zoo();
+        lose(&upstream, |path| path.starts_with(lost));
+        let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+        let task = mirror.sync(json!({}));
+        assert_eq!(task["state"], "failed", "{task:#}");
+        let reason = text(&task["error"], "description");
+        assert!(reason.contains("404") && reason.contains(named), "{reason}");
+        assert_eq!(mirror.version(), 0, "{lost}");
+        upstream.state().answers.clear();
+        mirror.synced(json!({}));
+        assert!(mirror.has(&format!("{}Whale/Packages/w/whale-1-1.noarch.rpm", mirror.published())));
+    }
+}
+
+#[test]
+fn a_repository_that_has_something_does_without_an_addon_whose_packages_cannot_be_had() {
+    let upstream = zoo();
+    let main_only = treeinfo("").into_bytes();
+    let whole = upstream.state().files.insert(".treeinfo".to_owned(), main_only).unwrap();
+    let mirror = Mirror::of(&upstream, json!({"policy": "immediate"}));
+    mirror.synced(json!({}));
+    upstream.state().files.insert(".treeinfo".to_owned(), whole);
+    lose(&upstream, |path| path.starts_with("addons/whale/"));
+    let task = mirror.synced(json!({}));
+    assert_eq!(report(&task, "sync.failed.files"), Some(2), "{task:#}");
+    let base = mirror.published();
+    assert!(mirror.has(&format!("{base}Land/Packages/c/cat-1-1.noarch.rpm")));
+    assert!(!mirror.has(&format!("{base}Whale/Packages/w/whale-1-1.noarch.rpm")));
 }
 
 #[test]
