@@ -35,6 +35,7 @@ pub const CORE: Migrations = Migrations {
         ("0046_hidden_repository", include_str!("../../../migrations/core/0046_hidden_repository.sql")),
         ("0050_api_token", include_str!("../../../migrations/core/0050_api_token.sql")),
         ("0052_upstream_pulp", include_str!("../../../migrations/core/0052_upstream_pulp.sql")),
+        ("0058_scoped_lists", include_str!("../../../migrations/core/0058_scoped_lists.sql")),
     ],
 };
 
