@@ -1,11 +1,12 @@
-"""The part of large installations: 30,000 repositories, 15,000 distributions and 8,000 users, made through the API."""
+"""The part of large installations: 30,000 repositories, 15,000 distributions and 8,000 users, made through the API. With
+PostgreSQL there too: what was made is moved, by a backup of the one and its restoration into the other."""
 
 import random
 
 from http_client import API, session
 from measuring import finished, in_parallel, latencies, percentile, unique
 from parts_api import REPOSITORIES
-from servers import PASSWORD
+from servers import PASSWORD, Pith
 
 DISTRIBUTIONS = API + "distributions/file/file/"
 USERS = API + "users/"
@@ -16,18 +17,30 @@ ROUNDS = 5
 
 
 def scale(bench):
-    databases = [("SQLite", None)] + ([("PostgreSQL", bench.postgres)] if bench.postgres else [])
-    for name, database in databases:
-        target = bench.ours(database)
-        made = populate(target)
-        restarts(bench, target, name)
-        reads(bench, target, made, name)
-        scoped(bench, target, made[REPOSITORIES], name)
+    target = bench.ours()
+    made = populate(target)
+    reader = add_reader(target, made[REPOSITORIES])
+    measure(bench, target, (made, reader), "SQLite")
+    if bench.postgres:
+        backups = str(bench.folder / "backups")
+        target.run("backup", backups, "--with-secret-key")
         bench.close()
+        bench.running = Pith(bench.binary, bench.folder / f"data-{unique()}", bench.postgres)
+        bench.running.run("restore", backups)
+        bench.running.start()
+        measure(bench, bench.running, (made, reader), "PostgreSQL")
+    bench.close()
+
+
+def measure(bench, target, found, database):
+    made, reader = found
+    restarts(bench, target, database)
+    reads(bench, target, made, database)
+    scoped(bench, target, reader, database)
 
 
 def populate(target):
-    """Makes all of it: hrefs by collections. A repository is served by every second distribution."""
+    """Makes all of it: hrefs by collections. A distribution serves every second repository."""
     run = unique()
     repositories = created(target, REPOSITORIES, [{"name": f"scale-{run}-{at}"} for at in range(30_000)])
     bodies = [
@@ -92,12 +105,18 @@ def reads(bench, target, made, database):
         add(bench, f"{what}, {database}", latencies(lambda at: client.request("GET", address(at)), count), "< 10 ms")
 
 
-def scoped(bench, target, repositories, database):
-    """What somebody reads who was given a role on a third of the repositories."""
-    admin, name, rng = target.session(), f"scoped-{unique()}", random.Random(7)
-    user = admin.post(USERS, {"username": name, "password": PASSWORD})["pulp_href"]
-    granted = rng.sample(repositories, GRANTS)
+def add_reader(target, repositories):
+    """Somebody who is given a role on a third of the repositories: the name, and those."""
+    name = f"scoped-{unique()}"
+    user = target.session().post(USERS, {"username": name, "password": PASSWORD})["pulp_href"]
+    granted = random.Random(7).sample(repositories, GRANTS)
     in_parallel(CLIENTS, grant_share, target, user, granted)
+    return name, granted
+
+
+def scoped(bench, target, reader, database):
+    """What that one reads."""
+    name, granted = reader
     client = session(target.url, name, PASSWORD)
     count = client.get(f"{REPOSITORIES}?limit=1")["count"]
     if count != GRANTS:

@@ -56,8 +56,9 @@ class Pith(Target):
     def __init__(self, binary, folder, database=None, settings=None):
         super().__init__("ours", f"http://127.0.0.1:{free_port()}", "admin", PASSWORD)
         self.folder = Path(folder)
-        self.command = [binary, "serve", "--listen", self.url.removeprefix("http://"), "--data-dir", str(self.folder)]
-        self.command += ["--database", database] if database else []
+        self.binary = binary
+        self.place = ["--data-dir", str(self.folder)] + (["--database", database] if database else [])
+        self.command = [binary, "serve", "--listen", self.url.removeprefix("http://"), *self.place]
         self.settings = settings or {}
         self.process = None
 
@@ -82,6 +83,10 @@ class Pith(Target):
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
+
+    def run(self, *arguments):
+        """Another verb of the command line, on the same state."""
+        subprocess.run([self.binary, *arguments, *self.place], check=True, capture_output=True)
 
     def remove(self):
         self.stop()
