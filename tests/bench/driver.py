@@ -9,8 +9,10 @@ from pathlib import Path
 
 import parts_api
 import parts_content
+import parts_exchange
 import parts_python
 import parts_rpm
+import parts_scale
 from measuring import Table, unique
 from servers import Nginx, Pith, Target
 
@@ -30,6 +32,8 @@ PARTS = {
     "rpm_publish": parts_rpm.rpm_publish,
     "rpm_copy": parts_rpm.rpm_copy,
     "rpm_change": parts_rpm.rpm_change,
+    "exchange": parts_exchange.exchange,
+    "scale": parts_scale.scale,
 }
 
 

@@ -53,16 +53,18 @@ class Target:
 class Pith(Target):
     """Our binary in a folder, on a free port of loopback."""
 
-    def __init__(self, binary, folder, database=None):
+    def __init__(self, binary, folder, database=None, settings=None):
         super().__init__("ours", f"http://127.0.0.1:{free_port()}", "admin", PASSWORD)
         self.folder = Path(folder)
-        self.command = [binary, "serve", "--listen", self.url.removeprefix("http://"), "--data-dir", str(self.folder)]
-        self.command += ["--database", database] if database else []
+        self.binary = binary
+        self.place = ["--data-dir", str(self.folder)] + (["--database", database] if database else [])
+        self.command = [binary, "serve", "--listen", self.url.removeprefix("http://"), *self.place]
+        self.settings = settings or {}
         self.process = None
 
     def start(self):
         """Starts it and returns the seconds from exec to the first answer."""
-        environment = {**os.environ, "PITH_ADMIN_PASSWORD": PASSWORD}
+        environment = {**os.environ, **self.settings, "PITH_ADMIN_PASSWORD": PASSWORD}
         with open(f"{self.folder}.log", "ab") as log:
             begin = time.perf_counter()
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
@@ -81,6 +83,10 @@ class Pith(Target):
     def stop(self):
         self.process.terminate()
         self.process.wait(30)
+
+    def run(self, *arguments):
+        """Another verb of the command line, on the same state."""
+        subprocess.run([self.binary, *arguments, *self.place], check=True, capture_output=True)
 
     def remove(self):
         self.stop()

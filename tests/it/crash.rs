@@ -1,5 +1,7 @@
 //! `kill -9` at any moment leaves a server that starts, and kept what it promised.
 
+mod publications;
+
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;

@@ -38,6 +38,7 @@ pub const CORE: Migrations = Migrations {
         ("0053_domain_store", include_str!("../../../migrations/core/0053_domain_store.sql")),
         ("0056_signing_result", include_str!("../../../migrations/core/0056_signing_result.sql")),
         ("0057_signing_successor", include_str!("../../../migrations/core/0057_signing_successor.sql")),
+        ("0058_scoped_lists", include_str!("../../../migrations/core/0058_scoped_lists.sql")),
     ],
 };
 

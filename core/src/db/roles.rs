@@ -121,6 +121,24 @@ pub fn of_user(columns: &str, user: &str, condition: &str) -> String {
     format!("{} UNION ALL {}", part(OF_USER), part(OF_GROUPS))
 }
 
+/// A statement over the objects of a type on which a user holds a permission; each may come several times. Its
+/// parameters are written `{}`: user, type and permission, and what the condition `is_asked` on the `column` has; all
+/// of them twice.
+///
+/// The roles come first, of which there are few: what was given by each is then one range of an index, in the order of
+/// the objects.
+pub fn objects_of_user(column: &str, is_asked: &str) -> String {
+    let given = format!(
+        "a.object_type = {{}} AND a.role_id IN (SELECT p.role_id FROM role_permission p WHERE p.permission = {{}})
+         AND a.{column} {is_asked}"
+    );
+    format!(
+        "SELECT a.{column} FROM role_assignment a WHERE a.user_id = {{}} AND {given}
+         UNION ALL SELECT a.{column} FROM group_member m CROSS JOIN role_assignment a
+             WHERE m.user_id = {{}} AND a.group_id = m.group_id AND {given}"
+    )
+}
+
 /// What a user holds for everything and on an object, the user's groups, and what was changed of an access policy;
 /// one statement.
 pub fn held(conn: &mut Conn, user: Option<i64>, domain: Id, object: Option<ObjectKey>, viewset: &str) -> Result<Held> {

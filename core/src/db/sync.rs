@@ -16,7 +16,12 @@ pub struct Target {
     pub details: Json,
     /// Its newest version holds files that only an upstream has, and they are to be fetched.
     pub lacks_files: bool,
+    /// A synchronization was to publish its newest version, and did not come to it.
+    pub lacks_publication: bool,
 }
+
+/// The detail of a repository that names the version whose publication is still due.
+const UNPUBLISHED: &str = "unpublished_version";
 
 /// Whether files are lacking is found out only where it matters, since it may take a look at all of them.
 pub fn target(conn: &mut Conn, repository: Id, immediate: bool) -> Result<Target> {
@@ -28,13 +33,24 @@ pub fn target(conn: &mut Conn, repository: Id, immediate: bool) -> Result<Target
     )?;
     let row = row.ok_or_else(|| Error::not_found("Repository"))?;
     let lacks_files = immediate && lacks_files(conn, repository)?;
-    Ok(Target {
-        pulp_type: row.get(0)?,
-        latest_version: row.get(1)?,
-        latest_number: row.get(2)?,
-        details: row.get(3)?,
-        lacks_files,
-    })
+    let (latest_version, details): (Id, Json) = (row.get(1)?, row.get(3)?);
+    let lacks_publication = is_unpublished(&details, latest_version);
+    let (pulp_type, latest_number) = (row.get(0)?, row.get(2)?);
+    Ok(Target { pulp_type, latest_version, latest_number, details, lacks_files, lacks_publication })
+}
+
+fn is_unpublished(details: &Json, version: Id) -> bool {
+    details.get(UNPUBLISHED).and_then(Json::as_str).is_some_and(|due| due == version.to_string())
+}
+
+/// Notes, with what makes the version, that a publication of it is to follow.
+pub fn expect_publication(conn: &mut Conn, repository: Id, version: Id) -> Result<()> {
+    set_detail(conn, repository, UNPUBLISHED, version.to_string().into())
+}
+
+/// Notes, with the publication, that it is there. `details`: of the repository, read after they said it was due.
+pub fn expect_no_publication(conn: &mut Conn, repository: Id, version: Id, details: &Json) -> Result<()> {
+    if is_unpublished(details, version) { set_detail(conn, repository, UNPUBLISHED, Json::Null) } else { Ok(()) }
 }
 
 fn lacks_files(conn: &mut Conn, repository: Id) -> Result<bool> {

@@ -112,8 +112,12 @@ impl Archive {
     /// over.
     ///
     /// # Errors
-    /// Of the first member that no export has; those of `take`.
-    pub fn read(mut self, mut take: impl FnMut(&Entry, &mut dyn Read) -> Result<()>) -> Result<()> {
+    /// Of the first member that no export has, or of one more than it has; those of `take`.
+    pub fn read(self, take: impl FnMut(&Entry, &mut dyn Read) -> Result<()>) -> Result<()> {
+        self.read_at_most(MOST_MEMBERS, take)
+    }
+
+    fn read_at_most(mut self, most: usize, mut take: impl FnMut(&Entry, &mut dyn Read) -> Result<()>) -> Result<()> {
         let damaged = |problem: io::Error| unusable("tar", problem);
         check_end(&mut self.files, self.size)?;
         let left = Rc::new(Cell::new(0));
@@ -134,8 +138,11 @@ impl Archive {
             if member.raw_file_position().checked_add(entry.size).is_none_or(|end| end > self.size) {
                 return Err(unusable(&path, "is cut off"));
             }
-            if !known.insert(first_half(&Sha256::of(path.as_bytes()))) || known.len() > MOST_MEMBERS {
+            if !known.insert(first_half(&Sha256::of(path.as_bytes()))) {
                 return Err(unusable(&path, "is there twice"));
+            }
+            if known.len() > most {
+                return Err(unusable("tar", format!("has more than {most} members")));
             }
             take(&entry, &mut member)?;
         }
@@ -192,6 +199,30 @@ mod tests {
         ] {
             EntryName::parse(name).expect_err(name);
         }
+    }
+
+    #[test]
+    fn members_are_counted() {
+        let archive = |names: &[&str]| {
+            let mut tar = crate::exchange::TarWriter::new(Vec::new());
+            names.iter().for_each(|name| tar.whole(name, b"[]").unwrap());
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("e.tar");
+            std::fs::write(&path, tar.finish().unwrap()).unwrap();
+            let archive = Archive::new(ChunkReader::open(vec![path]).unwrap());
+            let mut seen = vec![];
+            let read = archive.read_at_most(2, |entry, _| {
+                seen.push(entry.path.clone());
+                Ok(())
+            });
+            (read.map_err(|error| error.to_string()), seen)
+        };
+        assert_eq!(archive(&["a.json", "b.json"]), (Ok(()), vec!["a.json".to_owned(), "b.json".to_owned()]));
+        let (read, seen) = archive(&["a.json", "b.json", "c.json"]);
+        let error = read.expect_err("one too many");
+        assert!(error.contains("more than 2 members") && seen.len() == 2, "{error}");
+        let error = archive(&["a.json", "a.json"]).0.expect_err("twice");
+        assert!(error.contains("`a.json`: is there twice"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
+/// The most values that one row, or a text of JSON in it, holds: they take many times the memory of their text.
+pub(super) const MOST_VALUES: usize = 2_000_000;
+
 /// A row, by the names of its columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts(pub Map<String, Json>);
@@ -71,6 +74,10 @@ impl Facts {
         match self.0.get(name) {
             None | Some(Json::Null) => Ok(Json::Null),
             Some(Json::String(text)) if text.is_empty() => Ok(Json::Null),
+            // Commas in texts count as well, which errs on the safe side.
+            Some(Json::String(text)) if text.bytes().filter(|byte| *byte == b',').count() >= MOST_VALUES => {
+                Err(format!("`{name}` has more than {MOST_VALUES} values"))
+            }
             Some(Json::String(text)) => serde_json::from_str(text).map_err(|_| format!("`{name}` is no JSON")),
             Some(other) => Ok(other.clone()),
         }
@@ -111,5 +118,9 @@ mod tests {
         assert_eq!((facts.json("f"), facts.json("g")), (Ok(json!({"k": [1]})), Ok(Json::Null)));
         facts.number("a").expect_err("no number");
         facts.json("a").expect_err("no JSON");
+        let many = |count: usize| Facts::from_iter([("m", text(Some(&format!("[{}0]", "0,".repeat(count - 1)))))]);
+        many(MOST_VALUES).json("m").expect("so many");
+        let error = many(MOST_VALUES + 1).json("m").expect_err("one more");
+        assert_eq!(error, "`m` has more than 2000000 values");
     }
 }

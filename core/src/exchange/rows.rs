@@ -4,15 +4,17 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use serde_json::{Map, Value as Json};
 
+use super::facts::MOST_VALUES;
 use super::{Facts, unusable};
 use crate::error::Error;
 
 /// The largest row, in bytes.
 const LARGEST_ROW: usize = 64 << 20;
 
-/// A row and where it begins.
+/// A row, where it begins, and its bytes.
 pub struct Row {
     pub offset: u64,
+    pub size: usize,
     pub facts: Facts,
 }
 
@@ -33,7 +35,7 @@ impl<R: Read> RowReader<R> {
     /// The next row; none at the end.
     ///
     /// # Errors
-    /// When what follows is no row, or is larger than any.
+    /// When what follows is no row, or is larger than any, or has more values than any.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
         let mut byte = self.after_blanks()?;
         if !self.begun {
@@ -56,7 +58,7 @@ impl<R: Read> RowReader<R> {
     fn object(&mut self) -> Result<Row, Error> {
         let offset = self.position - 1;
         let mut bytes = vec![b'{'];
-        let (mut depth, mut in_text, mut escaped) = (1u32, false, false);
+        let (mut depth, mut in_text, mut escaped, mut values) = (1u32, false, false, 1usize);
         while depth > 0 {
             let block = self.input.fill_buf().map_err(|error| unusable(&self.file, error))?;
             if block.is_empty() {
@@ -73,6 +75,7 @@ impl<R: Read> RowReader<R> {
                     (false, b'"') => in_text = true,
                     (false, b'{' | b'[') => depth += 1,
                     (false, b'}' | b']') => depth -= 1,
+                    (false, b',') => values += 1,
                     (false, _) => {}
                 }
                 if depth == 0 {
@@ -85,10 +88,13 @@ impl<R: Read> RowReader<R> {
             if bytes.len() > LARGEST_ROW {
                 return Err(self.wrong(&format!("has a row of more than {LARGEST_ROW} bytes")));
             }
+            if values > MOST_VALUES {
+                return Err(self.wrong(&format!("has a row of more than {MOST_VALUES} values")));
+            }
         }
         let facts: Map<String, Json> = serde_json::from_slice(&bytes)
             .map_err(|problem| unusable(&self.file, format!("the row at byte {offset}: {problem}")))?;
-        Ok(Row { offset, facts: Facts(facts) })
+        Ok(Row { offset, size: bytes.len(), facts: Facts(facts) })
     }
 
     fn after_blanks(&mut self) -> Result<u8, Error> {
@@ -113,14 +119,13 @@ impl<R: Read + Seek> RowReader<R> {
     ///
     /// # Errors
     /// When there is none.
-    pub fn row_at(&mut self, offset: u64) -> Result<Facts, Error> {
+    pub fn row_at(&mut self, offset: u64) -> Result<Row, Error> {
         // Rows of one owner lie close together: what was read ahead is kept.
         let distance = i128::from(offset) - i128::from(self.position);
         let distance = i64::try_from(distance).map_err(|_| self.wrong("lost a row"))?;
         self.input.seek_relative(distance).map_err(|error| unusable(&self.file, error))?;
         (self.position, self.begun) = (offset, true);
-        let row = self.next_row()?;
-        row.map(|row| row.facts).ok_or_else(|| self.wrong("lost a row"))
+        self.next_row()?.ok_or_else(|| self.wrong("lost a row"))
     }
 }
 
@@ -171,7 +176,7 @@ mod tests {
             rows.push((row.offset, Json::Object(row.facts.0)));
         }
         for (offset, row) in rows.iter().chain(rows.iter().rev()) {
-            assert_eq!(&Json::Object(reader.row_at(*offset).map_err(|error| error.to_string())?.0), row);
+            assert_eq!(&Json::Object(reader.row_at(*offset).map_err(|error| error.to_string())?.facts.0), row);
         }
         Ok(rows)
     }
@@ -215,6 +220,42 @@ mod tests {
             reader.row_at(1 + at * 9).unwrap();
         }
         assert_eq!(reads.get(), 1);
+    }
+
+    /// Gives a text again and again, and counts its bytes.
+    struct Endless(&'static [u8], Rc<Cell<usize>>);
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let at = self.1.get();
+            buffer.iter_mut().zip(self.0.iter().cycle().skip(at % self.0.len())).for_each(|(to, from)| *to = *from);
+            self.1.set(at + buffer.len());
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn a_row_is_read_as_far_as_its_bounds() {
+        for (start, rest, problem, most) in [
+            ("[{\"a\": \"", &b"b"[..], "more than 67108864 bytes", LARGEST_ROW),
+            ("[{\"a\": [", b"[0],", "more than 2000000 values", MOST_VALUES * 4),
+            ("[{\"a\": ", b" ", "more than 67108864 bytes", LARGEST_ROW),
+            ("[{\"a\": ", b"[", "more than 67108864 bytes", LARGEST_ROW),
+        ] {
+            let read = Rc::new(Cell::new(0));
+            let input = Cursor::new(start.as_bytes().to_vec()).chain(Endless(rest, read.clone()));
+            let error = RowReader::new("d.json", input).next_row().err().expect(problem).to_string();
+            assert!(error.contains(problem) && error.contains("d.json"), "{error}");
+            assert!(read.get() <= most + (128 << 10), "{} bytes were read", read.get());
+        }
+        let largest = format!("[{{\"a\": \"{}\"}}]", "b".repeat(LARGEST_ROW - 9));
+        let row = RowReader::new("d.json", largest.as_bytes()).next_row().unwrap().expect("a row");
+        assert_eq!(row.size, LARGEST_ROW);
+        let larger = largest.replacen('b', "bb", 1);
+        RowReader::new("d.json", larger.as_bytes()).next_row().err().expect("a byte too many");
+        let deep = format!("[{{\"a\": {}{}}}]", "[".repeat(1_000), "]".repeat(1_000));
+        let error = RowReader::new("d.json", deep.as_bytes()).next_row().err().expect("too deep").to_string();
+        assert!(error.contains("recursion"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Stores;
 use crate::db::publications::{self, NewPublication, VersionRow};
-use crate::db::{Conn, artifacts, units};
+use crate::db::{Conn, artifacts, sync, units};
 use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 use crate::plugin::{Files, Plugin, PublicationWriter, Task, VersionReader, VersionUnits};
@@ -107,6 +107,7 @@ fn complete(
     };
     publications::insert(conn, &publication, metadata, artifacts)?;
     publications::remember(conn, version.repository, publication.id, writer.memory)?;
+    sync::expect_no_publication(conn, version.repository, version.id, &version.details)?;
     Ok(publication.id)
 }
 

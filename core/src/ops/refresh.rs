@@ -140,7 +140,13 @@ impl Reading {
 
     /// A synchronization into a repository that there is not.
     fn job(self, stores: &Stores, task: &Arc<dyn Task>, sender: mpsc::Sender<Declared>) -> Result<SyncJob> {
-        let repository = SyncRepository { id: Id::new(), latest_version: 0, details: json!({}), lacks_files: false };
+        let repository = SyncRepository {
+            id: Id::new(),
+            latest_version: 0,
+            details: json!({}),
+            lacks_files: false,
+            lacks_publication: false,
+        };
         let options = self.plugin.sync_options(&Map::new(), &repository.details)?;
         let parts = SyncParts {
             db: stores.db.clone(),

@@ -85,6 +85,8 @@ pub struct SyncRepository {
     pub details: Json,
     /// The newest version holds units whose files are with an upstream only.
     pub lacks_files: bool,
+    /// The run that made the newest version was to publish it, and did not come to it.
+    pub lacks_publication: bool,
 }
 
 /// What the format decided beside the wanted units.

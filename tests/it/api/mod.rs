@@ -6,6 +6,7 @@ mod distributions;
 mod exchange;
 mod exchange_filesystem;
 mod exchange_imports;
+mod exchange_killed;
 mod exchange_of_formats;
 mod filters;
 mod labels;

@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -38,10 +38,15 @@ pub struct Options {
 }
 
 /// What makes requests fail.
+#[derive(Default)]
 struct Control {
     folder: PathBuf,
     /// How many more writes succeed.
     writes_left: AtomicU64,
+    /// The others get no answer, in place of a failure.
+    holds: AtomicBool,
+    /// How many got none.
+    held: AtomicU64,
 }
 
 impl Control {
@@ -54,6 +59,14 @@ impl Control {
         let count_down =
             self.writes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         count_down.is_err() || self.folder.join("fail-writes").exists()
+    }
+
+    /// Where writes are held: ends with their connection.
+    async fn hold(&self) {
+        if self.holds.load(Ordering::Relaxed) {
+            self.held.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -80,7 +93,8 @@ impl TestS3 {
         let service = builder.build();
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address = listener.local_addr()?;
-        let control = Arc::new(Control { folder: options.control, writes_left: AtomicU64::new(u64::MAX) });
+        let control =
+            Arc::new(Control { folder: options.control, writes_left: AtomicU64::new(u64::MAX), ..Control::default() });
         let accepting = tokio::spawn(accept(listener, service, control.clone()));
         Ok(Self { address, control, accepting })
     }
@@ -100,7 +114,21 @@ impl TestS3 {
         self.control.writes_left.store(count, Ordering::Relaxed);
     }
 
+    /// After so many more writes they get no answer, until [`Self::allow_writes`], so that who writes can be killed
+    /// just there.
+    pub fn hold_writes_after(&self, count: u64) {
+        self.control.held.store(0, Ordering::Relaxed);
+        self.control.holds.store(true, Ordering::Relaxed);
+        self.fail_writes_after(count);
+    }
+
+    /// How many writes got no answer since then.
+    pub fn held_writes(&self) -> u64 {
+        self.control.held.load(Ordering::Relaxed)
+    }
+
     pub fn allow_writes(&self) -> io::Result<()> {
+        self.control.holds.store(false, Ordering::Relaxed);
         self.control.writes_left.store(u64::MAX, Ordering::Relaxed);
         match fs::remove_file(self.control.folder.join("fail-writes")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -142,6 +170,9 @@ async fn answer(
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let fails = if reads { control.fails_reads() } else { control.fails_this_write() };
     if fails {
+        if !reads {
+            control.hold().await;
+        }
         return Ok(failure("told to fail"));
     }
     let overrides = overrides(request.uri().query().unwrap_or_default());

@@ -30,8 +30,9 @@ use crate::plugin::{Exchange, ExchangedContent, ImportedUnit, Unit, UnitFile};
 use crate::storage::{DigestSet, Staged};
 use crate::tasks::TaskContext;
 
-/// Units written together.
+/// Units written together, as long as their rows are no larger than this.
 const BATCH: usize = 500;
+const BATCH_BYTES: usize = 16 << 20;
 
 /// What the task is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -189,7 +190,7 @@ fn read(
         }
         let mut reader = RowReader::new(content.dump(), dump.reader()?);
         let new = || Batch { pulp_type: content.pulp_type(), dump: content.dump(), units: vec![], labels: vec![] };
-        let mut batch = new();
+        let (mut batch, mut bytes) = (new(), 0);
         while let Some(row) = reader.next_row()? {
             context.check()?;
             let id = row.facts.text("upstream_id");
@@ -210,7 +211,9 @@ fn read(
             }
             let unit = ImportedUnit { facts: row.facts, files, parts: rows };
             batch.units.push(content.import(&unit).map_err(wrong)?);
-            if batch.units.len() >= BATCH {
+            bytes += row.size;
+            if batch.units.len() >= BATCH || bytes > BATCH_BYTES {
+                bytes = 0;
                 to.blocking_send(std::mem::replace(&mut batch, new())).map_err(|_| Error::Canceled)?;
             }
         }

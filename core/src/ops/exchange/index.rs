@@ -9,8 +9,9 @@ use crate::tasks::TaskContext;
 
 /// No dump has more rows.
 const MOST_ROWS: usize = 20_000_000;
-/// No unit has more.
+/// No unit has more, nor more bytes of them: they are held together.
 const MOST_OF_ONE: usize = 200_000;
+const MOST_BYTES_OF_ONE: usize = 64 << 20;
 /// So many rows are read before it is asked whether the task is to stop.
 const PAUSE: usize = 1000;
 
@@ -59,7 +60,7 @@ impl Index {
     /// The rows of an owner, in the order of the dump. Blocks.
     ///
     /// # Errors
-    /// `Conflict` when there are more than a unit has.
+    /// `Conflict` when there are more, or larger ones, than a unit has.
     pub fn rows(&mut self, of: &str) -> Result<Vec<Facts>> {
         let wanted = hash(of);
         let start = self.places.partition_point(|(hash, _)| *hash < wanted);
@@ -67,12 +68,18 @@ impl Index {
         if count > MOST_OF_ONE {
             return Err(too_many(&self.name, MOST_OF_ONE));
         }
-        let mut rows = Vec::with_capacity(count);
+        let (mut rows, mut bytes) = (Vec::with_capacity(count), 0);
         for (_, place) in &self.places[start..start + count] {
-            let facts = self.reader.row_at(*place)?;
-            if (self.owner)(&facts) == of {
-                rows.push(facts);
+            let row = self.reader.row_at(*place)?;
+            if (self.owner)(&row.facts) != of {
+                continue;
             }
+            bytes += row.size;
+            if bytes > MOST_BYTES_OF_ONE {
+                let problem = format!("has more than the {MOST_BYTES_OF_ONE} bytes of rows that a unit may have");
+                return Err(unusable(&self.name, problem));
+            }
+            rows.push(row.facts);
         }
         Ok(rows)
     }

@@ -30,6 +30,8 @@ impl BelowSync for Run {
             failed_groups,
             decisions: &decisions,
             by_groups: None,
+            // What lies below is served by the publication of what lies above.
+            is_published: false,
         };
         if let Some(wanted) = reports.wanted {
             found.remove_others(&self.stores, &draft, wanted).await?;

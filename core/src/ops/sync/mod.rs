@@ -112,8 +112,10 @@ pub async fn synchronize<T: Send + 'static>(
     let reports = reports.ok_or_else(|| Error::internal("a synchronization came to nothing"))?;
     let (failed, count, failed_groups) = run.failures.take();
     let by_groups = decisions.by_groups.take();
+    decisions.publishes_newest |= run.request.publishes_newest || target.lacks_publication;
+    let (decisions, is_published) = (&decisions, true);
     let mut found =
-        Found { repository, remote, target: &target, columns, failed_groups, decisions: &decisions, by_groups };
+        Found { repository, remote, target: &target, columns, failed_groups, decisions, by_groups, is_published };
     if let Some(wanted) = reports.wanted {
         found.remove_others(stores, &draft, wanted).await?;
     }
@@ -123,8 +125,7 @@ pub async fn synchronize<T: Send + 'static>(
         rejected.report(task.as_ref());
     }
     run.report_changes(version, reports.associating.as_ref()).await;
-    decisions.publishes_newest |= run.request.publishes_newest;
-    let publication = match publication_of(plugin.as_ref(), version, &target, &decisions) {
+    let publication = match publication_of(plugin.as_ref(), version, &target, decisions) {
         Some(request) => Some(publish(stores, task, plugin.as_ref(), request, published).await?),
         None => None,
     };
@@ -225,6 +226,8 @@ struct Found<'a> {
     failed_groups: std::collections::HashSet<String>,
     decisions: &'a Decisions,
     by_groups: Option<ByGroups>,
+    /// A publication may follow.
+    is_published: bool,
 }
 
 fn job(
@@ -245,6 +248,7 @@ fn job(
         latest_version: target.latest_number,
         details: target.details.clone(),
         lacks_files: target.lacks_files,
+        lacks_publication: target.lacks_publication,
     };
     SyncJob::new((remote, repository, request.options.clone()), task.clone(), parts, sender, below)
 }
@@ -278,6 +282,7 @@ async fn finish(
         remembered = remembered.map(|_| json!({}));
     }
     let groups = found.remembering();
+    let published = found.is_published.then(|| (found.target.clone(), found.decisions.clone()));
     let finish = move |conn: &mut Conn| {
         task.fence(conn)?;
         let Kind { plugin, content_types, publishes } = &kind;
@@ -293,6 +298,12 @@ async fn finish(
         }
         if let Some(groups) = groups {
             groups.write(conn, number)?;
+        }
+        if let Some((target, decisions)) = published {
+            match publication_of(plugin.as_ref(), version, &target, &decisions) {
+                Some(request) => rows::expect_publication(conn, repository, request.repository_version)?,
+                None => rows::expect_no_publication(conn, repository, target.latest_version, &target.details)?,
+            }
         }
         Ok(finished)
     };

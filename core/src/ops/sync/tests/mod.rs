@@ -309,6 +309,34 @@ fn a_publication_appears_with_all_that_belongs_to_it_or_not_at_all() {
 }
 
 #[test]
+fn a_publication_that_is_due_is_made_by_the_next_run() {
+    let world = World::new();
+    world.offer(&[("a", "one")]);
+    let refused =
+        world.run_with(Toy, world.request("on_demand", true, true), |_, _| Err(Error::Conflict("killed".into())));
+    refused.expect_err("the publication failed");
+    let publications = "SELECT count(*) FROM publication";
+    assert_eq!((world.paths(), world.count(publications)), (vec!["a".to_owned()], 0));
+    let (made, reports) = world.sync("on_demand", true, true).unwrap();
+    assert_eq!((made.version, made.publication.is_some()), (None, true));
+    assert!(done(&reports, "sync.was_skipped").is_none());
+    // From then on nothing changed, also where somebody deletes the publication.
+    world.fixture.write(|conn| conn.execute("DELETE FROM publication", &[]));
+    let (made, reports) = world.sync("on_demand", true, true).unwrap();
+    assert_eq!((made.publication, done(&reports, "sync.was_skipped").is_some()), (None, true));
+    // What is due of a version is not due of the next one, nor of one that is not to be published any more.
+    world.offer(&[("a", "two")]);
+    let refused =
+        world.run_with(Toy, world.request("on_demand", true, true), |_, _| Err(Error::Conflict("killed".into())));
+    refused.expect_err("the publication failed");
+    for skipped in [false, true] {
+        let (made, reports) = world.sync("on_demand", false, true).unwrap();
+        assert_eq!((made.publication, done(&reports, "sync.was_skipped").is_some()), (None, skipped));
+    }
+    assert_eq!(world.count(publications), 0);
+}
+
+#[test]
 fn an_upstream_becomes_a_version_once() {
     let world = World::new();
     world.offer(&[("b", "two"), ("a/1", "one"), ("c", "two")]);
