@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 use crate::plugin::ContentType;
 use crate::resource::Kind;
-use crate::signing::{FileSigner, SignedBy};
+use crate::signing::{FileSigner, SignedBy, key_of_files};
 use crate::tasks::TaskContext;
 
 /// Files that are signed at once.
@@ -106,7 +106,7 @@ async fn key(app: &App, by: &SignedBy) -> Result<String> {
     }
     let service = by.service;
     let row = app.db.read(move |conn| signing_services::by_id(conn, service)).await?;
-    row.map(|row| row.fingerprint).ok_or_else(|| Error::Conflict("the signing service was removed".into()))
+    row.and_then(key_of_files).ok_or_else(|| Error::Conflict("the signing service was removed".into()))
 }
 
 struct Work<'a> {

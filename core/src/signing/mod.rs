@@ -9,6 +9,7 @@ mod work_folder;
 #[cfg(test)]
 mod tests;
 
+use std::iter;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -152,16 +153,26 @@ impl Signing {
 
 fn open(secrets: &Secrets, row: SigningServiceRow) -> Result<Service> {
     let SigningServiceRow { name, class, script, key, successor, .. } = row;
-    let mut rows = vec![key];
-    rows.extend(successor);
-    // A signature of a key that has ended is of no use to anybody; while there is another, work goes on with that.
-    if rows.len() > 1 && rows[0].has_ended() {
-        let key = rows.remove(0).fingerprint;
-        tracing::warn!(service = name, key, "the key of a signing service has ended, the next one signs alone");
-    }
+    let rows = that_sign(&name, key, successor);
     let public_keys = in_one_file(rows.iter().map(|row| row.public_key.as_str())).into();
     let keys = rows.into_iter().map(|row| open_key(secrets, &name, &script, row)).collect::<Result<_>>()?;
     Ok(Service { name, class, keys, public_keys })
+}
+
+/// The keys that sign; what has room for one signature gets that of the first.
+fn that_sign(service: &str, key: KeyRow, successor: Option<KeyRow>) -> Vec<KeyRow> {
+    // A signature of a key that has ended is of no use to anybody; while there is another, work goes on with that.
+    if successor.is_some() && key.has_ended() {
+        let key = key.fingerprint;
+        tracing::warn!(service, key, "the key of a signing service has ended, the next one signs alone");
+        return successor.into_iter().collect();
+    }
+    iter::once(key).chain(successor).collect()
+}
+
+/// The fingerprint of the key that signs files now, in capital hexadecimal.
+pub(crate) fn key_of_files(row: SigningServiceRow) -> Option<String> {
+    that_sign(&row.name, row.key, row.successor).into_iter().next().map(|key| key.fingerprint)
 }
 
 fn open_key(secrets: &Secrets, name: &str, script: &str, row: KeyRow) -> Result<Key> {
