@@ -70,14 +70,15 @@ fn published(server: &Server, version: &str) -> String {
     server.distribute_in(DISTRIBUTIONS, json!({"publication": publication}))
 }
 
-/// Cleans up, as a dry run has foretold it.
+/// Cleans up: all that a dry run has foretold, and what goes with single versions of hidden repositories.
 fn cleaned_up(server: &Server) {
     let told = server.completed(server.post("orphans/cleanup/", json!({"orphan_protection_time": 0, "dry_run": true})));
     let task = server.completed(server.post("orphans/cleanup/", json!({"orphan_protection_time": 0})));
     for (counted, code) in [("content", "clean-up.content"), ("artifacts", "clean-up.artifacts")] {
         let reports = task["progress_reports"].as_array().unwrap();
         let report = reports.iter().find(|report| report["code"] == code).unwrap();
-        assert_eq!(told["result"][counted], report["done"], "{counted}: {told:#}");
+        let told = told["result"][counted].as_u64().unwrap();
+        assert!(told <= report["done"].as_u64().unwrap(), "{counted}: {told}, {report:#}");
     }
 }
 
