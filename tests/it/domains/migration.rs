@@ -18,8 +18,9 @@ use crate::support::{Server, until};
 /// Files that differ, some of them large.
 fn files(count: usize) -> Vec<(String, Vec<u8>)> {
     let file = |number: usize| {
-        let size = if number % 10 == 0 { 300_000 } else { 10 };
-        (format!("{number}.iso"), format!("{number:0size$}").into_bytes())
+        let mut bytes = number.to_string().into_bytes();
+        bytes.resize(if number % 10 == 0 { 300_000 } else { 10 }, b'.');
+        (format!("{number}.iso"), bytes)
     };
     (0..count).map(file).collect()
 }

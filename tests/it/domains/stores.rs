@@ -105,13 +105,14 @@ fn a_domain_serves_out_of_its_own_bucket() {
 
 #[test]
 fn an_empty_domain_can_move() {
-    let (server, first, second) = (server(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let [first, second, third] = [(); 3].map(|()| TempDir::new().unwrap());
+    let server = server();
     let root = server.within("default");
     let (href, team) = domain(&server, first.path());
     root.completed(root.patch(&href, folder(second.path())));
     team.artifact(b"after the move");
     assert_eq!((files_below(first.path()), files_below(second.path())), (0, 1));
-    let refused = root.patch(&href, folder(first.path())).expect(400).json();
+    let refused = root.patch(&href, folder(third.path())).expect(400).json();
     assert!(refused["storage_settings"].is_array(), "{refused}");
 }
 
