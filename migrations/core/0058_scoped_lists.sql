@@ -4,3 +4,6 @@ CREATE INDEX repository_listed ON repository (domain_id, pulp_type, created, id,
 -- What somebody holds on one object is found by the object, however many others there are.
 DROP INDEX role_assignment_object;
 CREATE INDEX role_assignment_object ON role_assignment (object_id, user_id, group_id, role_id);
+-- Lists of all types together, newest first.
+CREATE INDEX repository_recent ON repository (domain_id, created, id, pulp_type, user_hidden);
+CREATE INDEX distribution_recent ON distribution (domain_id, created, id, pulp_type);
