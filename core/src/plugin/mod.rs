@@ -259,11 +259,6 @@ pub trait Plugin: Send + Sync + 'static {
         None
     }
 
-    /// What the description calls lists of choices that fields of the format have: clients have types of these names.
-    fn named_choices(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        vec![]
-    }
-
     /// How files of the format carry signatures, where they do.
     fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         None

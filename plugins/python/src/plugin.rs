@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use crate::attestation::Trust;
 use crate::content::{PackageContent, ProvenanceContent, YankContent};
-use crate::face::{self, PypiFace};
+use crate::face::PypiFace;
 use crate::scan::PackageScanner;
 use crate::{exchange, publish, repair, replication, resources, rules, sync};
 
@@ -108,12 +108,6 @@ impl Plugin for PythonPlugin {
 
     fn exchange(&self) -> Option<Exchange> {
         Some(exchange::exchange())
-    }
-
-    fn named_choices(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        let mut named = resources::named_choices();
-        named.extend([("FiletypeEnum", face::FILE_TYPES), ("MetadataVersionEnum", face::METADATA_VERSIONS)]);
-        named
     }
 
     fn replication(&self) -> Option<Replication> {

@@ -157,14 +157,7 @@ fn from_bandersnatch() -> Derivation {
     }
 }
 
-const POLICIES: &[&str] = &["immediate", "on_demand", "streamed"];
-/// The platforms whose files a remote may leave out.
-const PLATFORMS: &[&str] = &["windows", "macos", "freebsd", "linux"];
-
-/// What the description calls choices.
-pub(crate) fn named_choices() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![("PackageTypesEnum", PACKAGE_TYPES), ("ExcludePlatformsEnum", PLATFORMS)]
-}
+const POLICIES: &[&str] = &["on_demand", "immediate", "streamed"];
 
 fn remote() -> Resource {
     let names = Names {
@@ -205,7 +198,12 @@ fn remote() -> Resource {
         )
         .default(json!(0))
         .detail(),
-        chosen("exclude_platforms", "Platforms whose files are not taken.", PLATFORMS, json!(["windows"])),
+        chosen(
+            "exclude_platforms",
+            "Platforms whose files are not taken.",
+            &["windows", "macos", "freebsd", "linux"],
+            json!(["windows"]),
+        ),
         Field::boolean("provenance", "Whether the provenance of the files is taken too.", false)
             .default(json!(false))
             .detail(),

@@ -103,10 +103,6 @@ impl Plugin for RpmPlugin {
         Some(Arc::new(PackageScanner))
     }
 
-    fn named_choices(&self) -> Vec<(&'static str, &'static [&'static str])> {
-        resources::named_choices()
-    }
-
     fn file_signer(&self) -> Option<Arc<dyn FileSigner>> {
         Some(Arc::new(PackageSigner))
     }

@@ -59,19 +59,6 @@ const CHECKSUM_TYPES: &[&str] = &["unknown", "md5", "sha1", "sha224", "sha256", 
 const WRITTEN_CHECKSUM_TYPES: &[&str] = &["sha256", "sha384", "sha512"];
 const COMPRESSION_TYPES: &[&str] = &["zstd", "gz", "none"];
 const LAYOUTS: &[&str] = &["nested_alphabetically", "flat", "nested_by_digest"];
-const SYNC_POLICIES: &[&str] = &["additive", "mirror_complete", "mirror_content_only"];
-const SKIP_TYPES: &[&str] = &["srpm", "treeinfo"];
-
-/// What the description calls choices.
-pub(crate) fn named_choices() -> Vec<(&'static str, &'static [&'static str])> {
-    vec![
-        ("PackageChecksumTypeEnum", CHECKSUM_TYPES),
-        ("CompressionTypeEnum", COMPRESSION_TYPES),
-        ("LayoutEnum", LAYOUTS),
-        ("SyncPolicyEnum", SYNC_POLICIES),
-        ("SkipTypesEnum", SKIP_TYPES),
-    ]
-}
 /// What the address of a remote begins with.
 const SCHEMES: [&str; 3] = ["http://", "https://", "file://"];
 /// The keys of `repo_config` that have a meaning of their own, and their least and greatest value.
@@ -224,13 +211,13 @@ fn sync() -> Action {
             Field::boolean("mirror", "Out of use: see `sync_policy`.", false).nullable().input(),
             Field::choice(
                 "sync_policy",
-                SYNC_POLICIES,
+                &["additive", "mirror_complete", "mirror_content_only"],
                 "Whether units that upstream has not stay, leave, or leave and its metadata is served as it is.",
                 "additive",
             )
             .nullable()
             .input(),
-            Field { wire: Wire::Choices(SKIP_TYPES), ..skipped }.default(json!([])).input(),
+            Field { wire: Wire::Choices(&["srpm", "treeinfo"]), ..skipped }.default(json!([])).input(),
             Field::boolean("optimize", "Whether nothing is done when nothing changed upstream.", true)
                 .default(json!(true))
                 .input(),

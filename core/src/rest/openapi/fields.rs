@@ -5,18 +5,15 @@ use serde_json::{Value as Json, json};
 use super::schemas::{Side, reference};
 use crate::resource::{Access, Field, Wire};
 
-/// A list of choices with a name of its own.
-pub type NamedChoices = (&'static str, &'static [&'static str]);
-
-/// Core's lists of choices that have a name of their own, as in Pulp.
-pub const CHOICES: [NamedChoices; 2] = [
+/// Lists of choices that have a name of their own, as in Pulp.
+pub const CHOICES: [(&str, &[&str]); 2] = [
     ("Policy692Enum", &["immediate", "on_demand", "streamed"]),
     ("StorageClassEnum", &crate::ops::domains::settings::CLASSES),
 ];
 
 /// The schema of a field, and on the way the names of the schemas that it refers to.
-pub fn schema(field: &Field, side: Side, named: &[NamedChoices], used: &mut dyn FnMut(&str)) -> Json {
-    let mut schema = of_type(field, side, named, used);
+pub fn schema(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
+    let mut schema = of_type(field, side, used);
     if field.nullable {
         schema["nullable"] = json!(true);
     }
@@ -39,14 +36,7 @@ pub fn schema(field: &Field, side: Side, named: &[NamedChoices], used: &mut dyn 
     schema
 }
 
-fn of_type(field: &Field, side: Side, named: &[NamedChoices], used: &mut dyn FnMut(&str)) -> Json {
-    let mut choice = |choices: &[&str]| match named.iter().find(|(_, named)| *named == choices) {
-        Some((name, _)) => {
-            used(name);
-            Err(reference(name))
-        }
-        None => Ok(json!({"type": "string", "enum": choices})),
-    };
+fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
     let bounded = |mut schema: Json, least: Option<Json>| {
         if let Some(least) = least {
             schema["minimum"] = least;
@@ -64,10 +54,14 @@ fn of_type(field: &Field, side: Side, named: &[NamedChoices], used: &mut dyn FnM
             json!({"type": "object", "additionalProperties": {"type": "string", "nullable": true}})
         }
         Wire::Headers => json!({"type": "array", "items": {"type": "object"}}),
-        Wire::Choice(choices) => choice(choices).unwrap_or_else(|reference| json!({"allOf": [reference]})),
-        Wire::Choices(choices) => {
-            json!({"type": "array", "items": choice(choices).unwrap_or_else(|reference| reference)})
-        }
+        Wire::Choice(choices) => match CHOICES.iter().find(|(_, named)| named == choices) {
+            Some((name, _)) => {
+                used(name);
+                json!({"allOf": [reference(name)]})
+            }
+            None => json!({"type": "string", "enum": choices}),
+        },
+        Wire::Choices(choices) => json!({"type": "array", "items": {"type": "string", "enum": choices}}),
         Wire::Href(_) => json!({"type": "string", "format": "uri-reference"}),
         Wire::Hrefs if side.is_input() => json!({"type": "array", "items": {"type": "string"}}),
         Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri-reference"}}),

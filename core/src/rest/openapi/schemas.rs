@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::routes::Content;
-use super::fields::{self, CHOICES, NamedChoices};
-use super::{Subject, named};
+use super::{Subject, fields, named};
 use crate::resource::{Field, Kind, Resource};
 
 /// What a schema is for.
@@ -27,7 +26,6 @@ impl Side {
 /// Schemas by their names.
 pub struct Schemas<'a> {
     subject: &'a Subject<'a>,
-    choices: Vec<NamedChoices>,
     named: BTreeMap<String, Json>,
 }
 
@@ -37,8 +35,7 @@ pub fn reference(name: &str) -> Json {
 
 impl<'a> Schemas<'a> {
     pub fn new(subject: &'a Subject<'a>) -> Self {
-        let of_formats = subject.registry.plugins.iter().flat_map(|plugin| plugin.named_choices());
-        Self { subject, choices: CHOICES.into_iter().chain(of_formats).collect(), named: BTreeMap::new() }
+        Self { subject, named: BTreeMap::new() }
     }
 
     /// Adds the schema of an object with these fields; of several by one name the one with more fields stays.
@@ -50,8 +47,7 @@ impl<'a> Schemas<'a> {
                 Some(resource) => with_own_example(field, resource, self.subject.api.as_str()),
                 None => field.clone(),
             };
-            let mut uses = |name: &str| used.push(name.to_owned());
-            properties.insert(field.name, fields::schema(&field, side, &self.choices, &mut uses));
+            properties.insert(field.name, fields::schema(&field, side, &mut |name| used.push(name.to_owned())));
         }
         let known = self.named.get(name).and_then(|schema| schema["properties"].as_object());
         if known.is_some_and(|known| known.len() >= properties.len()) {
@@ -97,10 +93,6 @@ impl<'a> Schemas<'a> {
     /// Adds a schema known by name, with all that it refers to.
     fn add_named(&mut self, name: &str) {
         if self.named.contains_key(name) {
-            return;
-        }
-        if let Some((_, choices)) = self.choices.iter().find(|(known, _)| *known == name) {
-            self.named.insert(name.to_owned(), json!({"type": "string", "enum": choices}));
             return;
         }
         match name {

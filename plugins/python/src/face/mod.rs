@@ -17,7 +17,6 @@ use pith_core::error::{Error, Result};
 use pith_core::plugin::{Face, FaceAnswer, FaceOperation, FaceRequest};
 
 use crate::content::{PACKAGE, PROVENANCE, YANK};
-pub(crate) use upload::{FILE_TYPES, METADATA_VERSIONS};
 
 /// Answers below `/pypi/`.
 #[derive(Clone, Copy, Debug)]
