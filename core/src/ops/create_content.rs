@@ -193,7 +193,7 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
 async fn make(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
     let (new, _announced) = match (job.upload, &job.url) {
         (Some(upload), _) => unit_of(app, &job, assemble(app, upload).await?, context).await?,
-        (None, Some(url)) => unit_of(app, &job, fetch(app, &job, url).await?, context).await?,
+        (None, Some(url)) => unit_of(app, &job, fetch(app, url, job.settings.as_ref()).await?, context).await?,
         (None, None) => return Err(Error::internal("a task without a file")),
     };
     let (shared, upload, fence) = (app.clone(), job.upload, context.clone());
@@ -255,9 +255,13 @@ pub async fn assemble(app: &Shared, upload: Id) -> Result<Staged> {
     app.storage.assemble(upload, &chunks, app.digests()?).await
 }
 
-async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
+/// The file at an address, read with these settings of the network, if any were given.
+///
+/// # Errors
+/// `Invalid` naming the field that cannot work; `Upstream` when the file cannot be had.
+pub async fn fetch(app: &Shared, url: &str, given: Option<&Json>) -> Result<Staged> {
     let mut settings = RemoteSettings { url: url.to_owned(), tls_validation: true, ..RemoteSettings::default() };
-    if let Some(Json::Object(given)) = &job.settings {
+    if let Some(Json::Object(given)) = given {
         super::remotes::read_network_settings(given, &mut settings)?;
     }
     crate::download::check_url(url, &app.config.allowed_import_paths).map_err(|text| Error::field("file_url", text))?;
