@@ -130,6 +130,8 @@ impl App {
         });
         formats.bind(&app);
         app.domains.bind(&app);
+        let root = app.clone();
+        app.db.write(move |conn| ops::artifact_distribution::ensure(&root, conn)).await?;
         Ok(app)
     }
 
@@ -150,7 +152,12 @@ impl App {
     /// The address of the domain's content: as configured, else by the origin of the request at hand.
     pub fn content_base(&self, origin: Option<&str>) -> String {
         let origin = self.config.content_origin.as_deref().or(origin).unwrap_or_default();
-        format!("{origin}{}{}", self.config.content_path_prefix, self.api.mount())
+        format!("{origin}{}", self.content_path())
+    }
+
+    /// The path of the domain's content.
+    pub fn content_path(&self) -> String {
+        format!("{}{}", self.config.content_path_prefix, self.api.mount())
     }
 
     /// To be called after a transaction that may have changed what a distribution serves.

@@ -13,7 +13,7 @@ use crate::db::delivery::{self, Distribution, StoredFile, Tree};
 use crate::db::listing::Listed;
 use crate::db::pending::Pending;
 use crate::db::remotes::RemoteFile;
-use crate::db::{Conn, artifacts, remotes, units};
+use crate::db::{Conn, access_policies, artifacts, remotes, units};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::guards::{self, Guard};
@@ -22,6 +22,7 @@ use crate::native;
 use crate::ops::inspect::NewUnit;
 use crate::ops::{content, create_content, inspect, upkeep_tasks, upstreams};
 use crate::plugin::{Inspection, Pullable, PulledUnit, ServedDistribution, UpstreamReader, Version, VersionUnits};
+use crate::resource::face_viewset;
 use crate::rest::authenticate;
 use crate::serve::{Formats, Made, MadeAnswer, Pointer, Pulled, ServedDomain};
 use crate::storage::Algorithm;
@@ -50,6 +51,14 @@ impl Formats for KnownFormats {
 
     fn has_face(&self, pulp_type: &str) -> bool {
         self.app().is_ok_and(|app| app.registry.face(pulp_type).is_some())
+    }
+
+    fn changed_policies(&self, conn: &mut Conn, pulp_type: &str) -> Result<Vec<String>> {
+        let app = self.app()?;
+        let Some(face) = app.registry.face(pulp_type) else { return Ok(vec![]) };
+        let start = face_viewset(face.prefix(), "");
+        let changed = access_policies::changed(conn)?;
+        Ok(changed.into_iter().filter(|viewset| viewset.starts_with(&start)).collect())
     }
 
     async fn domain(&self, name: &str) -> Result<Option<Arc<ServedDomain>>> {

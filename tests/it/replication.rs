@@ -97,7 +97,10 @@ fn publish(server: &Client, name: &str, bytes: &[u8]) -> (String, String) {
 #[track_caller]
 fn names(server: &Client, list: &str) -> Vec<String> {
     let found = server.get(&format!("{list}?limit=1000")).expect(200).json();
-    let mut names: Vec<_> = found["results"].as_array().unwrap().iter().map(|one| text(one, "name")).collect();
+    // Every installation has that distribution.
+    let is_own = |one: &&Value| !text(one, "prn").starts_with("prn:core.artifactdistribution:");
+    let found = found["results"].as_array().unwrap().iter().filter(is_own);
+    let mut names: Vec<_> = found.map(|one| text(one, "name")).collect();
     names.sort();
     names
 }

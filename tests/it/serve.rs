@@ -275,11 +275,28 @@ fn paths_that_climb_lead_nowhere() {
     let (server, base) = serving(&[("a", b"bytes")]);
     let path = base.split_once("/pulp/").map(|(_, rest)| format!("/pulp/{rest}")).unwrap();
     for climbing in
-        ["../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "..%2f..%2fetc/passwd", "a%00", "a/", "//a", "a%"]
+        ["../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "..%2f..%2fetc/passwd", "a%00", "a/", "a//", "a%"]
     {
         let status = raw::status_of(server.address(), &format!("{path}{climbing}"));
         assert!([400, 404].contains(&status), "{climbing}: {status}");
     }
+}
+
+#[test]
+fn slashes_too_many_behind_a_base_path_are_passed_over() {
+    let upstream = Upstream::with_manifest(&[("lazy", b"other bytes")]);
+    let (server, base) = serving(&[("a", b"some bytes"), ("below/a", b"more bytes")]);
+    let path = base.split_once("/pulp/").map(|(_, rest)| format!("/pulp/{rest}")).unwrap();
+    for (spelled, expected) in [("/a", 200), ("//below/a", 200), ("/", 200), ("/below/", 200), ("below//a", 404)] {
+        assert_eq!(raw::status_of(server.address(), &format!("{path}{spelled}")), expected, "{spelled}");
+    }
+    let repository = server.repository_with(json!({"autopublish": true}));
+    server.sync(&repository, &server.remote(&upstream.url("PULP_MANIFEST"), json!({"policy": "on_demand"})));
+    let base = server.distribute(json!({"repository": repository}));
+    assert_eq!(server.anonymous().get(&format!("{base}//lazy")).expect(200).body, b"other bytes");
+    let remote = server.remote(&upstream.url(""), json!({"policy": "on_demand"}));
+    let base = server.distribute(json!({"remote": remote}));
+    assert_eq!(server.anonymous().get(&format!("{base}/lazy")).expect(200).body, b"other bytes");
 }
 
 #[test]

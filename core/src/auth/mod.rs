@@ -9,7 +9,6 @@ pub mod policy;
 pub mod secrets;
 pub mod session;
 pub mod throttle;
-pub mod ticket;
 pub mod token;
 
 pub use credentials::{CredentialCache, Verdict};

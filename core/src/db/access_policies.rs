@@ -32,6 +32,12 @@ pub fn viewset(conn: &mut Conn, id: Id) -> Result<Option<String>> {
     row.map(|row| row.get(0)).transpose()
 }
 
+/// The viewsets of all policies whose statements were changed.
+pub fn changed(conn: &mut Conn) -> Result<Vec<String>> {
+    let rows = conn.query("SELECT viewset_name FROM access_policy WHERE statements IS NOT NULL", &[])?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Changes what is given; the rest stays.
 pub fn change(conn: &mut Conn, id: Id, changed: &Changed) -> Result<()> {
     conn.execute(

@@ -1,6 +1,7 @@
 //! Folders of the content face: whether one exists, and what lies in it, page by page. Names are cut to
 //! the next segment by the database, so a page is as long as its lines, whatever lies below them.
 
+use super::artifact_distribution::ARTIFACTS;
 use super::delivery::{Entry, Tree};
 use super::placement::Placement;
 use super::{Conn, Row, Value};
@@ -251,7 +252,8 @@ pub fn base_paths(conn: &mut Conn, domain: Id, folder: &str, after: &str, listed
     };
     let paths = format!(
         "SELECT base_path || '/' AS path FROM distribution
-         WHERE NOT hidden AND base_path >= $1 AND base_path < $2 AND domain_id = $4 {guarded}"
+         WHERE NOT hidden AND pulp_type <> '{ARTIFACTS}' AND base_path >= $1 AND base_path < $2
+           AND domain_id = $4 {guarded}"
     );
     let rows = conn.query(&grouped(&paths, folder, "1", "$3"), params![start, end, after, domain])?;
     rows.iter().map(|row| Ok(Entry { name: row.get(0)?, created: None, size: None })).collect()

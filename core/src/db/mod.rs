@@ -8,6 +8,7 @@ pub mod access_policies;
 pub mod alternates;
 mod arrivals;
 pub mod artifact_bytes;
+pub mod artifact_distribution;
 pub mod artifacts;
 mod conn;
 pub mod content;

@@ -29,6 +29,8 @@ pub struct PublishedFile {
     /// None while only an upstream has it.
     pub sha256: Option<Sha256>,
     artifact: Option<Id>,
+    /// By which it is known where the upstream has it; none of metadata.
+    pub content_artifact: Option<Id>,
 }
 
 /// Where a page ended.
@@ -84,10 +86,10 @@ impl Source {
     }
 }
 
-const METADATA: &str = "SELECT m.relative_path, a.sha256, m.artifact_id
+const METADATA: &str = "SELECT m.relative_path, a.sha256, m.artifact_id, NULL
     FROM published_metadata m JOIN artifact a ON a.id = m.artifact_id
     WHERE m.publication_id = $1 AND m.relative_path > $2 ORDER BY m.relative_path LIMIT $3";
-const NAMED: &str = "SELECT p.relative_path, a.sha256, ca.artifact_id
+const NAMED: &str = "SELECT p.relative_path, a.sha256, ca.artifact_id, ca.id
     FROM published_artifact p JOIN content_artifact ca ON ca.id = p.content_artifact_id
     LEFT JOIN artifact a ON a.id = ca.artifact_id
     WHERE p.publication_id = $1 AND p.relative_path > $2 ORDER BY p.relative_path LIMIT $3";
@@ -110,12 +112,12 @@ fn by_path(
 }
 
 fn file(row: &Row) -> Result<PublishedFile> {
-    Ok(PublishedFile { path: row.get(0)?, sha256: row.get(1)?, artifact: row.get(2)? })
+    Ok(PublishedFile { path: row.get(0)?, sha256: row.get(1)?, artifact: row.get(2)?, content_artifact: row.get(3)? })
 }
 
 fn of_units(conn: &mut Conn, units: &[Id], placement: Option<&Placement>) -> Result<Vec<PublishedFile>> {
     let rows = conn.query(
-        "SELECT u.relative_path, a.sha256, u.artifact_id FROM content_artifact u
+        "SELECT u.relative_path, a.sha256, u.artifact_id, u.id FROM content_artifact u
          LEFT JOIN artifact a ON a.id = u.artifact_id WHERE u.content_id = ANY($1)
          ORDER BY u.content_id, u.relative_path",
         params![units.to_vec()],

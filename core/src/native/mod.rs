@@ -1,6 +1,7 @@
 //! Native faces of formats: from a request below `/<prefix>/` to its distribution, to the operation the format
-//! names, to the answer. Reads are for whom the distribution's guard lets through, like the content face; writes are for who may change the
-//! repository.
+//! names, to the answer. Reads are for whom the distribution's guard lets through, like the content face; beside that the
+//! access policy of the operation holds, which as it ships lets everybody read and lets those write who may change the
+//! repository. Who writes must say who they are, whatever a policy says.
 //!
 //! What a format renders for a reader is kept in [`pages`] for as long as the distribution serves the same.
 
@@ -23,8 +24,9 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::metrics::{Operation as Measured, Requests};
 use crate::observe::{Told, Watch};
-use crate::plugin::{Face, FaceAnswer, FaceMethod, FaceOperation, FaceRequest, Form, Links};
-use crate::resource::{Kind, Registry, Resource};
+use crate::plugin::{Face, FaceAnswer, FaceDistribution, FaceMethod, FaceOperation, FaceRequest, Form, Links};
+use crate::resource::{Registry, face_viewset};
+use crate::rest::authorize::Index;
 use crate::rest::request::{correlation_id, keep_correlation_id};
 use crate::rest::{authenticate, authorize, error_body};
 use crate::serve::{self, FaceView, Pointer};
@@ -130,6 +132,13 @@ struct Seen {
     token: Option<Id>,
 }
 
+impl Seen {
+    fn note(&mut self, actor: Option<&Actor>) {
+        self.user = actor.map(|actor| actor.username.clone());
+        self.token = actor.and_then(|actor| actor.token.as_ref()?.id);
+    }
+}
+
 fn failed(error: &Error, request: &HttpRequest) -> HttpResponse {
     let cid = correlation_id(request);
     // What contradicts the repository's rules is the sender's to mend, and clients of such faces know no 409.
@@ -161,8 +170,7 @@ async fn respond(
     if !is_read && actor.is_none() {
         return Err(Error::anonymous());
     }
-    seen.user = actor.as_ref().map(|actor| actor.username.clone());
-    seen.token = actor.as_ref().and_then(|actor| actor.token.as_ref()?.id);
+    seen.note(actor.as_ref());
     let below = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(routed.face.prefix()));
     let path = below.and_then(|below| serve::decode(below.strip_prefix('/').unwrap_or(below)));
     let Some(path) = path else { return Ok(answer::nowhere("there is nothing at this path")) };
@@ -170,7 +178,7 @@ async fn respond(
     let found = pointer.as_ref().and_then(|pointer| Some((pointer, pointer.face.as_ref()?)));
     let found = found.filter(|(pointer, _)| pointer.belongs_to(routed.component));
     let Some((pointer, view)) = found else { return Ok(answer::nowhere("no distribution has this path")) };
-    // Writes are for who may change the repository, whoever may read it.
+    // Who may write does not depend on who may read.
     if is_read && let Some(refusal) = app.delivery.refusal(request, pointer, &path).await? {
         return Ok(refusal);
     }
@@ -181,16 +189,22 @@ async fn respond(
     let response = match routed.routes.find(method, rest) {
         Way::Found(operation, parameters) => {
             seen.operation = Some(operation);
-            let actor = match actor {
-                Some(actor) => Some(may_change(app, view, actor).await?),
-                None => None,
-            };
-            let form = match &actor {
-                Some(_) => Some(form::read(app, request, payload, routed.routes.file(operation)).await?),
-                None => None,
-            };
+            let access = Access::of(routed, view, operation)?;
             let asked = Asked { routed, pointer, view, operation, parameters, on_content_face: false };
-            run(app, request, asked, form, actor).await?
+            match actor {
+                Some(actor) => {
+                    access.permit(app, Some(&actor), view).await?;
+                    let form = form::read(app, request, payload, routed.routes.file(operation)).await?;
+                    run(app, request, asked, Some(form), Some(actor)).await?
+                }
+                None if access.is_changed => {
+                    let reader = reader(app, request, pointer).await?;
+                    seen.note(reader.as_ref());
+                    access.permit(app, reader.as_ref(), view).await?;
+                    serve::unshared(run(app, request, asked, None, None).await?)
+                }
+                None => run(app, request, asked, None, None).await?,
+            }
         }
         Way::Slash => serve::with_slash(request),
         Way::Methods(allowed) => answer::not_allowed(allowed),
@@ -199,17 +213,35 @@ async fn respond(
     Ok(serve::private(response, pointer))
 }
 
-/// Whether the actor may change the repository that the distribution serves. One without a repository refuses by
-/// itself.
-async fn may_change(app: &Shared, view: &FaceView, actor: Actor) -> Result<Actor> {
-    let distributed = &view.distribution;
-    let is_type = |resource: &Resource| {
-        resource.kind == Kind::Repository && resource.pulp_type == Some(distributed.pulp_type.as_str())
-    };
-    let at = app.registry.resources.iter().position(is_type);
-    let at = at.ok_or_else(|| Error::internal("a distribution of a format without repositories"))?;
-    authorize::permit_on(app, &actor, at, distributed.repository, "modify").await?;
-    Ok(actor)
+/// Who sends a read, as far as that matters to access policies. A token that is not for the distribution is nobody's.
+async fn reader(app: &Shared, request: &HttpRequest, pointer: &Pointer) -> Result<Option<Actor>> {
+    let actor = authenticate::actor(app, request).await?;
+    Ok(actor.filter(|actor| actor.token.as_ref().is_none_or(|token| serve::is_for(token, pointer))))
+}
+
+/// The access policy that an operation is judged by.
+struct Access {
+    viewset: String,
+    action: &'static str,
+    is_read: bool,
+    /// As it ships a policy lets everybody read, so that nobody has to be asked who they are.
+    is_changed: bool,
+}
+
+impl Access {
+    fn of(routed: &Routed, view: &FaceView, operation: &str) -> Result<Self> {
+        let unknown = || Error::internal(format!("no operation `{operation}`"));
+        let (method, group, action) = routed.routes.policy(operation).ok_or_else(unknown)?;
+        let viewset = face_viewset(routed.face.prefix(), group);
+        let is_changed = view.changed_policies.contains(&viewset);
+        Ok(Self { viewset, action, is_read: method == FaceMethod::Get, is_changed })
+    }
+
+    async fn permit(&self, app: &Shared, actor: Option<&Actor>, view: &FaceView) -> Result<()> {
+        let FaceDistribution { id, repository, .. } = *view.distribution;
+        let index = Index { distribution: id, repository };
+        authorize::permit_on_face(app, actor, index, &self.viewset, (self.action, self.is_read)).await
+    }
 }
 
 /// An operation of a distribution.

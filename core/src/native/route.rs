@@ -74,6 +74,11 @@ impl Routes {
         Way::Nowhere
     }
 
+    /// The method of the operation, and the group and the action as which access policies know it.
+    pub fn policy(&self, operation: &str) -> Option<(FaceMethod, &'static str, &'static str)> {
+        self.operations.iter().find(|one| one.id == operation).map(|one| (one.method, one.group, one.action))
+    }
+
     /// The name of the part of the operation's form that is a file.
     pub fn file(&self, operation: &str) -> Option<&'static str> {
         self.operations.iter().find(|one| one.id == operation)?.doc.file
@@ -107,7 +112,8 @@ mod tests {
     use crate::plugin::FaceDoc;
 
     fn operation(id: &'static str, method: FaceMethod, path: &'static str, slash: Slash) -> FaceOperation {
-        FaceOperation { id, method, path, routes: &[], slash, on_content_face: false, doc: FaceDoc::default() }
+        let (group, action, doc) = ("all", id, FaceDoc::default());
+        FaceOperation { id, method, group, action, path, routes: &[], slash, on_content_face: false, doc }
     }
 
     fn check(method: Option<FaceMethod>, rest: Option<&str>, expected: &str) {

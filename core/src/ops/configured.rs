@@ -33,6 +33,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// Of nothing but columns.
+    pub fn of(columns: Vec<(String, Value)>) -> Self {
+        Self { columns, ..Self::default() }
+    }
+
     /// The value that a column shall get; none when it is left alone.
     pub fn column(&self, name: &str) -> Option<&Value> {
         self.columns.iter().find(|(column, _)| column == name).map(|(_, value)| value)
@@ -323,7 +328,13 @@ fn stored_secrets(app: &App, conn: &mut Conn, resource: &Resource, id: Id) -> Re
 }
 
 /// Deletes the object and what cannot be without it.
+///
+/// # Errors
+/// `Invalid` for the guard without which addresses of artifacts would open to nobody.
 pub fn delete(conn: &mut Conn, resource: &Resource, id: Id) -> Result<()> {
+    if resource.kind == Kind::ContentGuard && db::artifact_distribution::is_guarded_by(conn, id)? {
+        return Err(Error::non_field("the guard of the artifact distribution cannot be deleted"));
+    }
     if resource.kind == Kind::Repository {
         // What was only here becomes an orphan now, not when it was uploaded.
         conn.execute(

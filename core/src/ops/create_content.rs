@@ -201,7 +201,7 @@ pub fn run_long(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'sta
 /// Of a file that lies at an address.
 async fn make_of_url(app: &Shared, job: Job, context: &TaskContext) -> Result<Json> {
     let url = job.url.as_deref().ok_or_else(|| Error::internal("a task without an address"))?;
-    let staged = fetch(app, &job, url).await?;
+    let staged = fetch(app, url, job.settings.as_ref()).await?;
     let (new, _announced) = unit_of(app, &job, staged, context.cid()).await?;
     let (shared, fence) = (app.clone(), context.clone());
     let create = move |conn: &mut Conn| {
@@ -266,9 +266,13 @@ async fn assemble_in_time(app: &Shared, upload: Id) -> Result<Staged> {
     assemble(app, upload).await
 }
 
-async fn fetch(app: &Shared, job: &Job, url: &str) -> Result<Staged> {
+/// The file at an address, read with these settings of the network, if any were given.
+///
+/// # Errors
+/// `Invalid` naming the field that cannot work; `Upstream` when the file cannot be had.
+pub async fn fetch(app: &Shared, url: &str, given: Option<&Json>) -> Result<Staged> {
     let mut settings = RemoteSettings { url: url.to_owned(), tls_validation: true, ..RemoteSettings::default() };
-    if let Some(Json::Object(given)) = &job.settings {
+    if let Some(Json::Object(given)) = given {
         super::remotes::read_network_settings(given, &mut settings)?;
     }
     crate::download::check_url(url, &app.config.allowed_import_paths).map_err(|text| Error::field("file_url", text))?;

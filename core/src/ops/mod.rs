@@ -2,6 +2,7 @@
 //! codes nor addresses, and no format.
 
 pub mod alternates;
+pub mod artifact_distribution;
 pub mod backup;
 pub mod change_units;
 pub mod change_version;

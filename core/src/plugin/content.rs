@@ -50,6 +50,11 @@ pub trait ContentType: Send + Sync + 'static {
         None
     }
 
+    /// The name of the schema of its answer, where it is not that of the unit.
+    fn upload_answer_schema(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Fields of a create that the synchronous upload does not take.
     fn not_uploaded(&self) -> &'static [&'static str] {
         &[]

@@ -21,7 +21,8 @@ pub trait Face: Send + Sync + 'static {
 
     fn operations(&self) -> Vec<FaceOperation>;
 
-    /// Answers one operation of a distribution. Reads are open to everybody; whoever sends a write may change the
+    /// Answers one operation of a distribution. Whoever asks may: the guard of the distribution and the access policy of
+    /// the operation's group have said so. As it ships, that lets everybody read and lets those write who may change the
     /// distribution's repository.
     ///
     /// # Errors
@@ -51,6 +52,10 @@ pub struct FaceOperation {
     /// As in the reference's description of its API.
     pub id: &'static str,
     pub method: FaceMethod,
+    /// The group of operations that it belongs to: each has an access policy, `<prefix>/<group>`.
+    pub group: &'static str,
+    /// How that policy calls it: `retrieve`.
+    pub action: &'static str,
     /// Below the distribution, with the names of its parameters: `simple/{package}/`.
     pub path: &'static str,
     /// The paths it is found by, where the described one stands for several of them; a parameter is one segment.

@@ -90,6 +90,8 @@ pub struct Field {
     pub source: Source,
     pub description: &'static str,
     pub example: Json,
+    /// How the API's description calls the list of its choices, where that has a name of its own.
+    pub choices_name: Option<&'static str>,
 }
 
 impl Field {
@@ -106,6 +108,7 @@ impl Field {
             source: Source::Column(name),
             description,
             example,
+            choices_name: None,
         }
     }
 
@@ -146,6 +149,21 @@ impl Field {
         example: &'static str,
     ) -> Self {
         Self::of(name, Wire::Choice(choices), description, json!(example))
+    }
+
+    /// A list of some of these.
+    pub fn choices(
+        name: &'static str,
+        choices: &'static [&'static str],
+        description: &'static str,
+        example: Json,
+    ) -> Self {
+        Self::of(name, Wire::Choices(choices), description, example)
+    }
+
+    /// Gives the list of its choices a name, as generators of client libraries want it: `MethodEnum`.
+    pub fn named(self, choices_name: &'static str) -> Self {
+        Self { choices_name: Some(choices_name), ..self }
     }
 
     pub fn href(name: &'static str, target: Target, description: &'static str, example: &'static str) -> Self {

@@ -19,7 +19,7 @@ pub(crate) use field::{parse_boolean, type_name};
 pub use filter::{Apply, Clause, Filter, FilterContext, Input, Lookup};
 pub use reader::Reader;
 pub use record::{Record, Scope, Show, Slice};
-pub use registry::{AccessPolicy, Reference, Registry, Unresolved};
+pub use registry::{AccessPolicy, Reference, Registry, Unresolved, face_viewset};
 
 /// What a resource is to core: which table its rows share and which rules hold for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

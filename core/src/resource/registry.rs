@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Api, Errors, Kind, Resource, Scope, Target};
-use crate::auth::policy::{self, Policy, Statement, Verb};
+use crate::auth::policy::{Policy, Statement, Verb};
 use crate::db::Conn;
 use crate::db::roles::ObjectKey;
 use crate::error::{NON_FIELD, Result};
 use crate::id::Id;
 use crate::params;
-use crate::plugin::{ContentType, Face, FormatOperation, Plugin};
+use crate::plugin::{ContentType, Face, FaceMethod, FormatOperation, Plugin};
 
 /// The repositories that users see, as a table.
 pub(super) const SHOWN: &str = "(SELECT * FROM repository WHERE NOT user_hidden)";
@@ -51,13 +51,11 @@ impl AccessPolicy {
 /// What goes into a repository needs the permission that the repository itself asks of whoever modifies it, whatever
 /// its format calls that.
 fn say_how_repositories_are_modified(resources: &mut [Resource]) {
-    let modify = Verb::Action("modify");
     let own: HashMap<String, String> = resources
         .iter()
         .filter(|resource| resource.kind == Kind::Repository)
         .filter_map(|resource| {
-            let rule = resource.policy.rules.iter().find(|rule| rule.verbs.contains(&modify))?;
-            let asked = rule.requires.first()?.permissions.first()?.clone();
+            let asked = modify_permission(resource)?;
             Some((format!("{}.modify_{}", resource.app, resource.model.to_ascii_lowercase()), asked))
         })
         .collect();
@@ -70,11 +68,12 @@ fn say_how_repositories_are_modified(resources: &mut [Resource]) {
     }
 }
 
-/// The policies of all resources that say more than that administrators may do all.
-fn access_policies(resources: &[Resource]) -> Vec<AccessPolicy> {
+/// The policies of all resources that say more than that administrators may do all, of what is no resource, and of native
+/// faces.
+fn access_policies(resources: &[Resource], faces: &HashMap<&'static str, Arc<dyn Face>>) -> Vec<AccessPolicy> {
     let mut policies = Vec::new();
     for resource in resources {
-        if !resource.policy.rules.is_empty() && resource.policy.scope != policy::Scope::Own {
+        if !resource.policy.rules.is_empty() {
             policies.push(AccessPolicy::new(resource.viewset(), resource.policy.clone()));
         }
         if resource.kind == Kind::Repository && resource.pulp_type.is_some() {
@@ -83,7 +82,41 @@ fn access_policies(resources: &[Resource]) -> Vec<AccessPolicy> {
         }
     }
     policies.push(AccessPolicy::new("groups/users".into(), Policy::group_members()));
+    policies.push(AccessPolicy::new("login".into(), Policy::own()));
+    policies.extend(faces.iter().flat_map(|(component, face)| of_face(resources, component, &**face)));
     policies
+}
+
+/// The policies of a native face: one for each group of operations that has a name of its own.
+fn of_face(resources: &[Resource], component: &str, face: &dyn Face) -> Vec<AccessPolicy> {
+    let modified = resources
+        .iter()
+        .filter(|resource| resource.kind == Kind::Repository && resource.app == component)
+        .find_map(modify_permission)
+        .unwrap_or_default();
+    let mut groups: BTreeMap<&str, (Vec<&'static str>, Vec<&'static str>)> = BTreeMap::new();
+    for operation in face.operations() {
+        let (reads, writes) = groups.entry(operation.group).or_default();
+        let actions = if operation.method == FaceMethod::Get { reads } else { writes };
+        actions.push(operation.action);
+    }
+    let of_group = |(group, (reads, writes))| {
+        let viewset = face_viewset(face.prefix(), group);
+        AccessPolicy::new(viewset, Policy::of_face(reads, writes, &modified))
+    };
+    groups.into_iter().map(of_group).collect()
+}
+
+/// How clients call the policy of a group of operations of the native face with this prefix.
+pub fn face_viewset(prefix: &str, group: &str) -> String {
+    format!("{prefix}/{group}")
+}
+
+/// The permission that a repository asks of whoever modifies it.
+fn modify_permission(repository: &Resource) -> Option<String> {
+    let modify = Verb::Action("modify");
+    let rule = repository.policy.rules.iter().find(|rule| rule.verbs.contains(&modify))?;
+    rule.requires.first()?.permissions.first().cloned()
 }
 
 fn permissions(resources: &[Resource]) -> BTreeMap<String, String> {
@@ -171,14 +204,14 @@ impl Registry {
         resources.extend(formats);
         say_how_repositories_are_modified(&mut resources);
         let numbered = || resources.iter().enumerate();
-        let (policies, permissions) = (access_policies(&resources), permissions(&resources));
-        let faces = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?)));
+        let faces: HashMap<_, _> = plugins.iter().filter_map(|plugin| Some((plugin.name(), plugin.face()?))).collect();
+        let (policies, permissions) = (access_policies(&resources, &faces), permissions(&resources));
         let operations = plugins.iter().flat_map(|plugin| {
             let of_format = plugin.operations().into_iter();
             of_format.map(|operation| (plugin.name(), operation)).collect::<Vec<_>>()
         });
         Self {
-            faces: faces.collect(),
+            faces,
             operations: operations.collect(),
             content_types: types.into_iter().map(|content_type| (content_type.pulp_type(), content_type)).collect(),
             policies,

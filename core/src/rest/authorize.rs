@@ -16,7 +16,7 @@ use super::routes::{Endpoint, Matched};
 use crate::app::{App, Shared};
 use crate::auth::policy::requirement::{REPOSITORY_FIELD, Requirement, Subject};
 use crate::auth::policy::statement::{self, Pending, Question, Sight, Verdict};
-use crate::auth::policy::{Actor, Rights, SCOPING, Scope, Statement};
+use crate::auth::policy::{Actor, CONTENT_LABELS, Rights, SCOPING, Scope, Statement};
 use crate::db::access_policies::Changed;
 use crate::db::roles::{self, Held, ObjectKey};
 use crate::db::{Conn, repositories};
@@ -55,9 +55,6 @@ pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, m
     }
     let endpoint = &app.routes.endpoints[matched.endpoint];
     let policy = app.routes.policy(app, endpoint);
-    if policy.scope == Scope::Own {
-        return if actor.is_some() { Ok(Authorized::default()) } else { Err(refused(actor)) };
-    }
     let asked = Asked {
         actor: actor.cloned(),
         action: action(endpoint, method),
@@ -79,32 +76,41 @@ pub async fn authorize(app: &Shared, actor: Option<&Actor>, matched: &Matched, m
     }
 }
 
-/// Whether the actor may do this to an object of the resource, where no operation of the API is asked for.
+/// A distribution whose native face is asked, and the repository that it serves.
+#[derive(Clone, Copy)]
+pub struct Index {
+    pub distribution: Id,
+    pub repository: Option<Id>,
+}
+
+/// Whether the actor may run an operation of a native face, which the policy of this viewset calls `action`.
 ///
 /// # Errors
-/// `Forbidden`.
-pub async fn permit_on(
+/// `Unauthenticated` or `Forbidden`.
+pub async fn permit_on_face(
     app: &Shared,
-    actor: &Actor,
-    resource: usize,
-    object: Option<Id>,
-    action: &'static str,
+    actor: Option<&Actor>,
+    index: Index,
+    viewset: &str,
+    (action, is_safe): (&'static str, bool),
 ) -> Result<()> {
-    confine::admit_change(actor, object)?;
-    if actor.is_superuser {
+    if let Some(actor) = actor.filter(|_| !is_safe) {
+        confine::admit_change(actor, index.repository)?;
+    }
+    if actor.is_some_and(|actor| actor.is_superuser) {
         return Ok(());
     }
-    let viewset = app.registry.resources[resource].viewset();
     let at = app.registry.policies.iter().position(|policy| policy.viewset == viewset);
-    let at = at.ok_or(Error::Forbidden)?;
-    let key = object.map(ObjectKey::Id);
-    let is_object = key.is_some();
-    let asked = Asked { actor: Some(actor.clone()), action, is_safe: false, resource: Some(resource), key, is_object };
-    match look_up(app, at, asked).await {
-        Ok(authorized) if authorized.pending.is_empty() => Ok(()),
-        Ok(_) | Err(Error::NotFound(_)) => Err(Error::Forbidden),
-        Err(error) => Err(error),
+    let at = at.ok_or_else(|| refused(actor))?;
+    let asked = Asked { actor: actor.cloned(), action, is_safe, resource: None, key: None, is_object: false };
+    let pending = look_up(app, at, asked).await?.pending;
+    if pending.is_empty() {
+        return Ok(());
     }
+    let named = Named { fields: vec![], index: Some(index) };
+    let (shared, user) = (app.clone(), actor.map(|actor| actor.user_id));
+    let is_allowed = app.db.read(move |conn| is_allowed(&pending, &shared, conn, user, &named));
+    if is_allowed.await? { Ok(()) } else { Err(refused(actor)) }
 }
 
 /// The action as access policies call it.
@@ -257,16 +263,13 @@ impl Request {
             return Ok(());
         }
         let named = named(&self.app, &pending, fields)?;
+        let labels = is_upload(&pending) && gives_labels(fields);
         let (app, user) = (self.app.clone(), self.user_id());
         let is_allowed = self.app.db.read(move |conn| {
-            let mut is_allowed = false;
-            for statement in &pending {
-                if statement.holds(&app, conn, user, &named)? {
-                    if !statement.allows {
-                        return Ok(false);
-                    }
-                    is_allowed = true;
-                }
+            let is_allowed = is_allowed(&pending, &app, conn, user, &named)?;
+            if is_allowed && labels && !may_label(&app, conn, user)? {
+                let problem = format!("labels are given by those who have the permission {CONTENT_LABELS}");
+                return Err(Error::field("pulp_labels", problem));
             }
             Ok(is_allowed)
         });
@@ -274,11 +277,50 @@ impl Request {
     }
 }
 
-/// What the body names, by field, as far as statements ask.
-type Named = Vec<(String, Reference)>;
+/// Whether one of the statements allows, and none denies.
+fn is_allowed(pending: &[Pending], app: &App, conn: &mut Conn, user: Option<i64>, named: &Named) -> Result<bool> {
+    let mut is_allowed = false;
+    for statement in pending {
+        if statement.holds(app, conn, user, named)? {
+            if !statement.allows {
+                return Ok(false);
+            }
+            is_allowed = true;
+        }
+    }
+    Ok(is_allowed)
+}
+
+/// Whether a unit is to be made for a repository.
+fn is_upload(pending: &[Pending]) -> bool {
+    pending.iter().flat_map(|statement| &statement.requires).any(|asked| asked.subject == Subject::Upload)
+}
+
+/// Whether a body has labels; in a form they are the text of an object. What is no object the operation refuses itself.
+fn gives_labels(fields: &Map<String, Json>) -> bool {
+    let is_some = |labels: &Json| labels.as_object().is_some_and(|labels| !labels.is_empty());
+    match fields.get("pulp_labels") {
+        Some(Json::String(text)) => serde_json::from_str(text).is_ok_and(|labels: Json| is_some(&labels)),
+        Some(labels) => is_some(labels),
+        None => false,
+    }
+}
+
+fn may_label(app: &App, conn: &mut Conn, user: Option<i64>) -> Result<bool> {
+    Ok(rights(roles::held(conn, user, app.domain, None, "")?).reach_all(CONTENT_LABELS))
+}
+
+/// What decides beside the path.
+#[derive(Default)]
+struct Named {
+    /// What the body names, by field, as far as statements ask.
+    fields: Vec<(String, Reference)>,
+    /// Of a native face.
+    index: Option<Index>,
+}
 
 fn named(app: &App, pending: &[Pending], fields: &Map<String, Json>) -> Result<Named> {
-    let mut named = Named::new();
+    let mut named = Named::default();
     for requirement in pending.iter().flat_map(|statement| &statement.requires) {
         for field in fields_of(requirement) {
             let text = fields.get(field).and_then(Json::as_str).unwrap_or_default();
@@ -286,7 +328,7 @@ fn named(app: &App, pending: &[Pending], fields: &Map<String, Json>) -> Result<N
                 return Err(Error::field(field, "Destination upload repository was not provided."));
             }
             // What is no reference the operation refuses itself.
-            named.extend(app.registry.parse(&app.api, text).map(|reference| (field.to_owned(), reference)));
+            named.fields.extend(app.registry.parse(&app.api, text).map(|reference| (field.to_owned(), reference)));
         }
     }
     Ok(named)
@@ -298,16 +340,15 @@ fn fields_of(requirement: &Requirement) -> Vec<&str> {
         Subject::Parameter(field) if field == REPOSITORY_FIELD => vec![REPOSITORY_FIELD, "repository_version"],
         Subject::Parameter(field) => vec![field],
         Subject::Upload => vec![REPOSITORY_FIELD],
-        Subject::Object | Subject::Repository | Subject::Group => vec![],
+        Subject::Object | Subject::Repository | Subject::Group | Subject::Index | Subject::IndexRepository => vec![],
     }
 }
 
 impl Pending {
     fn holds(&self, app: &App, conn: &mut Conn, user: Option<i64>, named: &Named) -> Result<bool> {
         for requirement in &self.requires {
-            let fields = fields_of(requirement);
-            for (_, reference) in named.iter().filter(|(field, _)| fields.contains(&field.as_str())) {
-                let Some(key) = object(conn, reference)? else { continue };
+            let Some(keys) = keys(conn, requirement, named)? else { return Ok(false) };
+            for key in keys {
                 let rights = rights(roles::held(conn, user, app.domain, Some(key), "")?);
                 if !rights.hold(requirement.levels, &requirement.permissions) {
                     return Ok(false);
@@ -316,6 +357,22 @@ impl Pending {
         }
         Ok(true)
     }
+}
+
+/// The objects on which a requirement must hold; none where it cannot.
+fn keys(conn: &mut Conn, requirement: &Requirement, named: &Named) -> Result<Option<Vec<ObjectKey>>> {
+    match requirement.subject {
+        Subject::Index => return Ok(named.index.map(|index| vec![ObjectKey::Id(index.distribution)])),
+        Subject::IndexRepository => {
+            return Ok(named.index.map(|index| index.repository.into_iter().map(ObjectKey::Id).collect()));
+        }
+        _ => {}
+    }
+    let (fields, mut keys) = (fields_of(requirement), vec![]);
+    for (_, reference) in named.fields.iter().filter(|(field, _)| fields.contains(&field.as_str())) {
+        keys.extend(object(conn, reference)?);
+    }
+    Ok(Some(keys))
 }
 
 /// The object whose roles count for a reference; of a version its repository.

@@ -16,7 +16,8 @@ use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
 use super::wire::Outbox;
-use super::{Delivery, Inner, ServedDomain, checkpoint, folder, guard, lazy, made, path};
+use super::{Delivery, Inner, ServedDomain, artifact, checkpoint, folder, guard, lazy, made, path};
+use crate::db::artifact_distribution::ARTIFACTS;
 use crate::error::{Error, Result};
 use crate::observe::{Told, Watch};
 
@@ -46,12 +47,14 @@ async fn respond(inner: &Arc<Inner>, request: &HttpRequest) -> Result<HttpRespon
         return Ok(with_slash(request));
     };
     let Some(path) = path::decode(below) else { return Ok(not_found(Mark::Absent)) };
-    match pointer::find(inner, &path).await? {
-        Some(pointer) => match guard::refusal(inner, request, &pointer, &path).await? {
-            Some(refusal) => Ok(refusal),
-            None => Ok(guard::private(in_distribution(inner, request, &pointer, &path).await?, &pointer)),
-        },
-        None => folder::base_paths(inner, request, &path).await,
+    let Some(pointer) = pointer::find(inner, &path).await? else {
+        return folder::base_paths(inner, request, &path).await;
+    };
+    // The guard judges the path that is served.
+    let path = path::without_extra_slashes(path, pointer.distribution.place.len());
+    match guard::refusal(inner, request, &pointer, &path).await? {
+        Some(refusal) => Ok(refusal),
+        None => Ok(guard::private(in_distribution(inner, request, &pointer, &path).await?, &pointer)),
     }
 }
 
@@ -63,6 +66,9 @@ async fn in_distribution(
 ) -> Result<HttpResponse> {
     let distribution = &pointer.distribution;
     let Some(rest) = path[distribution.place.len()..].strip_prefix('/') else { return Ok(with_slash(request)) };
+    if distribution.pulp_type == ARTIFACTS {
+        return artifact::answer(inner, request, pointer, rest).await;
+    }
     if !distribution.is_pointing() {
         return Ok(not_pointing());
     }
@@ -77,10 +83,8 @@ async fn in_distribution(
     if inner.formats.makes_files(&distribution.pulp_type) {
         return made::answer(inner, request, pointer, rest).await;
     }
-    // Clients that put paths together write two slashes.
-    let name = rest.trim_start_matches('/');
-    if !name.contains('/')
-        && let Some(text) = inner.formats.generated(pointer, name, &origin(request)).await?
+    if !rest.contains('/')
+        && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
     {
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text));
     }

@@ -49,7 +49,7 @@ pub async fn answer(
     let pointer = Arc::new(pointer.at_checkpoint(publication, &served));
     inner.pointers.insert(pointer.distribution.place.clone(), pointer.clone());
     match below {
-        Some(below) => answer::in_tree(inner, request, &pointer, below).await,
+        Some(below) => answer::in_tree(inner, request, &pointer, below.trim_start_matches('/')).await,
         None => Ok(with_slash(request)),
     }
 }

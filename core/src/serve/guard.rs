@@ -55,7 +55,7 @@ async fn held(inner: &Inner, request: &HttpRequest, pointer: &Pointer, guards: V
 }
 
 /// Whether a token is for the distribution, for its guard or for the repository that it serves.
-fn is_for(token: &Grant, pointer: &Pointer) -> bool {
+pub fn is_for(token: &Grant, pointer: &Pointer) -> bool {
     let distribution = &pointer.distribution;
     let mut reached = [Some(distribution.id), distribution.guard, distribution.repository].into_iter().flatten();
     reached.any(|id| token.covers(id))
@@ -70,10 +70,14 @@ fn refused(reason: &str, path: &str) -> HttpResponse {
 }
 
 /// The answer as one for this reader alone, where the distribution has a guard.
-pub fn private(mut response: HttpResponse, pointer: &Pointer) -> HttpResponse {
+pub fn private(response: HttpResponse, pointer: &Pointer) -> HttpResponse {
+    if pointer.guard.is_some() { unshared(response) } else { response }
+}
+
+/// The answer as one that caches between here and the reader do not keep.
+pub fn unshared(mut response: HttpResponse) -> HttpResponse {
     let said = response.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
-    let is_kept = said.is_some_and(|said| said.contains("no-store"));
-    if pointer.guard.is_some() && !is_kept {
+    if !said.is_some_and(|said| said.contains("no-store")) {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     }
     response

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::SizedStream;
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, StatusCode, Version, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -241,5 +241,11 @@ fn cut(request: &HttpRequest, source: &Source, path: &str) -> HttpResponse {
         tokio::time::sleep(BEFORE_CUT).await;
         Err(Error::upstream("the upstream sent a wrong file"))
     });
-    announced(source, source.size, path, SizedStream::new(source.size.unwrap_or(1).max(1), Box::pin(broken)))
+    match request.version() {
+        // Without a length its clients take the end of the connection for that of the file.
+        Version::HTTP_09 | Version::HTTP_10 => {
+            announced(source, source.size, path, SizedStream::new(source.size.unwrap_or(1).max(1), Box::pin(broken)))
+        }
+        _ => chunked(source, path, broken),
+    }
 }

@@ -33,7 +33,7 @@ pub enum MadeAnswer {
 
 /// Answers for `path` of a distribution whose files are all made.
 pub async fn answer(inner: &Arc<Inner>, request: &HttpRequest, pointer: &Pointer, path: &str) -> Result<HttpResponse> {
-    let asked = match path.trim_start_matches('/') {
+    let asked = match path {
         "" => Made::Names,
         name => Made::File(name.to_owned()),
     };

@@ -6,6 +6,7 @@
 //! [`Delivery::distributions_changed`]; other hosts of the installation notice within [`STALE`].
 
 mod answer;
+mod artifact;
 mod blocks;
 mod checkpoint;
 mod conditional;
@@ -56,7 +57,7 @@ use crate::storage::{DigestSet, Staged, Storage};
 pub(crate) use answer::with_slash;
 pub(crate) use blocks::stream as stream_of_file;
 pub(crate) use conditional::{Validators, Verdict, judge_whole};
-pub(crate) use guard::private;
+pub(crate) use guard::{is_for, private, unshared};
 pub(crate) use html::encode;
 pub use made::{Made, MadeAnswer};
 pub(crate) use path::decode;
@@ -86,6 +87,11 @@ pub trait Formats: Send + Sync + 'static {
 
     /// Whether distributions of this type have a native face.
     fn has_face(&self, pulp_type: &str) -> bool;
+
+    /// The access policies of the native face of this type that were changed, by their viewsets.
+    fn changed_policies(&self, _conn: &mut Conn, _pulp_type: &str) -> Result<Vec<String>> {
+        Ok(vec![])
+    }
 
     /// The domain of this name, of which there are several only where they are turned on.
     async fn domain(&self, _name: &str) -> Result<Option<Arc<ServedDomain>>> {

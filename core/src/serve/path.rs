@@ -23,6 +23,14 @@ pub fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     ends.chain(whole).take(MOST_SEGMENTS).map(|end| &path[..end])
 }
 
+/// The path without the slashes that clients write too many behind a base path, whose length is `base`.
+pub fn without_extra_slashes(path: String, base: usize) -> String {
+    match path.as_bytes().get(base..base + 2) {
+        Some(b"//") => format!("{}/{}", &path[..base], path[base..].trim_start_matches('/')),
+        _ => path,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +43,15 @@ mod tests {
         assert_eq!(decode("a%b").as_deref(), Some("a%b"));
         for bad in ["..", "a/../b", "a/%2e%2e/b", "a/%2E./b", "a/..%2fb", "a/./b", "%00", "%ff", &"x".repeat(5000)] {
             assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn slashes_behind_a_base_path_are_one() {
+        for (path, expected) in
+            [("a/b", "a/b"), ("a", "a"), ("a/", "a/"), ("a//", "a/"), ("a///b//c", "a/b//c"), ("a/b//c", "a/b//c")]
+        {
+            assert_eq!(without_extra_slashes(path.into(), 1), expected);
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Pointer {
 pub struct FaceView {
     pub distribution: Arc<FaceDistribution>,
     pub units: Option<VersionUnits>,
+    /// The viewsets of its access policies that were changed. The others let everybody read.
+    pub changed_policies: Vec<String>,
 }
 
 impl Pointer {
@@ -185,7 +187,8 @@ fn face(
         remote: distribution.remote,
         published: matches!(tree, Some(Tree::Publications(_))),
     };
-    Ok(Some(FaceView { distribution: Arc::new(seen), units }))
+    let changed_policies = formats.changed_policies(conn, &distribution.pulp_type)?;
+    Ok(Some(FaceView { distribution: Arc::new(seen), units, changed_policies }))
 }
 
 fn scope(

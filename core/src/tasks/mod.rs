@@ -45,7 +45,7 @@ pub use context::TaskContext;
 pub use dispatch::{dispatch, dispatch_failed, dispatch_group, dispatch_telling, dispatch_with_group};
 pub use enqueue::{enqueue, is_running, reserve, run_now, wake_at};
 pub(crate) use memory::resident;
-pub use memory::{MEMORY, MEMORY_PROFILE};
+pub use memory::MEMORY;
 pub use presence::{Presence, recover};
 pub use progress::Progress;
 pub use purge::{PURGE, PurgeOptions};

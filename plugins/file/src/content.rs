@@ -27,6 +27,10 @@ impl ContentType for FileContent {
         resources::content()
     }
 
+    fn upload_answer_schema(&self) -> Option<&'static str> {
+        Some("FileContentUploadResponse")
+    }
+
     /// Nothing is read from the file: the client says at which path it shall be.
     async fn inspect(&self, file: &Inspection, given: &Map<String, Json>) -> Result<Inspected> {
         Ok(unit(relative_path(given)?, file.digests.sha256.clone()).into())

@@ -7,7 +7,7 @@ mod content;
 use pith_core::error::Error;
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
-use pith_core::resource::{Action, ActionRun, Derivation, Draft, Errors, Field, Kind, Resource, Target, Wire};
+use pith_core::resource::{Action, ActionRun, Derivation, Draft, Errors, Field, Kind, Resource, Target};
 use serde_json::{Value as Json, json};
 
 pub(crate) use content::{packages, provenances, yanks};
@@ -132,7 +132,9 @@ fn from_bandersnatch() -> Derivation {
         fields: vec![
             Field::text_file("config", "A configuration of bandersnatch.").required(),
             Field::text("name", "The name of the remote.", "pypi").required(),
-            Field::choice("policy", POLICIES, "When files are fetched.", "on_demand").default(json!("on_demand")),
+            Field::choice("policy", POLICIES, "When files are fetched.", "on_demand")
+                .named("Policy692Enum")
+                .default(json!("on_demand")),
         ],
         schema: "PythonBanderRemote",
         description: "Make a remote of what a configuration of the mirror program bandersnatch says.",
@@ -173,8 +175,7 @@ fn remote() -> Resource {
     let policy = Owned::new("python", "pythonremote").labelled().created_by("from_bandersnatch");
     let list = |name, description, example| Field::texts(name, description, example).default(json!([])).detail();
     let chosen = |name, description, choices, example| {
-        let field = Field::texts(name, description, example).default(json!([])).detail();
-        Field { wire: Wire::Choices(choices), ..field }
+        Field::choices(name, choices, description, example).default(json!([])).detail()
     };
     let mut remote = Resource::remote(names, POLICIES, policy).with_fields([
         list(
@@ -189,7 +190,8 @@ fn remote() -> Resource {
             "The kinds of files to take; without any, all kinds.",
             PACKAGE_TYPES,
             json!(["bdist_wheel", "sdist"]),
-        ),
+        )
+        .named("PackageTypesEnum"),
         Field::integer(
             "keep_latest_packages",
             None,
@@ -203,7 +205,8 @@ fn remote() -> Resource {
             "Platforms whose files are not taken.",
             &["windows", "macos", "freebsd", "linux"],
             json!(["windows"]),
-        ),
+        )
+        .named("ExcludePlatformsEnum"),
         Field::boolean("provenance", "Whether the provenance of the files is taken too.", false)
             .default(json!(false))
             .detail(),

@@ -18,7 +18,7 @@ pub(crate) mod uln;
 
 use pith_core::plugin::{Owned, Verb};
 use pith_core::resource::kinds::Names;
-use pith_core::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Resource, Target, Wire};
+use pith_core::resource::{Action, ActionRun, Draft, Errors, Field, Kind, Resource, Target};
 use serde_json::{Value as Json, json};
 
 use roles::{ADMINISTRATION, VIEWING};
@@ -146,11 +146,16 @@ fn last_sync() -> Field {
 /// How publications are made, unless they are told otherwise.
 fn publishing() -> Vec<Field> {
     vec![
-        Field::choice("checksum_type", CHECKSUM_TYPES, "The checksum of metadata files.", "sha256").nullable().detail(),
+        Field::choice("checksum_type", CHECKSUM_TYPES, "The checksum of metadata files.", "sha256")
+            .named("PackageChecksumTypeEnum")
+            .nullable()
+            .detail(),
         Field::choice("compression_type", COMPRESSION_TYPES, "How metadata files are compressed.", "gz")
+            .named("CompressionTypeEnum")
             .nullable()
             .detail(),
         Field::choice("layout", LAYOUTS, "Where packages lie below the root.", "nested_alphabetically")
+            .named("LayoutEnum")
             .nullable()
             .detail(),
         Field::any("repo_config", "", "Settings for `config.repo`, by their names.", json!({"gpgcheck": 1}))
@@ -163,6 +168,7 @@ fn publishing() -> Vec<Field> {
 fn out_of_use() -> Vec<Field> {
     let checksum = |name| {
         Field::choice(name, CHECKSUM_TYPES, "Out of use: see `checksum_type`.", "sha256")
+            .named("PackageChecksumTypeEnum")
             .nullable()
             .shown(&[], |_, _, _| Json::Null)
     };
@@ -196,7 +202,7 @@ fn check_publishing(draft: &Draft, errors: &mut Errors) {
 
 fn sync() -> Action {
     let remote = "/pulp/api/v3/remotes/rpm/rpm/01a1fe65-f11d-7279-bc62-9ba6227b67be/";
-    let skipped = Field::texts("skip_types", "Kinds of content that are left out.", json!(["srpm"]));
+    let skipped = "Kinds of content that are left out.";
     Action {
         name: "sync",
         run: ActionRun::Sync,
@@ -215,9 +221,13 @@ fn sync() -> Action {
                 "Whether units that upstream has not stay, leave, or leave and its metadata is served as it is.",
                 "additive",
             )
+            .named("SyncPolicyEnum")
             .nullable()
             .input(),
-            Field { wire: Wire::Choices(&["srpm", "treeinfo"]), ..skipped }.default(json!([])).input(),
+            Field::choices("skip_types", &["srpm", "treeinfo"], skipped, json!(["srpm"]))
+                .named("SkipTypesEnum")
+                .default(json!([]))
+                .input(),
             Field::boolean("optimize", "Whether nothing is done when nothing changed upstream.", true)
                 .default(json!(true))
                 .input(),

@@ -91,6 +91,36 @@ fn content_is_fetched_from_an_address() {
 }
 
 #[test]
+fn an_upload_at_once_takes_an_address_too() {
+    let server = Server::start();
+    let upstream = Upstream::with_manifest(&[("a", b"bytes")]);
+    let upload = format!("{FILES}upload/");
+    let mut body = json!({"file_url": upstream.url("a"), "relative_path": "x", "overwrite": false});
+    body["downloader_config"] = json!({"total_timeout": 5});
+    assert_eq!(server.post(&upload, body.clone()).expect(201).json()["sha256"], sha256(b"bytes"));
+    body["downloader_config"] = json!({"nonsense": 5});
+    assert!(server.post(&upload, body.clone()).expect(400).json()["downloader_config"].is_array());
+    body["downloader_config"] = json!({"max_retries": 0});
+    for url in [upstream.url("nothing"), "http://127.0.0.1:9/a".into(), "file:///etc/passwd".into(), "nonsense".into()]
+    {
+        body["file_url"] = json!(url);
+        let told = server.post(&upload, body.clone()).expect(400).json();
+        assert!(told["file_url"].is_array(), "{url}: {told}");
+    }
+}
+
+#[test]
+fn an_empty_file_is_refused_and_an_empty_artifact_is_not() {
+    let server = Server::start();
+    for path in [FILES.to_owned(), format!("{FILES}upload/"), "content/rpm/packages/".into()] {
+        let form = Multipart::new().field("relative_path", "x").file("file", b"");
+        let told = server.request("POST", &path).multipart(form).send().expect(400).json();
+        assert_eq!(told["file"], json!(["The submitted file is empty."]), "{path}");
+    }
+    server.upload("x", b"");
+}
+
+#[test]
 fn bodies_that_name_no_file_or_two_are_refused() {
     let server = Server::start();
     let artifact = server.artifact(b"bytes");

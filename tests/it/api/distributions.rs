@@ -5,7 +5,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::support::Server;
-use crate::support::pulp::{DISTRIBUTIONS, text};
+use crate::support::pulp::{DISTRIBUTIONS, PASSWORD, text};
 
 #[test]
 fn a_distribution_is_made_changed_and_deleted_by_tasks() {
@@ -25,6 +25,52 @@ fn a_distribution_is_made_changed_and_deleted_by_tasks() {
     server.completed(server.patch(&href, json!({"hidden": true})));
     server.completed(server.delete(&href));
     server.get(&href).expect(404);
+}
+
+#[test]
+fn artifacts_have_a_distribution_of_their_own_that_nobody_changes() {
+    const ARTIFACTS: &str = "distributions/core/artifacts/";
+    let server = Server::start();
+    let list = server.get(ARTIFACTS).expect(200).json();
+    let found = list["results"][0].clone();
+    assert_eq!(list["count"], 1);
+    let (href, name) = (text(&found, "pulp_href"), text(&found, "name"));
+    assert!(name.len() == 65 && name.starts_with('a'), "{name}");
+    assert_eq!(found["base_path"], name.as_str());
+    assert!(text(&found, "prn").starts_with("prn:core.artifactdistribution:"));
+    for key in ["repository", "publication", "remote", "checkpoint"] {
+        assert!(found.get(key).is_none(), "{key}");
+    }
+    assert_eq!(server.get(&href).expect(200).json(), found);
+    assert_eq!(server.count("distributions/?pulp_type=core.artifact"), 1);
+    server.post(ARTIFACTS, json!({"name": "d", "base_path": "d"})).expect(405);
+    for method in ["PUT", "PATCH", "DELETE"] {
+        server.request(method, &href).json(&json!({"name": "d"})).send().expect(405);
+    }
+    let guard = server.get(&text(&found, "content_guard")).expect(200).json();
+    assert_eq!(guard["name"], name.as_str());
+    server.delete(&text(&guard, "pulp_href")).expect(400);
+    let (_, user) = server.new_user();
+    server.user(&user, PASSWORD).get(ARTIFACTS).expect(403);
+    // Nothing of it is served without a signature, and no listing shows it.
+    let root = server.anonymous().get("/pulp/content/").expect(200).text();
+    assert!(!root.contains(&name), "{root}");
+    let artifact = server.artifact(b"some bytes").rsplit('/').nth(1).unwrap().to_owned();
+    let base = text(&found, "base_url");
+    for path in ["", artifact.as_str(), "nothing", "?expires=99999999999&validate_token=00:00"] {
+        server.get(&format!("{base}{path}")).expect(403);
+    }
+}
+
+#[test]
+fn an_installation_keeps_its_artifact_distribution() {
+    let mut server = Server::start();
+    let names = |server: &Server| server.get("distributions/core/artifacts/").expect(200).json()["results"].clone();
+    let before = names(&server);
+    server.kill();
+    server.restart();
+    let after = names(&server);
+    assert_eq!((&before[0]["prn"], after.as_array().unwrap().len()), (&after[0]["prn"], 1));
 }
 
 #[test]

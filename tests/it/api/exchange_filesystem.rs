@@ -11,7 +11,7 @@ use super::exchange::place;
 use crate::support::pulp::{assert_completed, text};
 use crate::support::rpm_repository::{RpmRepository, State};
 use crate::support::world::store_is_local;
-use crate::support::{Client, random, sha256};
+use crate::support::{Client, Upstream, random, sha256};
 
 fn exporter(client: &Client, path: &str, method: &str) -> String {
     let body = json!({"name": random::name(), "path": path, "method": method});
@@ -67,6 +67,50 @@ fn publications_are_written_as_files() {
     let task =
         from.server.finished(from.server.post(&format!("{exporter}exports/"), json!({"publication": publication})));
     assert_eq!(task["state"], "failed", "{task}");
+}
+
+#[test]
+fn files_of_a_folder_of_this_host_are_written_without_being_stored() {
+    let from = place();
+    let (source, out) = (from.folder.path().join("source"), from.path("out"));
+    fs::create_dir(&source).unwrap();
+    let files = [("a", &b"some bytes"[..]), ("b", b"other bytes")];
+    let line = |(name, bytes): &(&str, &[u8])| format!("{name},{},{}\n", sha256(bytes), bytes.len());
+    fs::write(source.join("PULP_MANIFEST"), files.iter().map(line).collect::<String>()).unwrap();
+    files.iter().for_each(|(name, bytes)| fs::write(source.join(name), bytes).unwrap());
+    let url = format!("file://{}/PULP_MANIFEST", source.display());
+    let repository = from.server.repository();
+    assert_completed(&from.server.sync(&repository, &from.server.remote(&url, json!({"policy": "streamed"}))));
+    let publication = from.server.publish(&repository);
+    let export = |method: &str| {
+        let exporter = exporter(&from.server, &out, method);
+        from.server.finished(from.server.post(&format!("{exporter}exports/"), json!({"publication": publication})))
+    };
+    assert_completed(&export("write"));
+    if store_is_local() {
+        assert_completed(&export("symlink"));
+    }
+    let written = files_below(Path::new(&out));
+    assert!(files.iter().all(|(name, bytes)| written[*name] == *bytes));
+    assert!(!Path::new(&out).join("a").is_symlink());
+    assert_eq!(from.server.count(&format!("artifacts/?sha256={}", sha256(b"some bytes"))), 0);
+    // What lies there is compared with what it was.
+    fs::write(source.join("b"), b"wrong bytes").unwrap();
+    let task = export("write");
+    assert_eq!(task["state"], "failed", "{task}");
+    assert_eq!(fs::read(Path::new(&out).join("b")).unwrap(), b"other bytes");
+}
+
+#[test]
+fn what_only_a_server_has_is_not_exported() {
+    let from = place();
+    let upstream = Upstream::with_manifest(&[("a", b"some bytes")]);
+    let repository = from.server.repository();
+    from.server.sync(&repository, &from.server.remote(&upstream.url("PULP_MANIFEST"), json!({"policy": "on_demand"})));
+    let exporter = exporter(&from.server, &from.path("out"), "write");
+    let body = json!({"publication": from.server.publish(&repository)});
+    let task = from.server.finished(from.server.post(&format!("{exporter}exports/"), body));
+    assert!(task["error"]["description"].as_str().unwrap().contains("haven't been downloaded"), "{task}");
 }
 
 #[test]

@@ -212,7 +212,18 @@ fn a_task_measures_its_memory_when_asked_to() {
     };
     assert_eq!(cleanup(None), json!({}));
     let url = text(&cleanup(Some("memory")), "memory_profile");
-    server.download(&url).expect(200);
+    let profile = server.download(&url).expect(200);
+    assert!(profile.text().contains('\t'), "{}", profile.text());
+    // It is one of the artifact distribution, which whoever has the address can read.
+    let distributions = server.get("distributions/core/artifacts/").expect(200).json();
+    let base = text(&distributions["results"][0], "base_url");
+    assert!(url.starts_with(&base), "{url} {base}");
+    let artifact = url.strip_prefix(&base).unwrap().split_once('?').unwrap().0;
+    assert_eq!(server.get(&format!("artifacts/{artifact}/")).expect(200).json()["size"], profile.body.len());
+    assert_eq!(server.anonymous().download(&url).expect(200).body, profile.body);
+    server.anonymous().get(&format!("{base}{artifact}")).expect(403);
+    let other = server.artifact(b"some bytes").rsplit('/').nth(1).unwrap().to_owned();
+    server.anonymous().get(&url.replace(artifact, &other)).expect(403);
 }
 
 #[test]

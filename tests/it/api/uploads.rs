@@ -29,6 +29,8 @@ fn chunks_in_any_order_become_an_artifact_and_the_upload_is_gone() {
     let chunks = server.get(&upload).expect(200).json()["chunks"].clone();
     assert_eq!(chunks.as_array().unwrap().len(), 2);
     assert!(chunks.as_array().unwrap().contains(&json!({"offset": 5, "size": 5})));
+    assert_eq!(server.get(&format!("{upload}?fields=chunks")).expect(200).json(), json!({"chunks": chunks}));
+    assert!(server.get("uploads/").expect(200).json()["results"][0].get("chunks").is_none());
     let task = commit(&server, &upload, &sha256(b"1234567890"));
     assert_eq!(task["name"], "pulpcore.app.tasks.upload.commit");
     let artifact = server.get(task["created_resources"][0].as_str().unwrap()).expect(200).json();

@@ -124,7 +124,7 @@ fn no_operation_on_an_object_reaches_that_of_another_domain() {
                 }
                 let request = two.ours.request(&method, &filled);
                 let answer = if method == "GET" { request.send() } else { request.json(&json!({})).send() };
-                // Artifacts are deleted by nobody. What wants a ticket for a profile has none.
+                // Artifacts are deleted by nobody.
                 let right = match (*what, method.as_str()) {
                     ("artifact", "DELETE") => [403, 404].contains(&answer.status),
                     _ => answer.status == 404,

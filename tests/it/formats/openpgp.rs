@@ -239,7 +239,7 @@ fn what_is_no_public_key_is_refused() {
         assert!(told.contains(expected), "{what}: {told}");
     }
     assert!(refusal(&server, &vec![b'a'; 3 << 20]).contains("larger than"));
-    assert!(refusal(&server, b"").contains("OpenPGP key"));
+    upload(&server, b"", None).expect(400);
     assert_eq!(server.count("content/"), 0);
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 pub use requirement::Requirement;
-pub use shapes::Owned;
+pub use shapes::{CONTENT_LABELS, Owned};
 pub use statement::{CreationHook, Rights, Statement};
 
 use super::token::Grant;
@@ -29,6 +29,8 @@ pub enum Verb {
     Delete,
     /// By the last segment of its path: `sync`, `set_label`.
     Action(&'static str),
+    /// Whatever can be asked.
+    Any,
 }
 
 /// Whoever sent the request, already verified.
@@ -71,8 +73,6 @@ pub enum Scope {
     /// Those for which the reader holds the view permission; of what has none of its own, those that belong to
     /// something for which the reader does.
     Permitted,
-    /// Nothing but what is the reader's own: everybody who is logged in may do everything with it.
-    Own,
 }
 
 /// The rights of one resource. A verb that no rule names is for administrators.
@@ -119,7 +119,7 @@ impl Policy {
     pub fn shown_scoping(&self) -> Value {
         match self.scope {
             Scope::Permitted => json!({"function": SCOPING}),
-            Scope::All | Scope::Own => Value::Null,
+            Scope::All => Value::Null,
         }
     }
 }
@@ -137,6 +137,7 @@ impl Verb {
             Self::Update => vec!["update", "partial_update"],
             Self::Delete => vec!["destroy"],
             Self::Action(name) => vec![name],
+            Self::Any => vec!["*"],
         }
     }
 }

@@ -14,6 +14,10 @@ pub enum Subject {
     Parameter(String),
     /// The repository that an upload goes into, which must be named.
     Upload,
+    /// The distribution whose native face is asked.
+    Index,
+    /// The repository that such a distribution serves; without one the requirement holds.
+    IndexRepository,
 }
 
 /// Where a permission may have been given.
@@ -51,6 +55,8 @@ const LEVELS: [(&str, Levels); 7] = [
 const ANYWHERE: Levels = levels(true, true, true);
 
 const UPLOAD: &str = "has_required_repo_perms_on_upload";
+const INDEX: &str = "index_has_perm";
+const INDEX_REPOSITORY: &str = "index_has_repo_perm";
 /// How the words call the fields `repository` and `repository_version`, either of which names a repository.
 const REPOSITORY_PARAMETER: &str = "repo_or_repo_ver";
 /// The field that stands for both.
@@ -82,6 +88,11 @@ impl Requirement {
         Self { subject: Subject::Upload, levels: ANYWHERE, permissions: vec![permission.into()] }
     }
 
+    /// Held for the repository that the distribution serves whose native face is asked.
+    pub fn index_repository(permission: impl Into<String>) -> Self {
+        Self { subject: Subject::IndexRepository, levels: ANYWHERE, permissions: vec![permission.into()] }
+    }
+
     /// The same of what belongs to no domain: groups, domains.
     pub fn outside_domains(mut self) -> Self {
         self.levels.domain = false;
@@ -101,6 +112,8 @@ impl Requirement {
                 format!("has_{name}_param_{levels}_perms:{permissions}")
             }
             Subject::Upload => format!("{UPLOAD}:{permissions}"),
+            Subject::Index => format!("{INDEX}:{permissions}"),
+            Subject::IndexRepository => format!("{INDEX_REPOSITORY}:{permissions}"),
         }
     }
 
@@ -111,8 +124,14 @@ impl Requirement {
         if permissions.iter().any(|name| !is_permission(name)) {
             return None;
         }
-        if name == UPLOAD {
-            return Some(Self { subject: Subject::Upload, levels: ANYWHERE, permissions });
+        let whole = match name {
+            UPLOAD => Some(Subject::Upload),
+            INDEX => Some(Subject::Index),
+            INDEX_REPOSITORY => Some(Subject::IndexRepository),
+            _ => None,
+        };
+        if let Some(subject) = whole {
+            return Some(Self { subject, levels: ANYWHERE, permissions });
         }
         let words = name.strip_prefix("has_")?.strip_suffix("_perms")?;
         let (before, levels) = LEVELS.iter().find_map(|(name, levels)| {
@@ -159,6 +178,8 @@ mod tests {
             "has_repo_or_repo_ver_param_model_or_domain_or_obj_perms:file.view_filerepository",
             "has_upload_param_model_or_domain_or_obj_perms:core.change_upload",
             "has_required_repo_perms_on_upload:file.modify_filerepository",
+            "index_has_perm:file.view_filedistribution",
+            "index_has_repo_perm:file.modify_filerepository",
         ] {
             assert_eq!(Requirement::parse(text).map(|read| read.condition()).as_deref(), Some(text));
         }

@@ -4,7 +4,7 @@ use super::requirement::Subject;
 use super::{LockedRole, Policy, Principal, Requirement, Rule, Scope, Verb};
 
 /// What it takes to label content.
-const CONTENT_LABELS: &str = "core.manage_content_labels";
+pub const CONTENT_LABELS: &str = "core.manage_content_labels";
 
 /// What it takes to delete versions, where that has a permission of its own.
 const DELETE_VERSION: &str = "delete_{}_version";
@@ -20,10 +20,14 @@ impl Policy {
         Self::of(vec![])
     }
 
+    /// For administrators only, as a policy that can be changed.
+    pub fn of_administrators(verbs: impl Into<Vec<Verb>>) -> Self {
+        Self::of(vec![Rule::new(verbs, Principal::Administrator, vec![])])
+    }
+
     /// What concerns only the one who asks: the own account and session.
     pub fn own() -> Self {
-        let verbs = [Verb::Read, Verb::Create, Verb::Update, Verb::Delete];
-        Self { scope: Scope::Own, ..Self::of(vec![Rule::new(verbs, Principal::Authenticated, vec![])]) }
+        Self::of(vec![Rule::new([Verb::Any], Principal::Authenticated, vec![])])
     }
 
     /// What belongs to one user each, who alone makes, sees and deletes it.
@@ -90,6 +94,21 @@ impl Policy {
             Rule::new([Verb::List, Verb::Read], Principal::Authenticated, needs(&["view"])),
             Rule::new([Verb::Create, Verb::Delete], Principal::Authenticated, needs(&["modify", "view"])),
         ])
+    }
+
+    /// Operations of a native face: reads are everybody's, writes are for who may change the repository that is served, by
+    /// this permission. Both by the names of their actions.
+    pub fn of_face(reads: Vec<&'static str>, writes: Vec<&'static str>, permission: &str) -> Self {
+        let verbs = |names: Vec<&'static str>| names.into_iter().map(Verb::Action).collect::<Vec<_>>();
+        let mut rules = vec![];
+        if !reads.is_empty() {
+            rules.push(Rule::new(verbs(reads), Principal::Anyone, vec![]));
+        }
+        if !writes.is_empty() {
+            let requires = vec![Requirement::index_repository(permission)];
+            rules.push(Rule::new(verbs(writes), Principal::Authenticated, requires));
+        }
+        Self::of(rules)
     }
 
     /// Lists of all objects of a kind, whatever their type: each reader sees what the types let them see.

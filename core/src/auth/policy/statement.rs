@@ -159,7 +159,9 @@ impl Statement {
         let mut later = Vec::new();
         for requirement in &self.requires {
             match requirement.subject {
-                Subject::Parameter(_) | Subject::Upload => later.push(requirement.clone()),
+                Subject::Parameter(_) | Subject::Upload | Subject::Index | Subject::IndexRepository => {
+                    later.push(requirement.clone());
+                }
                 Subject::Object if requirement.levels.object && question.sight == Sight::Hidden => {
                     return Holds::Hidden;
                 }

@@ -13,11 +13,13 @@ use tokio::task::spawn_blocking;
 
 use super::target::{folder, unwritable};
 use crate::app::Shared;
-use crate::db::exchange as rows;
 use crate::db::published::{self, PublishedFile, Source};
-use crate::download::allowed_path;
+use crate::db::{exchange as rows, lazy};
+use crate::download::{Wanted, allowed_path};
 use crate::error::{Error, Result};
-use crate::id::{Id, RelativePath, Sha256};
+use crate::id::{Id, RelativePath, Sha256, now};
+use crate::ops::upkeep_tasks;
+use crate::storage::DigestSet;
 use crate::tasks::TaskContext;
 
 /// Files looked up together.
@@ -106,19 +108,14 @@ impl Export<'_> {
 
     /// Puts one file to its path: under another name first, so that nobody sees half of it.
     async fn put(&mut self, file: &PublishedFile) -> Result<()> {
-        let PublishedFile { path, sha256, .. } = file;
-        let sha256 = sha256.clone().ok_or_else(|| {
-            let problem = format!("only an upstream has `{path}`");
-            Error::Conflict(format!("Cannot export artifacts that haven't been downloaded: {problem}"))
-        })?;
+        let path = &file.path;
         let path: RelativePath =
             path.parse().map_err(|problem| Error::Conflict(format!("`{path}` cannot be exported: {problem}")))?;
         let target = place(&self.root, &path).await?;
         remove(&self.hidden).await?;
-        match (self.method.as_str(), self.app.storage.local_path(&sha256)) {
-            ("hardlink", Some(source)) => link(source, self.hidden.clone(), std::fs::hard_link).await?,
-            ("symlink", Some(source)) => link(source, self.hidden.clone(), std::os::unix::fs::symlink).await?,
-            _ => self.copy(&sha256).await?,
+        match &file.sha256 {
+            Some(sha256) => self.put_stored(sha256).await?,
+            None => self.put_local(file).await?,
         }
         tokio::fs::rename(&self.hidden, &target).await.map_err(|error| unwritable(&target, &error))?;
         // Of two names of one file, renaming one to the other leaves both.
@@ -129,6 +126,41 @@ impl Export<'_> {
             self.folders.insert(folder.to_owned());
         }
         Ok(())
+    }
+
+    async fn put_stored(&self, sha256: &Sha256) -> Result<()> {
+        match (self.method.as_str(), self.app.storage.local_path(sha256)) {
+            ("hardlink", Some(source)) => link(source, self.hidden.clone(), std::fs::hard_link).await,
+            ("symlink", Some(source)) => link(source, self.hidden.clone(), std::os::unix::fs::symlink).await,
+            _ => self.copy(sha256).await,
+        }
+    }
+
+    /// A file that is not stored and whose remote reads a folder of this host. It is copied, whatever the method: what
+    /// lies in such a folder may change.
+    async fn put_local(&self, file: &PublishedFile) -> Result<()> {
+        let missing = || {
+            let problem = format!("only an upstream has `{}`", file.path);
+            Error::Conflict(format!("Cannot export artifacts that haven't been downloaded: {problem}"))
+        };
+        let id = file.content_artifact.ok_or_else(missing)?;
+        let sources = self.app.db.read(move |conn| lazy::sources(conn, id, now())).await?;
+        let is_local = |url: &str| url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+        let source = sources.into_iter().find(|source| is_local(&source.url)).ok_or_else(missing)?;
+        let downloader = upkeep_tasks::downloader(self.app, source.remote.id).await?;
+        let known = |(name, digest): (String, String)| Some((name.parse().ok()?, digest));
+        let digests = source.digests.into_iter().filter_map(known).collect();
+        let largest = source.size.unwrap_or(u64::MAX);
+        let wanted = Wanted { url: source.url, size: source.size, digests, largest };
+        let staged = downloader.fetch(&wanted, &self.app.storage, DigestSet::sha256()).await?;
+        let hidden = self.hidden.clone();
+        let copy = move || {
+            let mut reader = staged.reader()?;
+            let copied = std::fs::File::create_new(&hidden)
+                .and_then(|mut out| std::io::copy(&mut reader, &mut out).and_then(|_| out.sync_all()));
+            copied.map_err(|error| unwritable(&hidden, &error))
+        };
+        spawn_blocking(copy).await.map_err(Error::internal)?
     }
 
     async fn copy(&self, sha256: &Sha256) -> Result<()> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::auth::policy::{Owned, Policy};
 use crate::db::Value;
+use crate::db::artifact_distribution::ARTIFACTS;
 use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::resource::filter::Clause;
@@ -66,6 +67,34 @@ impl Resource {
             ..names.resource()
         }
         .labelled()
+    }
+
+    /// The distribution that serves artifacts by their ids, which the program makes and keeps.
+    pub fn artifact_distributions() -> Self {
+        let names = Names {
+            app: "core",
+            model: "ArtifactDistribution",
+            noun: "artifact distribution",
+            pulp_type: ARTIFACTS,
+            path: "distributions/core/artifacts/",
+            operations: "distributions_core_artifacts",
+            href_parameter: "artifact_distribution_href",
+            tag: "Distributions: Artifacts",
+            description: "Where artifacts are served by their ids, to whoever comes with an address that was signed.",
+        };
+        let mut fields = fields();
+        fields.retain(|field| field.name != "repository");
+        let mut filters = filters();
+        filters.extend(identity_filters());
+        Self {
+            kind: Kind::Distribution,
+            from: "distribution t".into(),
+            fields,
+            filters,
+            ordering: order(),
+            can: vec![Operation::List, Operation::Read],
+            ..names.resource()
+        }
     }
 
     /// All distributions, whatever their type.

@@ -62,6 +62,7 @@ fn fields(stores: DomainStores) -> Vec<Field> {
         Field::text("description", "What the domain is for.", "what the team ships").nullable(),
         Field::labels(),
         Field::choice("storage_class", stores.classes, "What kind of store its files are in.", stores.classes[0])
+            .named("StorageClassEnum")
             .required(),
         read_write(
             Field::any("storage_settings", "", "Where that store is and how it is reached.", json!({"location": ""}))

@@ -160,6 +160,7 @@ impl Resource {
                 "How files get there: as copies, or as links to the files of a local store.",
                 "write",
             )
+            .named("MethodEnum")
             .default(json!("write")),
         ];
         let names = Names {

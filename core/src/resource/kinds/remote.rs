@@ -67,6 +67,7 @@ fn fields(policies: &'static [&'static str]) -> Vec<Field> {
             "When files are downloaded: at the sync, at the first request and then kept, or at every request.",
             "immediate",
         )
+        .named("Policy692Enum")
         .default(json!("immediate")),
         Field::any(
             "hidden_fields",

@@ -95,6 +95,7 @@ fn fields() -> Vec<Field> {
             "When the files are downloaded; if not given, at the replication.",
             "immediate",
         )
+        .named("RemotePolicyEnum")
         .nullable(),
         Field::any(
             "hidden_fields",
@@ -118,6 +119,7 @@ fn fields() -> Vec<Field> {
              that is gone (`all`), what this one has brought (`labeled`), or nothing.",
             "all",
         )
+        .named("Policy357Enum")
         .default(json!("all")),
     ]);
     fields

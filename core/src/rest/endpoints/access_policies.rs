@@ -200,7 +200,10 @@ async fn update(mut request: Request, mode: Mode) -> Result<Answer> {
         }
         app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
     });
-    Ok(Answer::ok(body.await?.ok_or_else(|| request.not_found())?))
+    let body = body.await?.ok_or_else(|| request.not_found())?;
+    // Native faces know which of their policies were changed.
+    request.app.served_content_changed();
+    Ok(Answer::ok(body))
 }
 
 async fn reset(request: Request) -> Result<Answer> {
@@ -209,5 +212,7 @@ async fn reset(request: Request) -> Result<Answer> {
         access_policies::reset(conn, id)?;
         app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
     });
-    Ok(Answer::ok(body.await?.ok_or_else(|| Error::not_found("AccessPolicy"))?))
+    let body = body.await?.ok_or_else(|| Error::not_found("AccessPolicy"))?;
+    request.app.served_content_changed();
+    Ok(Answer::ok(body))
 }

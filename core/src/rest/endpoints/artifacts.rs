@@ -74,7 +74,7 @@ pub fn resource() -> Resource {
         filters,
         ordering: BASE_ORDERING.into_iter().chain(own).collect(),
         can: vec![Operation::List, Operation::Read],
-        policy: Policy::administrators(),
+        policy: Policy::of_administrators([Verb::Create, Verb::List, Verb::Read]),
         description: "Files by their digests.",
         ..Resource::generic(PATH, "artifacts", "Artifact", "Artifacts")
     }

@@ -21,8 +21,8 @@ use crate::storage::Algorithm;
 /// The task's name as clients see it.
 const CREATE: &str = "pulpcore.app.tasks.base.general_create";
 
-/// Fields of a create that the synchronous upload does not take.
-const ONLY_BY_TASK: [&str; 3] = ["repository", "overwrite", "downloader_config"];
+/// The field of a create that the synchronous upload does not take.
+const ONLY_BY_TASK: &str = "repository";
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let typed = registry.resources.iter().enumerate();
@@ -55,7 +55,9 @@ fn upload_endpoint(at: usize, resource: &Resource, content_type: &dyn ContentTyp
             answers: vec![(
                 201,
                 Content::Object {
-                    schema: format!("{}Response", resource.schema()),
+                    schema: content_type
+                        .upload_answer_schema()
+                        .map_or_else(|| format!("{}Response", resource.schema()), str::to_owned),
                     fields: resource.shown_fields().into_iter().cloned().collect(),
                 },
             )],
@@ -67,7 +69,7 @@ fn upload_endpoint(at: usize, resource: &Resource, content_type: &dyn ContentTyp
 fn upload_fields(resource: &Resource, content_type: &dyn ContentType) -> Vec<Field> {
     let mut fields = resource.fields.clone();
     fields.retain(|field| field.access != Access::ReadOnly);
-    fields.retain(|field| !ONLY_BY_TASK.contains(&field.name) && !content_type.not_uploaded().contains(&field.name));
+    fields.retain(|field| field.name != ONLY_BY_TASK && !content_type.not_uploaded().contains(&field.name));
     fields
 }
 
@@ -97,8 +99,10 @@ async fn wanted(request: &mut Request, fields: &[Field]) -> Result<Wanted> {
     let mut draft = Mode::Create.parse(fields, &input.fields, &mut errors);
     let named_units = named_units(fields);
     let takes_file = fields.iter().any(|field| field.wire == Wire::File);
-    if !takes_file && file.is_some() {
-        errors.add("file", "Unexpected field");
+    match &file {
+        Some(_) if !takes_file => errors.add("file", "Unexpected field"),
+        Some(file) if file.staged.size == 0 => errors.add("file", "The submitted file is empty."),
+        _ => {}
     }
     if takes_file && errors.is_empty() {
         check_one_source(&input, file.is_some(), &mut errors);
@@ -236,7 +240,7 @@ async fn signed_by_task(
         return Ok((origin, false));
     }
     let upload = match origin {
-        Origin::File(mut file) if file.staged.size > 0 => {
+        Origin::File(mut file) => {
             let path = file.staged.on_disk().await?;
             sign_upload::put_aside(app, &path).await?
         }
@@ -246,7 +250,8 @@ async fn signed_by_task(
     Ok((Origin::Upload(upload), true))
 }
 
-/// Makes a unit of a file that the request brought, named or uploaded in chunks, and keeps it; or of fields.
+/// Makes a unit of a file that the request brought, named or uploaded in chunks, or that lies at an address, and keeps it;
+/// or of fields.
 async fn unit_of(
     request: &Request,
     pulp_type: &str,
@@ -261,8 +266,16 @@ async fn unit_of(
         Origin::Upload(id) => {
             inspect::staged(app, &**content_type, create_content::assemble(app, id).await?, None, given).await
         }
+        Origin::Url(url) => {
+            let fetched = create_content::fetch(app, &url, given.get("downloader_config")).await;
+            let staged = fetched.map_err(|error| match error {
+                // The address is what the client gave.
+                Error::Upstream(_) => Error::field("file_url", error.public_text()),
+                other => other,
+            })?;
+            inspect::staged(app, &**content_type, staged, None, given).await
+        }
         Origin::Fields => inspect::composed(app, &**content_type, given).await,
-        Origin::Url(_) => Err(Error::internal("only a task reads these")),
     }
 }
 
@@ -275,10 +288,7 @@ async fn upload(mut request: Request) -> Result<Answer> {
     let wanted = wanted(&mut request, &fields).await?;
     let chunked = match wanted.origin {
         Origin::Upload(id) => Some(id),
-        Origin::File(_) | Origin::Artifact(_) => None,
-        Origin::Url(_) | Origin::Fields => {
-            return Err(Error::non_field("a synchronous upload takes a file, an artifact or an upload"));
-        }
+        _ => None,
     };
     let at = request.resource_at()?;
     let (new, _announced) = unit_of(&request, pulp_type, wanted.origin, &wanted.draft).await?;

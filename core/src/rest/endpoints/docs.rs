@@ -67,6 +67,9 @@ fn parameters() -> Vec<Filter> {
         ),
         parameter("pk_path", Input::Boolean, "Given at all: paths have ids in them and are no hrefs."),
         parameter("include_html", Input::Boolean, "Changes nothing: no text has HTML in it."),
+        parameter("lang", Input::Text, "Changes nothing: there is one language."),
+        parameter("fields", Input::TextList, "Changes nothing: a description is whole."),
+        parameter("exclude_fields", Input::TextList, "Changes nothing: a description is whole."),
     ]
 }
 

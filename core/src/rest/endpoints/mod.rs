@@ -32,17 +32,22 @@ pub mod vulnerability_reports;
 mod workers;
 
 use super::routes::Endpoint;
+use crate::db::artifact_distribution::ARTIFACTS;
 use crate::guards;
 use crate::resource::{Kind, Registry, Resource};
 
 /// Core's own collections. `types` gives the types that formats have of a kind.
 pub fn resources(types: &dyn Fn(Kind) -> Vec<&'static str>) -> Vec<Resource> {
+    let mut distributions = types(Kind::Distribution);
+    distributions.push(ARTIFACTS);
+    distributions.sort_unstable();
     let mut resources = vec![
         Resource::repositories(types(Kind::Repository)),
         Resource::versions(None),
         Resource::remotes(types(Kind::Remote)),
         Resource::publications(types(Kind::Publication)),
-        Resource::distributions(types(Kind::Distribution)),
+        Resource::distributions(distributions),
+        Resource::artifact_distributions(),
         Resource::contents(types(Kind::Content)),
         artifacts::resource(),
         uploads::resource(),

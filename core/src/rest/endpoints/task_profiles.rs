@@ -1,11 +1,8 @@
-//! What was measured while a task ran: `{"urls": {"memory_profile": …}}`. Clients read these addresses without
-//! saying who they are, so each carries a ticket.
+//! What was measured while a task ran: `{"urls": {"memory_profile": …}}`. Clients read these addresses without saying who
+//! they are, so each is signed.
 
 use actix_web::http::Method;
-use chrono::TimeDelta;
-use futures_util::TryStreamExt;
 use serde_json::{Map, Value as Json, json};
-use url::form_urlencoded::byte_serialize;
 
 use super::super::answer::Answer;
 use super::super::request::Request;
@@ -13,16 +10,11 @@ use super::super::routes::{Content, Doc, Endpoint, summary};
 use super::super::write::exists;
 use super::position;
 use super::tasks::PATH;
-use crate::auth::policy::{Policy, Verb};
-use crate::auth::ticket;
+use crate::auth::policy::Verb;
 use crate::db::task_profiles;
-use crate::error::{Error, Result};
-use crate::id::{Id, now};
-use crate::resource::Registry;
-use crate::tasks::MEMORY_PROFILE;
-
-/// How long an address is good for.
-const VALID: TimeDelta = TimeDelta::hours(1);
+use crate::error::Result;
+use crate::ops::artifact_distribution::Addresses;
+use crate::resource::{Clause, Filter, Input, Registry};
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let text = "List the addresses of what was measured while a task ran. They are open to anyone for an hour.";
@@ -30,7 +22,10 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
         "type": "object", "required": ["urls"],
         "properties": {"urls": {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}},
     });
-    let list = Endpoint {
+    let ignored = |name| {
+        Filter::custom(name, Input::TextList, "Changes nothing: there is one field.", |_, _| Ok(Clause::always()))
+    };
+    vec![Endpoint {
         operation: "tasks_profile_artifacts".into(),
         method: Method::GET,
         path: format!("{PATH}{{}}/profile_artifacts/"),
@@ -43,59 +38,24 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
             summary: summary(text),
             description: text.into(),
             answers: vec![(200, Content::Other { schema: "ProfileArtifactResponse".into(), json: urls })],
+            filters: vec![ignored("fields"), ignored("exclude_fields")],
             href_parameter: Some("task_href"),
             ..Doc::default()
         },
-    };
-    // Not described: clients get its address from the list.
-    let read = Endpoint {
-        operation: String::new(),
-        method: Method::GET,
-        path: format!("{PATH}{{}}/profile_artifacts/{MEMORY_PROFILE}/"),
-        resource: position(registry, PATH),
-        policy: Some(Policy::open()),
-        verb: Verb::Read,
-        run: |request| Box::pin(read_memory_profile(request)),
-        doc: Doc::default(),
-    };
-    vec![list, read]
+    }]
 }
 
 async fn list(request: Request) -> Result<Answer> {
     let (app, at, id) = (request.app.clone(), request.resource_at()?, request.id()?);
-    let names = request.app.db.read(move |conn| {
+    let (root, origin) = (app.of_default_domain()?, request.origin.clone());
+    let urls = request.app.db.read(move |conn| {
         exists(conn, &app.registry.resources[at], id)?;
-        task_profiles::names(conn, id)
+        let profiles = task_profiles::of_task(conn, id)?;
+        if profiles.is_empty() {
+            return Ok(Map::new());
+        }
+        let addresses = Addresses::load(&root, conn, &origin)?;
+        profiles.into_iter().map(|(name, artifact)| Ok((name, Json::String(addresses.of(artifact)?)))).collect()
     });
-    let mut urls = Map::new();
-    for name in names.await? {
-        let url = address(&request, id, &name)?;
-        urls.insert(name, Json::String(url));
-    }
-    Ok(Answer::ok(json!({"urls": urls})))
-}
-
-fn address(request: &Request, task: Id, name: &str) -> Result<String> {
-    let ticket = ticket::issue(&request.app.secrets, &thing(task, name), now() + VALID)?;
-    let ticket: String = byte_serialize(ticket.as_bytes()).collect();
-    Ok(format!("{}{}{PATH}{task}/profile_artifacts/{name}/?ticket={ticket}", request.origin, request.app.api))
-}
-
-/// What a ticket opens.
-fn thing(task: Id, name: &str) -> String {
-    format!("task/{task}/{name}")
-}
-
-async fn read_memory_profile(request: Request) -> Result<Answer> {
-    let id = request.id()?;
-    let ticket = request.query.iter().find(|(key, _)| key == "ticket").map(|(_, value)| value.as_str());
-    if !ticket.is_some_and(|ticket| ticket::opens(&request.app.secrets, ticket, &thing(id, MEMORY_PROFILE), now())) {
-        return Err(Error::Forbidden);
-    }
-    let found = request.app.db.read(move |conn| task_profiles::sha256(conn, id, MEMORY_PROFILE)).await?;
-    let sha256 = found.ok_or_else(|| request.not_found())?;
-    // Small: `tasks` bounds it.
-    let parts: Vec<_> = request.app.storage.stream(&sha256, None).await?.try_collect().await?;
-    let text = String::from_utf8(parts.concat()).map_err(Error::internal)?;
-    Ok(Answer::text("text/plain; charset=utf-8", text))
+    Ok(Answer::ok(json!({"urls": urls.await?})))
 }

@@ -175,7 +175,14 @@ pub fn cancel_fields() -> Vec<Field> {
 fn purge_fields() -> Vec<Field> {
     vec![
         Field::date_time("finished_before", "Keep what ended later; a month ago unless told.").input(),
-        Field::texts("states", "Which tasks go; the completed ones unless told.", json!(["completed"])).input(),
+        Field::choices(
+            "states",
+            &FINAL_STATES,
+            "Which tasks go; the completed ones unless told.",
+            json!(["completed"]),
+        )
+        .named("StatesEnum")
+        .input(),
     ]
 }
 
@@ -272,9 +279,6 @@ async fn purge(mut request: Request) -> Result<Answer> {
         Some(states) => states.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
         None => vec![State::Completed.to_string()],
     };
-    if let Some(wrong) = states.iter().find(|state| !FINAL_STATES.contains(&state.as_str())) {
-        errors.add("states", format!("\"{wrong}\" is not a valid choice."));
-    }
     errors.into_result()?;
     // An access policy may let everybody in; nobody's tasks are none, not everybody's.
     let actor = request.actor.as_ref().ok_or_else(Error::anonymous)?;

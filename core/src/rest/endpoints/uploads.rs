@@ -5,29 +5,25 @@ use serde_json::{Value as Json, json};
 
 use super::super::answer::Answer;
 use super::super::body::Staging;
+use super::super::page;
 use super::super::request::Request;
-use super::super::routes::{BodyDoc, Content, Doc, Endpoint, summary};
+use super::super::routes::{BodyDoc, Content, Doc, Endpoint, Run, summary};
 use super::super::write::Holds;
 use super::position;
 use crate::auth::policy::{Owned, Verb};
 use crate::db::roles::ObjectKey;
-use crate::db::{Conn, uploads};
+use crate::db::uploads;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::resource::kinds::{BASE_ORDERING, base_fields, identity_filters};
-use crate::resource::{
-    Errors, Field, Filter, Kind, Lookup, Mode, Operation, Record, Registry, Resource, Scope, creator,
-};
+use crate::resource::{Errors, Field, Filter, Kind, Lookup, Mode, Operation, Registry, Resource, creator};
 
 const PATH: &str = "uploads/";
+const CHUNKS: &str = "chunks";
 
 pub fn resource() -> Resource {
     let mut fields = base_fields();
     fields.push(Field::integer("size", None, "The size of the whole in bytes.", 20).required());
-    fields.push(
-        Field::any("chunks", "", "The ranges that are here.", json!([{"offset": 0, "size": 12}]))
-            .shown(&[], |_, _, _| json!([])),
-    );
     let sizes = [Lookup::Exact, Lookup::Lt, Lookup::Gt, Lookup::Range];
     let mut filters = Filter::integer("size", "t.size", &sizes);
     filters.extend(identity_filters());
@@ -39,30 +35,16 @@ pub fn resource() -> Resource {
         fields,
         filters,
         ordering: BASE_ORDERING.into_iter().chain([("size", "t.size")]).collect(),
-        can: vec![Operation::List, Operation::Read],
+        can: vec![Operation::List],
         policy: Owned::new("core", "upload").action_by("commit", "change").policy(),
         description: "Files that come in chunks.",
-        enrich: Some(add_chunks),
         ..Resource::generic(PATH, "uploads", "Upload", "Uploads")
     }
 }
 
-fn add_chunks(_: &Scope<'_>, conn: &mut Conn, records: &[Record], shown: &mut [Json]) -> Result<()> {
-    for (record, json) in records.iter().zip(shown) {
-        if let (Some(list), Some(id)) = (json.get_mut("chunks"), record.id()) {
-            let chunks = uploads::chunks(conn, id)?;
-            *list = chunks.into_iter().map(|(offset, size)| json!({"offset": offset, "size": size})).collect();
-        }
-    }
-    Ok(())
-}
-
-/// An upload without its chunks, as create and the chunks themselves answer.
-fn brief(mut body: Json) -> Json {
-    if let Some(map) = body.as_object_mut() {
-        map.shift_remove("chunks");
-    }
-    body
+/// What a single upload shows beside what lists show.
+fn chunks_field() -> Field {
+    Field::any(CHUNKS, "UploadChunk", "The ranges that are here.", json!([{"offset": 0, "size": 12}])).read_only()
 }
 
 fn chunk_fields() -> Vec<Field> {
@@ -78,30 +60,46 @@ fn commit_fields() -> Vec<Field> {
 
 pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     let at = position(registry, PATH);
-    let without_chunks: Vec<_> = resource().fields.into_iter().filter(|field| field.name != "chunks").collect();
-    let object = || Content::Object { schema: "UploadResponse".into(), fields: without_chunks.clone() };
-    let endpoint = |name: &str, method, path: &str, verb, run, text: &str, body, answers, headers| Endpoint {
-        operation: format!("uploads_{name}"),
-        method,
-        path: format!("{PATH}{path}"),
-        resource: at,
-        policy: None,
-        verb,
-        run,
-        doc: Doc {
-            tag: "Uploads".into(),
-            summary: summary(text),
-            description: text.into(),
-            body,
-            answers,
-            href_parameter: (!path.is_empty()).then_some("upload_href"),
-            headers,
-            ..Doc::default()
-        },
+    let object = || Content::Object { schema: "UploadResponse".into(), fields: resource().fields };
+    let detail = || {
+        let fields = resource().fields.into_iter().chain([chunks_field()]).collect();
+        Content::Object { schema: "UploadDetailResponse".into(), fields }
     };
+    let endpoint =
+        |name: &str, method: Method, path: &str, verb, run: Run, text: &str, body, answers, headers| Endpoint {
+            operation: format!("uploads_{name}"),
+            path: format!("{PATH}{path}"),
+            resource: at,
+            policy: None,
+            verb,
+            run,
+            doc: Doc {
+                tag: "Uploads".into(),
+                summary: summary(text),
+                description: text.into(),
+                body,
+                answers,
+                href_parameter: (!path.is_empty()).then_some("upload_href"),
+                headers,
+                selects: method == Method::GET,
+                ..Doc::default()
+            },
+            method,
+        };
     let body = |schema: &str, fields| Some(BodyDoc { schema: schema.into(), fields });
     let size = resource().fields.into_iter().filter(|field| field.name == "size").collect();
     vec![
+        endpoint(
+            "read",
+            Method::GET,
+            "{}/",
+            Verb::Read,
+            |request| Box::pin(read(request)),
+            "Show one upload.",
+            None,
+            vec![(200, detail())],
+            vec![],
+        ),
         endpoint(
             "create",
             Method::POST,
@@ -149,6 +147,17 @@ pub fn endpoints(registry: &Registry) -> Vec<Endpoint> {
     ]
 }
 
+async fn read(request: Request) -> Result<Answer> {
+    let (app, viewpoint, at, id) = (request.app.clone(), request.viewpoint(), request.resource_at()?, request.id()?);
+    let body = request.app.db.read(move |conn| {
+        let shown = app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)?;
+        Ok(shown.zip(Some(uploads::chunks(conn, id)?)))
+    });
+    let (mut body, chunks) = body.await?.ok_or_else(|| request.not_found())?;
+    body[CHUNKS] = chunks.into_iter().map(|(offset, size)| json!({"offset": offset, "size": size})).collect();
+    Ok(Answer::ok(page::select(&request.query, body)))
+}
+
 async fn create(mut request: Request) -> Result<Answer> {
     let fields: Vec<Field> = vec![Field::integer("size", Some(0), "", 0).required()];
     let input = request.input(&fields).await?;
@@ -170,7 +179,7 @@ async fn create(mut request: Request) -> Result<Answer> {
             app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
         })
         .await?;
-    Ok(Answer::created(brief(body.unwrap_or_default())))
+    Ok(Answer::created(body.unwrap_or_default()))
 }
 
 /// `bytes 0-11/20`: first and last byte. The total may be `*` and is not believed.
@@ -225,7 +234,7 @@ async fn put(mut request: Request) -> Result<Answer> {
             app.registry.resources[at].load(&viewpoint.scope(&app), conn, id)
         })
         .await?;
-    Ok(Answer::ok(brief(body.ok_or_else(|| Error::not_found("Upload"))?)))
+    Ok(Answer::ok(body.ok_or_else(|| Error::not_found("Upload"))?))
 }
 
 fn wrong_size() -> Error {

@@ -5,12 +5,6 @@ use serde_json::{Value as Json, json};
 use super::schemas::{Side, reference};
 use crate::resource::{Access, Field, Wire};
 
-/// Lists of choices that have a name of their own, as in Pulp.
-pub const CHOICES: [(&str, &[&str]); 2] = [
-    ("Policy692Enum", &["immediate", "on_demand", "streamed"]),
-    ("StorageClassEnum", &crate::ops::domains::settings::CLASSES),
-];
-
 /// The schema of a field, and on the way the names of the schemas that it refers to.
 pub fn schema(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
     let mut schema = of_type(field, side, used);
@@ -54,14 +48,14 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
             json!({"type": "object", "additionalProperties": {"type": "string", "nullable": true}})
         }
         Wire::Headers => json!({"type": "array", "items": {"type": "object"}}),
-        Wire::Choice(choices) => match CHOICES.iter().find(|(_, named)| named == choices) {
-            Some((name, _)) => {
-                used(name);
-                json!({"allOf": [reference(name)]})
-            }
-            None => json!({"type": "string", "enum": choices}),
+        Wire::Choice(choices) => match field.choices_name {
+            Some(name) => json!({"allOf": [reference(name)]}),
+            None => list_of(choices),
         },
-        Wire::Choices(choices) => json!({"type": "array", "items": {"type": "string", "enum": choices}}),
+        Wire::Choices(choices) => {
+            let item = field.choices_name.map_or_else(|| list_of(choices), reference);
+            json!({"type": "array", "items": item})
+        }
         Wire::Href(_) => json!({"type": "string", "format": "uri-reference"}),
         Wire::Hrefs if side.is_input() => json!({"type": "array", "items": {"type": "string"}}),
         Wire::Hrefs => json!({"type": "array", "items": {"type": "string", "format": "uri-reference"}}),
@@ -77,6 +71,18 @@ fn of_type(field: &Field, side: Side, used: &mut dyn FnMut(&str)) -> Json {
             }
         }
     }
+}
+
+/// The list of a field's choices, where that has a name of its own.
+pub fn named_choices(field: &Field) -> Option<(&'static str, Json)> {
+    match field.wire {
+        Wire::Choice(choices) | Wire::Choices(choices) => Some((field.choices_name?, list_of(choices))),
+        _ => None,
+    }
+}
+
+fn list_of(choices: &[&str]) -> Json {
+    json!({"type": "string", "enum": choices})
 }
 
 /// The named schema of what a field holds, or holds a list of, as its example shows it; none when it has no name or

@@ -65,7 +65,7 @@ fn in_path(endpoint: &Endpoint, options: &Options) -> Vec<(&'static str, Json)> 
 fn diagnostics() -> Json {
     json!({
         "schema": {"type": "array", "items": {"type": "string"}},
-        "description": "Taken and passed over: no profiles are recorded of tasks.",
+        "description": "What to record about the tasks of this request: `memory`.",
     })
 }
 

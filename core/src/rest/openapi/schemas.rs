@@ -62,6 +62,9 @@ impl<'a> Schemas<'a> {
         }
         self.named.insert(name.to_owned(), schema);
         used.iter().for_each(|name| self.add_named(name));
+        for (name, schema) in fields.iter().filter_map(fields::named_choices) {
+            self.named.entry(name.to_owned()).or_insert(schema);
+        }
         // What formats give a name, only their examples tell.
         for (name, schema) in fields.iter().filter_map(|field| fields::shown_by_example(field, side)) {
             if used.contains(&name) && self.named.get(&name) == Some(&named::unknown()) {

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use sha2::Digest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::site::Site;
 use crate::id::Id;
@@ -114,11 +116,27 @@ async fn a_wrong_file_is_cut_off_and_its_source_left_alone() {
         let (url, count) = upstream(bytes.clone());
         let content_artifact = lazy(&site, &url, "on_demand", &bytes, b"promised otherwise");
         let reply = site.get(PATH).await;
+        // Of what was found wrong before its first byte was sent no length is told.
+        assert_eq!(reply.header("transfer-encoding") == "chunked", bytes == b"small");
         assert_eq!((reply.status, reply.body), (200, None));
         assert_eq!(site.get(PATH).await.status, 404);
         assert_eq!(count.load(Ordering::SeqCst), 1);
         assert_eq!(artifact_of(&site, content_artifact).await, None);
     }
+}
+
+#[actix_web::test]
+async fn a_client_that_knows_no_chunks_is_told_a_length_that_does_not_come() {
+    let site = Site::start().await;
+    let (url, _) = upstream(b"small".to_vec());
+    lazy(&site, &url, "on_demand", b"small", b"promised otherwise");
+    let mut stream = TcpStream::connect(site.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(format!("GET {PATH} HTTP/1.0\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("200 OK") && head.contains("content-length: "), "{head}");
+    assert_eq!(body, "");
 }
 
 #[actix_web::test]

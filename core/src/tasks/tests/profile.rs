@@ -3,7 +3,8 @@
 use futures_util::TryStreamExt;
 
 use super::*;
-use crate::db::{artifact_bytes, task_profiles};
+use crate::db::{artifact_bytes, artifact_distribution, task_profiles};
+use crate::tasks::memory::MEMORY_PROFILE;
 
 fn measured(task: NewTask) -> NewTask {
     NewTask { measures_memory: true, ..task }
@@ -13,9 +14,13 @@ impl World {
     /// The lines of the profile, once there is one.
     async fn profile(&self, id: Id) -> Vec<String> {
         for _ in 0..1000 {
-            let found = self.app.db.read(move |conn| task_profiles::sha256(conn, id, MEMORY_PROFILE)).await.unwrap();
-            if let Some(sha256) = found {
-                let stream = self.app.storage.stream(&sha256, None).await.unwrap();
+            let found = self.app.db.read(move |conn| task_profiles::of_task(conn, id)).await.unwrap();
+            if let [(name, artifact)] = &found[..] {
+                assert_eq!(name, MEMORY_PROFILE);
+                let artifact = *artifact;
+                let stored =
+                    self.app.db.read(move |conn| artifact_distribution::artifact(conn, artifact)).await.unwrap();
+                let stream = self.app.storage.stream(&stored.unwrap().0.sha256, None).await.unwrap();
                 let bytes = stream.try_collect::<Vec<_>>().await.unwrap().concat();
                 return String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect();
             }
@@ -35,8 +40,6 @@ async fn every_way_to_run_is_measured() {
     let unmeasured = world.note("d", &[]).await;
     let workers = world.workers();
     world.until(waiting, State::Completed).await;
-    let names = world.app.db.read(move |conn| task_profiles::names(conn, long)).await.unwrap();
-    assert_eq!(names, [MEMORY_PROFILE]);
     for (id, samples) in [(at_once, 2), (failed, 2), (long, 3), (waiting, 2)] {
         let lines = world.profile(id).await;
         assert_eq!(lines.len(), if cfg!(target_os = "linux") { samples } else { 0 }, "{lines:?}");
@@ -45,7 +48,7 @@ async fn every_way_to_run_is_measured() {
             assert!(seconds.parse::<f64>().unwrap() < 60.0 && mebibytes.parse::<f64>().unwrap() > 0.0, "{line}");
         }
     }
-    let none = world.app.db.read(move |conn| task_profiles::names(conn, unmeasured)).await.unwrap();
+    let none = world.app.db.read(move |conn| task_profiles::of_task(conn, unmeasured)).await.unwrap();
     assert!(none.is_empty());
     workers.stop().await;
 }

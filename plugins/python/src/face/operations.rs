@@ -40,7 +40,26 @@ pub fn all() -> Vec<FaceOperation> {
 fn read(id: &'static str, path: &'static str, tag: &'static str, summary: &'static str) -> FaceOperation {
     let doc = FaceDoc { tag, summary, answers: vec![(200, None)], ..FaceDoc::default() };
     let method = FaceMethod::Get;
-    FaceOperation { id, method, path, routes: &[], slash: Slash::Optional, on_content_face: false, doc }
+    let (group, action) = policy(id);
+    FaceOperation { id, method, group, action, path, routes: &[], slash: Slash::Optional, on_content_face: false, doc }
+}
+
+/// The access policy of an operation, below `pypi/`, and how it is called there.
+fn policy(id: &str) -> (&'static str, &'static str) {
+    match id {
+        "pypi_simple_read" => ("simple", "list"),
+        "pypi_simple_package_read" => ("simple", "retrieve"),
+        "pypi_simple_create" => ("simple", "create"),
+        "pypi_legacy_create" => ("legacy", "create"),
+        "pypi_pypi_read" => ("pypi", "retrieve"),
+        "pypi_integrity_provenance_read" => ("integrity", "retrieve"),
+        "pypi_rss_updates.xml_updates" => ("rss", "updates"),
+        "pypi_rss_packages.xml_packages" => ("rss", "packages"),
+        "pypi_rss_project_releases.xml_project_releases" => ("rss", "project_releases"),
+        "pypi_yank_yank" => ("yank", "yank"),
+        "pypi_unyank_unyank" => ("yank", "unyank"),
+        _ => ("root", "retrieve"),
+    }
 }
 
 /// What differs from an ordinary read.
@@ -82,7 +101,8 @@ fn change(id: &'static str, path: &'static str, tag: &'static str, summary: &'st
 
 fn write(id: &'static str, path: &'static str, doc: FaceDoc) -> FaceOperation {
     let method = FaceMethod::Post;
-    FaceOperation { id, method, path, routes: &[], slash: Slash::Optional, on_content_face: false, doc }
+    let (group, action) = policy(id);
+    FaceOperation { id, method, group, action, path, routes: &[], slash: Slash::Optional, on_content_face: false, doc }
 }
 
 /// The fields of an upload, beside its file, that are looked at.
@@ -95,9 +115,15 @@ pub fn upload_fields() -> Vec<Field> {
             .default(json!("file_upload"))
             .input(),
         Field::text("sha256_digest", "The SHA-256 of the file, which must be right.", "").required().input(),
-        Field::choice("protocol_version", &["1"], "The version of the protocol.", "1").input(),
-        Field::choice("filetype", FILE_TYPES, "The type of the package, which must be right.", "bdist_wheel").input(),
-        Field::choice("metadata_version", METADATA_VERSIONS, "The version of its metadata.", "2.1").input(),
+        Field::choice("protocol_version", &["1"], "The version of the protocol.", "1")
+            .named("ProtocolVersionEnum")
+            .input(),
+        Field::choice("filetype", FILE_TYPES, "The type of the package, which must be right.", "bdist_wheel")
+            .named("FiletypeEnum")
+            .input(),
+        Field::choice("metadata_version", METADATA_VERSIONS, "The version of its metadata.", "2.1")
+            .named("MetadataVersionEnum")
+            .input(),
         Field::any("attestations", "", "Attestations of the file (PEP 740), as a list in JSON.", json!(null)).input(),
     ]
 }
