@@ -1,6 +1,7 @@
 //! What the tests share: a real server, a client for it, an upstream to sync from.
 
 pub mod bucket;
+pub mod git;
 pub mod http;
 pub mod multipart;
 pub mod oidc;
