@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::header::{TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Proxy};
@@ -58,6 +58,22 @@ pub(super) fn secret_headers(settings: &RemoteSettings) -> Result<HeaderMap> {
         let value = sensitive(value).map_err(|_| wrong())?;
         if !OF_THE_CONNECTION.contains(&name) {
             headers.insert(name, value);
+        }
+    }
+    Ok(headers)
+}
+
+/// Headers that somebody other than the remote's owner asks for, without those that are the client's own business.
+///
+/// # Errors
+/// `Upstream` naming the one that is none.
+pub(super) fn headers(given: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers = Vec::with_capacity(given.len());
+    for (name, value) in given {
+        let wrong = || Error::upstream(format!("`{}` is not a valid header", name.escape_default()));
+        let (name, value) = (HeaderName::try_from(name).map_err(|_| wrong())?, sensitive(value).map_err(|_| wrong())?);
+        if !OF_THE_CONNECTION.contains(&name) && name != HOST {
+            headers.push((name, value));
         }
     }
     Ok(headers)

@@ -4,10 +4,10 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LAST_MODIFIED};
 use url::Url;
 
-use super::Downloader;
 use super::body::Answer;
 use super::failure::Failure;
-use super::upstream::Question;
+use super::upstream::{Posted, Question};
+use super::{Downloader, client};
 use crate::error::{Error, Result};
 use crate::storage::{Algorithm, DigestSet, Staged, Storage};
 
@@ -50,9 +50,22 @@ impl Downloader {
     /// A file into storage's staging area, with the digests asked for and those expected. When its size or
     /// a digest is not the expected one, the download is retried and fails at last; nothing stays behind.
     pub async fn fetch(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Staged> {
+        self.fetch_with(wanted, &[], storage, digests).await
+    }
+
+    /// As [`Self::fetch`], with headers for the server that is asked.
+    pub async fn fetch_with(
+        &self,
+        wanted: &Wanted,
+        headers: &[(String, String)],
+        storage: &Storage,
+        digests: DigestSet,
+    ) -> Result<Staged> {
+        let headers = client::headers(headers)?;
+        let question = Question { headers: &headers, ..Question::whole(&wanted.url) };
         let mut retries = self.upstream.schedule.start();
         loop {
-            match self.attempt(wanted, storage, digests).await {
+            match self.attempt(question, wanted, storage, digests).await {
                 Ok(staged) => return Ok(staged),
                 Err(failure) => retries.wait(failure).await.map_err(Failure::into_error)?,
             }
@@ -64,7 +77,8 @@ impl Downloader {
     pub async fn try_fetch(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Tried> {
         let mut retries = self.upstream.schedule.start();
         loop {
-            let failure = match self.attempt(wanted, storage, digests).await {
+            let question = Question::whole(&wanted.url);
+            let failure = match self.attempt(question, wanted, storage, digests).await {
                 Ok(staged) => return Ok(Tried::Fetched(Box::new(staged))),
                 Err(failure @ Failure::Passing { .. }) => retries.wait(failure).await.err(),
                 Err(failure) => Some(failure),
@@ -80,10 +94,16 @@ impl Downloader {
         }
     }
 
-    async fn attempt(&self, wanted: &Wanted, storage: &Storage, digests: DigestSet) -> Result<Staged, Failure> {
+    async fn attempt(
+        &self,
+        question: Question<'_>,
+        wanted: &Wanted,
+        storage: &Storage,
+        digests: DigestSet,
+    ) -> Result<Staged, Failure> {
         let digests = wanted.digests.iter().fold(digests, |digests, (algorithm, _)| digests.with(*algorithm));
         let _permit = self.upstream.slot().await?;
-        let answer = self.upstream.ask_whole(Question::whole(&wanted.url)).await?;
+        let answer = self.upstream.ask_whole(question).await?;
         into_storage(answer, wanted, storage, digests).await
     }
 
@@ -101,7 +121,8 @@ impl Downloader {
 
     /// The answer, of at most `largest` bytes, to a question in JSON that may be asked more than once.
     pub async fn ask(&self, url: &str, json: &str, largest: u64) -> Result<Fetched> {
-        let question = Question { json: Some(json), accept: Some("application/json"), ..Question::whole(url) };
+        let body = Posted { content_type: "application/json", bytes: Bytes::copy_from_slice(json.as_bytes()) };
+        let question = Question { body: Some(&body), accept: Some("application/json"), ..Question::whole(url) };
         self.question_bytes(question, largest).await.map_err(Failure::into_error)
     }
 

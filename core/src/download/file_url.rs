@@ -49,8 +49,25 @@ fn check_file(rest: &str, allowed_import_paths: &[PathBuf]) -> Result<(), String
     }
 }
 
-/// The real path of what `url` names, when it may be read. Blocks.
+/// The real path of the file that `url` names, when it may be read. Blocks.
 pub(super) fn readable_path(url: &Url, allowed_import_paths: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let real = readable(url, allowed_import_paths)?;
+    match real.is_file() {
+        true => Ok(real),
+        false => Err(Failure::refused(url, "cannot be read: not a regular file")),
+    }
+}
+
+/// The same of a folder.
+pub(super) fn readable_folder(url: &Url, allowed_import_paths: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let real = readable(url, allowed_import_paths)?;
+    match real.is_dir() {
+        true => Ok(real),
+        false => Err(Failure::refused(url, "cannot be read: not a folder")),
+    }
+}
+
+fn readable(url: &Url, allowed_import_paths: &[PathBuf]) -> Result<PathBuf, Failure> {
     let path = url.to_file_path().map_err(|()| Failure::refused(url, "not a local path"))?;
     let real = path.canonicalize();
     // What is outside is refused alike whether it exists or not.
@@ -58,11 +75,7 @@ pub(super) fn readable_path(url: &Url, allowed_import_paths: &[PathBuf]) -> Resu
         Ok(real) if is_allowed(&real, allowed_import_paths) => {}
         _ => return Err(Failure::refused(url, "the path is not below any of the allowed import paths")),
     }
-    let real = real.map_err(|error| unreadable(url, &error))?;
-    match real.is_file() {
-        true => Ok(real),
-        false => Err(Failure::refused(url, "cannot be read: not a regular file")),
-    }
+    real.map_err(|error| unreadable(url, &error))
 }
 
 /// A server would say of what does not exist that it is not there.

@@ -34,8 +34,9 @@ pub use page::{PageAnswer, PageHead, PageRequest};
 pub use session::{Denied, Login};
 pub use stream::{ByteRange, Streamed};
 pub use tls::{clean_certificates, install_tls_provider};
+pub use upstream::Posted;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use upstream::Upstream;
 
 /// A client for servers that the configuration names.
@@ -91,6 +92,16 @@ impl Downloader {
     /// `Error::Invalid` naming the field; nothing is sent yet.
     pub fn new(settings: &RemoteSettings, allowed_import_paths: &[PathBuf]) -> Result<Self> {
         Ok(Self { upstream: Arc::new(Upstream::new(settings, allowed_import_paths)?) })
+    }
+
+    /// The path of the folder of this host that a file:// address names.
+    ///
+    /// # Errors
+    /// `Upstream` when there is none, and unless it lies below the allowed import paths.
+    pub async fn folder(&self, url: &str) -> Result<PathBuf> {
+        let parsed =
+            url::Url::parse(url).map_err(|_| Error::upstream(format!("not a valid URL: '{}'", redacted(url))))?;
+        self.upstream.folder(parsed).await.map_err(failure::Failure::into_error)
     }
 
     /// The address of a file that a manifest of this remote names by its path relative to itself; see

@@ -4,11 +4,11 @@
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG, HeaderMap, LAST_MODIFIED};
 
-use super::Downloader;
 use super::body::Answer;
 use super::failure::Failure;
 use super::fetch::{refuse_above, refuse_encoding, text};
-use super::upstream::Question;
+use super::upstream::{Posted, Question};
+use super::{Downloader, client};
 use crate::error::Result;
 use crate::storage::{DigestSet, Staged, Storage};
 
@@ -23,6 +23,10 @@ pub struct PageRequest {
     pub largest: u64,
     /// 403 means that there is no such page too: object stores say so of what they do not have, to whom may not list.
     pub forbidden_is_absent: bool,
+    /// Sent with the request, which then is a POST.
+    pub body: Option<Posted>,
+    /// Sent besides what the remote says, to the server that is asked but not to another one to which it redirects.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What a server said.
@@ -60,10 +64,13 @@ impl Downloader {
     /// `Upstream` for every other status than 200, 304 and those of [`PageAnswer::Absent`], for a page that is too
     /// large, and for connections that do not stand.
     pub async fn page(&self, request: &PageRequest, storage: &Storage) -> Result<PageAnswer> {
+        let headers = client::headers(&request.headers)?;
         let question = Question {
             accept: request.accept,
             etag: request.etag.as_deref(),
             last_modified: request.last_modified.as_deref(),
+            body: request.body.as_ref(),
+            headers: &headers,
             ..Question::whole(&request.url)
         };
         let mut retries = self.upstream.schedule.start();

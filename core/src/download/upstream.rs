@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
 use reqwest::header::{IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use reqwest::{Client, Response, StatusCode};
@@ -13,7 +14,7 @@ use url::Url;
 use super::address::{forget_credentials, may_know_secrets};
 use super::body::{Answer, Body, open_file};
 use super::failure::{Failure, may_pass};
-use super::file_url::readable_path;
+use super::file_url::{readable_folder, readable_path};
 use super::pace::Pace;
 use super::retry::{Schedule, retry_after};
 use super::session::Session;
@@ -50,12 +51,21 @@ pub(super) struct Question<'a> {
     pub etag: Option<&'a str>,
     pub last_modified: Option<&'a str>,
     /// Sent with the question, which then is a POST; also to where redirects lead.
-    pub json: Option<&'a str>,
+    pub body: Option<&'a Posted>,
+    /// Sent to the server that is asked, but not to another one to which it redirects.
+    pub headers: &'a [(HeaderName, HeaderValue)],
+}
+
+/// What is sent with a question, and its type.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    pub content_type: &'static str,
+    pub bytes: Bytes,
 }
 
 impl<'a> Question<'a> {
     pub fn whole(url: &'a str) -> Self {
-        Self { url, accept: None, range: None, etag: None, last_modified: None, json: None }
+        Self { url, accept: None, range: None, etag: None, last_modified: None, body: None, headers: &[] }
     }
 }
 
@@ -95,9 +105,11 @@ impl Upstream {
             "http" | "https" => {}
             _ => return Err(Failure::refused(&url, "[PLP0009] scheme is not supported")),
         }
+        let asked = url.clone();
         for _ in 0..=MOST_REDIRECTS {
             forget_credentials(&mut url);
-            let response = self.send(&url, question).await?;
+            let headers = if may_know_secrets(&asked, &url) { question.headers } else { &[] };
+            let response = self.send(&url, Question { headers, ..question }).await?;
             match redirect_target(&url, &response)? {
                 Some(target) => url = target,
                 None => return judged(url, response),
@@ -143,16 +155,19 @@ impl Upstream {
             let before = url.query().filter(|before| !before.is_empty());
             target.set_query(Some(&before.map_or_else(|| query.to_owned(), |before| format!("{before}&{query}"))));
         }
+        for (name, value) in question.headers {
+            headers.insert(name, value.clone());
+        }
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let range = question.range.map(|range| range.to_string());
         set(&mut headers, ACCEPT, question.accept)?;
         set(&mut headers, RANGE, range.as_deref())?;
         set(&mut headers, IF_NONE_MATCH, question.etag)?;
         set(&mut headers, IF_MODIFIED_SINCE, question.last_modified)?;
-        let request = match question.json {
-            Some(json) => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                self.client.post(target).body(json.to_owned())
+        let request = match question.body {
+            Some(body) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(body.content_type));
+                self.client.post(target).body(body.bytes.clone())
             }
             None => self.client.get(target),
         };
@@ -171,6 +186,12 @@ impl Upstream {
                 Err(Failure::transport(url, error))
             }
         }
+    }
+
+    /// The path of the folder that a file:// address names, when it may be read.
+    pub async fn folder(&self, url: Url) -> Result<PathBuf, Failure> {
+        let allowed = self.allowed_import_paths.clone();
+        spawn_blocking(move || readable_folder(&url, &allowed)).await.map_err(Error::internal)?
     }
 
     async fn ask_file(&self, url: Url, range: Option<ByteRange>) -> Result<Answer, Failure> {

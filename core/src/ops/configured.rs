@@ -205,6 +205,10 @@ pub fn create(app: &App, conn: &mut Conn, resource: &Resource, change: &Change) 
         // Of a type that has no publications.
         columns.push(("checkpoint".into(), false.into()));
     }
+    if resource.kind == Kind::Remote && change.column("policy").is_none() {
+        // Of a type whose files come with the list of them.
+        columns.push(("policy".into(), "immediate".into()));
+    }
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
     conn.insert_all(resource.kind.table(), &names, &[values])?;

@@ -113,8 +113,13 @@ impl Reading {
         row.url = join_path(&row.url, path);
         let downloader = remote::downloader(app, &row)?;
         let row = remote::reached(app, row)?;
-        let remote =
-            SyncRemote { id: row.id, url: row.url.clone(), policy: row.policy.clone(), details: row.details.clone() };
+        let remote = SyncRemote {
+            id: row.id,
+            pulp_type: row.pulp_type.clone(),
+            url: row.url.clone(),
+            policy: row.policy.clone(),
+            details: row.details.clone(),
+        };
         let concurrency = row.download_concurrency.unwrap_or(CONCURRENCY).max(1);
         Ok(Self {
             plugin: format(app, &pulp_type)?.clone(),

@@ -43,7 +43,7 @@ async fn of_remote(app: &App, id: Id) -> Result<Option<UpstreamReader>> {
     let Some(row) = app.db.read(move |conn| remotes::by_id(conn, id)).await? else { return Ok(None) };
     let downloader = remote::downloader(app, &row)?;
     let row = remote::reached(app, row)?;
-    let seen = SyncRemote { id, url: row.url, policy: row.policy, details: row.details };
+    let seen = SyncRemote { id, pulp_type: row.pulp_type, url: row.url, policy: row.policy, details: row.details };
     let pages = app.upstreams.pages.clone();
     let reader = UpstreamReader::new((seen, current.updated), downloader, (app.db.clone(), app.storage.clone()), pages);
     app.upstreams.readers.insert(key, reader.clone());

@@ -66,7 +66,7 @@ pub(crate) use version_files::Files;
 
 pub use crate::auth::policy::{Owned, Verb};
 pub use crate::db::{FromValue, Migrations, Value};
-pub use crate::download::{PageHead, PageRequest, join_reference, redacted, resolve as resolve_url};
+pub use crate::download::{PageHead, PageRequest, Posted, join_reference, redacted, resolve as resolve_url};
 use crate::error::{Error, Result};
 pub use crate::openpgp::{
     Bound, Certificate, CertificatePacket, KeyPacket, OpenPgpError, PublicKey, SecretKey, SignaturePacket,
@@ -74,7 +74,7 @@ pub use crate::openpgp::{
 };
 use crate::resource::Resource;
 pub use crate::signing::{FileSigner, Signature, SignedBy, SignedHead};
-pub use crate::storage::{Algorithm, ByteStream, Digests, StagingWriter};
+pub use crate::storage::{Algorithm, ByteStream, Digests, Staged, StagingWriter};
 pub use crate::zip::{Zip, ZipEntry, ZipError, ZipPrefix};
 
 /// A distribution that serves a publication, for files that are made of what both say.

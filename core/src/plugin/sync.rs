@@ -70,6 +70,8 @@ impl SyncOptions {
 #[derive(Clone, Debug)]
 pub struct SyncRemote {
     pub id: Id,
+    /// `file.file`
+    pub pulp_type: String,
     pub url: String,
     /// `immediate`, `on_demand` or `streamed`.
     pub policy: String,

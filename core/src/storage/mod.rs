@@ -161,6 +161,12 @@ impl Storage {
         Ok(StagingWriter::to_folder(&self.0.staging, digests))
     }
 
+    /// A file of the staging folder that has no name and is gone when it is closed, whoever ends.
+    pub fn scratch(&self) -> Result<std::fs::File> {
+        let named = staging::TempFile::named_in(&self.0.staging);
+        named.create().map_err(|cause| failed("cannot create a file in the staging folder", cause))
+    }
+
     /// Stages bytes that are in memory already.
     pub async fn stage_bytes(&self, bytes: Bytes, digests: DigestSet) -> Result<Staged> {
         let mut writer = self.stage(digests)?;

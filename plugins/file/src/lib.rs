@@ -9,12 +9,14 @@
 //! - `publish.rs`: making a publication;
 //! - `replication.rs`: how another server's distributions are read;
 //! - `exchange.rs`: what exports say of units, and back;
-//! - `manifest.rs`: the wire format, knowing nothing of the rest.
+//! - `manifest.rs`: the wire format, knowing nothing of the rest;
+//! - `git/`: another kind of upstream, repositories of Git.
 //!
 //! It never sees a request, a connection to the database or a key of the object store.
 
 mod content;
 mod exchange;
+mod git;
 pub mod manifest;
 mod publish;
 mod replication;
@@ -71,7 +73,9 @@ impl Plugin for FilePlugin {
     }
 
     async fn upstream_file(&self, upstream: &UpstreamReader, path: &str) -> Result<Option<Pullable>> {
-        Ok(sync::upstream_file(&upstream.remote.url, path))
+        // Files of a commit come all together.
+        let is_folder = upstream.remote.pulp_type == PULP_TYPE;
+        Ok(sync::upstream_file(&upstream.remote.url, path).filter(|_| is_folder))
     }
 
     async fn pulled_unit(&self, path: &str, file: &Inspection, _: &Json) -> Result<Option<PulledUnit>> {
@@ -79,7 +83,10 @@ impl Plugin for FilePlugin {
     }
 
     async fn sync(&self, job: &SyncJob) -> Result<()> {
-        sync::sync(job).await
+        match job.remote.pulp_type.as_str() {
+            git::PULP_TYPE => git::sync(job).await,
+            _ => sync::sync(job).await,
+        }
     }
 
     async fn publish(&self, version: &mut VersionReader, publication: &mut PublicationWriter) -> Result<()> {

@@ -6,12 +6,15 @@ use pith_core::resource::kinds::{Names, digest_fields};
 use pith_core::resource::{Action, ActionRun, Field, Filter, Kind, Lookup, Resource, Target};
 use serde_json::json;
 
-use crate::PULP_TYPE;
 use crate::publish::DEFAULT_MANIFEST;
+use crate::{PULP_TYPE, git};
+
+/// What repositories are synchronized with.
+const REMOTES: &[&str] = &[PULP_TYPE, git::PULP_TYPE];
 
 /// Repositories, remotes, alternate content sources, publications and distributions.
 pub(crate) fn all() -> Vec<Resource> {
-    vec![repository(), remote(), alternate_content_source(), publication(), distribution()]
+    vec![repository(), remote(), git::remote(), alternate_content_source(), publication(), distribution()]
 }
 
 fn repository() -> Resource {
@@ -34,7 +37,7 @@ fn repository() -> Resource {
         description: "Repositories of files.",
     };
     let last_sync = json!({"url": "http://localhost/file/PULP_MANIFEST", "most_recent_version": 1});
-    Resource::repository(names, policy).action(sync()).with_fields([
+    Resource::repository(names, policy).reading_from(REMOTES).action(sync()).with_fields([
         Field::boolean("autopublish", "Whether each new version is published by itself.", true)
             .default(json!(false))
             .detail(),
@@ -54,7 +57,7 @@ fn sync() -> Action {
         fields: vec![
             Field::href(
                 "remote",
-                Target::Typed(Kind::Remote, PULP_TYPE),
+                Target::OneOf(Kind::Remote, REMOTES),
                 "The remote to read from; the repository's own unless given.",
                 remote,
             )
@@ -185,7 +188,7 @@ mod tests {
         for resource in all().into_iter().chain([content()]) {
             assert_eq!(resource.operations, resource.path.trim_end_matches('/').replace('/', "_"));
             assert!(resource.href_parameter.starts_with("file_file_"), "{}", resource.href_parameter);
-            assert_eq!(resource.pulp_type, Some(PULP_TYPE));
+            assert!(resource.pulp_type == Some(PULP_TYPE) || resource.pulp_type == Some(git::PULP_TYPE));
         }
     }
 }

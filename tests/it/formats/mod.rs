@@ -2,6 +2,7 @@
 
 mod conformance;
 mod file;
+mod file_git;
 mod openpgp;
 mod python_pages;
 mod python_sync;

@@ -2,6 +2,7 @@
 
 pub mod bucket;
 pub mod gate;
+pub mod git;
 pub mod gpg;
 pub mod http;
 pub mod multipart;

@@ -239,6 +239,7 @@ fn job(
 ) -> SyncJob {
     let remote = SyncRemote {
         id: request.remote.id,
+        pulp_type: request.remote.pulp_type.clone(),
         url: request.remote.url.clone(),
         policy: request.remote.policy.clone(),
         details: request.remote.details.clone(),

@@ -11,7 +11,8 @@ use crate::auth::policy::{Owned, Policy};
 pub const SECRETS: [&str; 5] = ["client_key", "proxy_username", "proxy_password", "username", "password"];
 
 impl Resource {
-    /// Remotes of one format; `policies` are the download policies it knows.
+    /// Remotes of one format; `policies` are the download policies it knows. With none of them remotes have no such field:
+    /// files are always here after a synchronization.
     pub fn remote(names: Names, policies: &'static [&'static str], policy: Owned) -> Self {
         let mut filters = filters();
         filters.extend(identity_filters());
@@ -94,6 +95,9 @@ fn fields(policies: &'static [&'static str]) -> Vec<Field> {
         Field::integer("download_concurrency", Some(1), "How many downloads go on at once.", 10).nullable(),
         Field::integer("rate_limit", None, "Requests per second at most.", 20).nullable(),
     ]);
+    if policies.is_empty() {
+        fields.retain(|field| field.name != "policy");
+    }
     fields
 }
 
