@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::signing_services::kept;
+use super::signing_services::unlocked;
 use crate::support::multipart::Multipart;
 use crate::support::pulp::{FILES, PUBLICATIONS, REMOTES, assert_completed, text};
 use crate::support::rpm::Rpm;
@@ -219,7 +219,7 @@ const PACKAGES: &str = "content/rpm/packages/";
 
 /// A repository of packages that signs and publishes by itself, and a task that keeps others from it.
 fn signing(server: &Server) -> (String, String) {
-    let body = json!({"autopublish": true, "package_signing_service": kept(server, "ours")});
+    let body = json!({"autopublish": true, "package_signing_service": unlocked(server)});
     let repository = server.made("repositories/rpm/rpm/", body);
     let before = hold(server, &repository, "remotes/rpm/rpm/");
     (repository, before)
