@@ -19,7 +19,7 @@ use crate::support::{Server, until};
 fn files(count: usize) -> Vec<(String, Vec<u8>)> {
     let file = |number: usize| {
         let mut bytes = number.to_string().into_bytes();
-        bytes.resize(if number % 10 == 0 { 300_000 } else { 10 }, b'.');
+        bytes.resize(if number.is_multiple_of(10) { 300_000 } else { 10 }, b'.');
         (format!("{number}.iso"), bytes)
     };
     (0..count).map(file).collect()
