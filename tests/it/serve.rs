@@ -294,9 +294,6 @@ fn slashes_too_many_behind_a_base_path_are_passed_over() {
     server.sync(&repository, &server.remote(&upstream.url("PULP_MANIFEST"), json!({"policy": "on_demand"})));
     let base = server.distribute(json!({"repository": repository}));
     assert_eq!(server.anonymous().get(&format!("{base}//lazy")).expect(200).body, b"other bytes");
-    let remote = server.remote(&upstream.url(""), json!({"policy": "on_demand"}));
-    let base = server.distribute(json!({"remote": remote}));
-    assert_eq!(server.anonymous().get(&format!("{base}/lazy")).expect(200).body, b"other bytes");
 }
 
 #[test]

@@ -16,8 +16,8 @@ const REPOSITORIES: &str = "repositories/rpm/rpm/";
 const PACKAGES: &str = "content/rpm/packages/";
 /// A key of GnuPG's with a signing subkey; its passphrase is `open`.
 const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/core/src/openpgp/locked.asc");
-/// One of GnuPG's too, of which only the signing subkey is there.
-const UNLOCKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/core/src/openpgp/subkey.asc");
+/// One without a passphrase.
+const UNLOCKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/core/src/openpgp/next.asc");
 
 /// The href of a service with a kept key.
 fn kept(server: &Server, name: &str) -> String {

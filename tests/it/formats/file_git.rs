@@ -132,7 +132,7 @@ fn other_formats_do_not_read_from_them() {
     let answer = server.post("repositories/python/python/", json!({"name": "x", "remote": remote})).expect(400).json();
     assert!(answer.get("remote").is_some(), "{answer}");
     let answer = server.post("acs/file/file/", json!({"name": "x", "remote": remote})).expect(400).json();
-    assert!(answer.to_string().contains("policy"), "{answer}");
+    assert!(answer.get("remote").is_some(), "{answer}");
 }
 
 #[test]
