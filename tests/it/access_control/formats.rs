@@ -59,7 +59,9 @@ fn everybody_is_answered_about_packages_as_pulp_answers_them() {
                 true => request.send(),
                 false => request.json(&serde_json::from_str::<Value>(&filled(body, &values, name)).unwrap()).send(),
             };
-            if answer.status.to_string() != *expected {
+            // Behind that of Pulp stands ours, where it is another.
+            let expected = expected.rsplit('/').next().unwrap();
+            if answer.status.to_string() != expected {
                 wrong.push(format!("{method} {path} {body} by {name}: {} not {expected}", answer.status));
             }
             if answer.status == 202

@@ -64,19 +64,20 @@ fn a_name_that_does_not_exist_is_answered_as_one_that_does() {
     server.post("users/", json!({"username": "without-password"})).expect(201);
     let time = |name: &str, address: &str| {
         let client = server.user(name, "wrong-password");
-        let times = [(); 3].map(|()| {
-            let begun = Instant::now();
-            assert_eq!(from(&client, address).json(), json!({"detail": "Invalid username/password."}), "{name}");
-            begun.elapsed()
-        });
-        times.into_iter().min().unwrap()
+        let begun = Instant::now();
+        assert_eq!(from(&client, address).json(), json!({"detail": "Invalid username/password."}), "{name}");
+        begun.elapsed()
     };
     // The first refusal of a process prepares what is compared with.
     time("first", "198.51.100.1");
-    let (known, unknown, without) =
-        (time(&name, "198.51.100.2"), time("nobody", "198.51.100.3"), time("without-password", "198.51.100.4"));
+    // In turn, so that what else the machine does falls on all.
+    let rounds = [(); 3].map(|()| {
+        [(&*name, "198.51.100.2"), ("nobody", "198.51.100.3"), ("without-password", "198.51.100.4")]
+            .map(|(name, address)| time(name, address))
+    });
+    let [known, unknown, without] = [0, 1, 2].map(|at| rounds.iter().map(|round| round[at]).min().unwrap());
     for other in [unknown, without] {
-        assert!(other * 8 > known && known * 8 > other, "{known:?} {unknown:?} {without:?}");
+        assert!(other * 4 > known && known * 4 > other, "{known:?} {unknown:?} {without:?}");
     }
     server.patch(&href, json!({"is_active": false})).expect(200);
     for name in [&*name, "nobody", "without-password"] {
