@@ -236,9 +236,20 @@ fn insert_reservations(conn: &mut Conn, seq: i64, new: &NewRow, live: bool) -> R
 }
 
 fn insert_created(conn: &mut Conn, seq: i64, created: &[CreatedResource]) -> Result<()> {
+    insert_created_from(conn, seq, 0, created)
+}
+
+/// Names what a task that runs has made, behind what it has named before.
+pub fn add_created(conn: &mut Conn, seq: i64, created: &[CreatedResource]) -> Result<()> {
+    let sql = "SELECT COALESCE(MAX(position) + 1, 0) FROM created_resource WHERE task_seq = $1";
+    let first = conn.query_one(sql, params![seq])?.get(0)?;
+    insert_created_from(conn, seq, first, created)
+}
+
+fn insert_created_from(conn: &mut Conn, seq: i64, first: i64, created: &[CreatedResource]) -> Result<()> {
     let rows: Vec<Vec<Value>> = created
         .iter()
-        .zip(0_i64..)
+        .zip(first..)
         .map(|(created, position)| {
             vec![seq.into(), position.into(), created.prn.as_str().into(), created.path.as_str().into()]
         })

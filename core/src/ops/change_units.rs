@@ -73,7 +73,7 @@ fn change(app: &App, conn: &mut Conn, args: &Json) -> Result<Option<(Id, change_
         overwrite: Overwrite::Allowed,
     };
     let Some(version) = change_version::change(app, conn, &wanted)?.version else { return Ok(None) };
-    Ok(Some((version.id, change_version::describe(app, conn, version.id)?.0)))
+    Ok(Some((version.id, change_version::name(app, conn, version.id)?)))
 }
 
 pub fn run(app: &App, conn: &mut Conn, args: &Json, task: &mut ShortTask) -> Result<Json> {
@@ -89,10 +89,11 @@ pub fn run_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFutu
         let (shared, fence) = (app.clone(), context.clone());
         let made = app.db.write(move |conn| {
             fence.fence(conn)?;
-            change(&shared, conn, &args)
+            let Some((version, created)) = change(&shared, conn, &args)? else { return Ok(None) };
+            fence.created(conn, [created])?;
+            Ok(Some(version))
         });
-        if let Some((version, (prn, path))) = made.await? {
-            context.created(prn, path);
+        if let Some(version) = made.await? {
             publish_task::after_new_version(&app, &context, version).await?;
         }
         Ok(Json::Null)

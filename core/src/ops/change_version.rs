@@ -64,19 +64,30 @@ fn overwriting(allowed: bool) -> Overwrite {
     if allowed { Overwrite::Allowed } else { Overwrite::Refused }
 }
 
-/// How a task names a new version, and the version as clients see it.
-pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Json)> {
+/// How a task names a new version.
+pub fn name(app: &App, conn: &mut Conn, version: Id) -> Result<Created> {
     let (repository, pulp_type, number) = repositories::owner(conn, version)?;
     let resource = app.registry.typed(Kind::Repository, &pulp_type);
     let resource = resource.ok_or_else(|| Error::internal("a repository of an unknown type"))?;
     let path = format!("{}{repository}/versions/{number}/", resource.path);
+    Ok((crate::id::prn("core", "repositoryversion", version), path))
+}
+
+/// The same, and the version as clients see it.
+pub fn describe(app: &App, conn: &mut Conn, version: Id) -> Result<(Created, Json)> {
+    let named = name(app, conn, version)?;
+    Ok((named, show(app, conn, version)?))
+}
+
+/// A version as clients see it.
+pub fn show(app: &App, conn: &mut Conn, version: Id) -> Result<Json> {
     let versions = app.registry.resources.iter().find(|resource| resource.kind == Kind::RepositoryVersion);
     let content = app.content_base(None);
     let shown = match versions {
         Some(versions) => versions.load(&app.scope(&content), conn, version)?,
         None => None,
     };
-    Ok(((crate::id::prn("core", "repositoryversion", version), path), shown.unwrap_or_default()))
+    Ok(shown.unwrap_or_default())
 }
 
 /// A version that was made: its id, how the task names it, and as clients see it.
@@ -135,12 +146,13 @@ async fn modify_and_publish(app: &Shared, job: Job, signed: Signed, context: &Ta
     let modify = move |conn: &mut Conn| {
         fence.fence(conn)?;
         sign_units::check_kept(conn, &signed.units)?;
-        Ok((run_job(&shared, conn, job)?, signed.created))
+        let (made, rejected) = run_job(&shared, conn, job)?;
+        let named = made.as_ref().map(|(_, created, _)| created.clone());
+        fence.created(conn, named.into_iter().chain(signed.created))?;
+        Ok((made, rejected))
     };
-    let ((made, rejected), signed) = app.db.write(modify).await?;
+    let (made, rejected) = app.db.write(modify).await?;
     context.rejected(&rejected);
-    let created = made.as_ref().map(|(_, created, _)| created.clone()).into_iter().chain(signed);
-    created.for_each(|(prn, path)| context.created(prn, path));
     let Some((version, _, shown)) = made else { return Ok(Json::Null) };
     publish_task::after_new_version(app, context, version).await?;
     Ok(shown)

@@ -206,22 +206,23 @@ async fn make_of_url(app: &Shared, job: Job, context: &TaskContext) -> Result<Js
     let (shared, fence) = (app.clone(), context.clone());
     let create = move |conn: &mut Conn| {
         fence.fence(conn)?;
-        create(&shared, conn, &job, &new)
+        let mut made = create(&shared, conn, &job, &new)?;
+        fence.created(conn, std::mem::take(&mut made.created))?;
+        Ok(made)
     };
     let made = app.db.write(create).await?;
     finish(app, context, made).await.map(|(_, shown)| shown)
 }
 
-/// Names what a task has made, and publishes the version where its repository asks for that: the publication, and the
-/// unit as clients see it.
+/// Reports what was left out, and publishes the version where its repository asks for that: the publication, and the unit
+/// as clients see it.
 pub(super) async fn finish(
     app: &Shared,
     context: &TaskContext,
     made: Made,
 ) -> Result<(Option<change_version::Created>, Json)> {
-    let Made { created, version, rejected, shown } = made;
+    let Made { version, rejected, shown, .. } = made;
     context.rejected(&rejected);
-    created.into_iter().for_each(|(prn, path)| context.created(prn, path));
     let publication = match version {
         Some(version) => publish_task::after_new_version(app, context, version).await?,
         None => None,
@@ -320,16 +321,14 @@ pub fn run_commit(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'s
         let _announced = app.db.announce(app.domain, std::slice::from_ref(&digests.sha256)).await?;
         app.storage.keep(staged).await?;
         let fence = context.clone();
-        let artifact = app
-            .db
-            .write(move |conn| {
-                fence.fence(conn)?;
-                uploads::delete(conn, id)?;
-                artifacts::insert(conn, domain, size, &digests)
-            })
-            .await?;
+        let commit = app.db.write(move |conn| {
+            fence.fence(conn)?;
+            uploads::delete(conn, id)?;
+            let artifact = artifacts::insert(conn, domain, size, &digests)?;
+            fence.created(conn, [(crate::id::prn("core", "artifact", artifact), format!("artifacts/{artifact}/"))])
+        });
+        commit.await?;
         app.storage.drop_upload(id).await?;
-        context.created(crate::id::prn("core", "artifact", artifact), format!("artifacts/{artifact}/"));
         Ok(Json::Null)
     })
 }

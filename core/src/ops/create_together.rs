@@ -50,7 +50,11 @@ pub(super) async fn run(app: &Shared, job: Job, context: &TaskContext) -> Result
         if let Some(upload) = upload {
             uploads::delete(conn, upload)?;
         }
-        as_many_as_fit(&shared, conn, &ready)
+        let mut made = as_many_as_fit(&shared, conn, &ready)?;
+        if let Some(own) = made.first_mut() {
+            fence.created(conn, std::mem::take(&mut own.created))?;
+        }
+        Ok(made)
     });
     let mut made = made.await?.into_iter();
     if let Some(upload) = upload {

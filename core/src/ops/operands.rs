@@ -1,19 +1,43 @@
 //! The objects that a request for an operation of a format's own names.
 
+use std::collections::BTreeSet;
+
 use super::configured;
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{Operand, Operands};
-use crate::resource::{Errors, Kind, Scope, Target, Unresolved};
+use crate::resource::{Errors, Kind, Resource, Scope, Target, Unresolved};
 
 /// Looks them up within the caller's transaction.
 pub struct NamedOperands<'a> {
-    pub scope: &'a Scope<'a>,
-    pub conn: &'a mut Conn,
+    scope: &'a Scope<'a>,
+    conn: &'a mut Conn,
+    used: BTreeSet<Used>,
 }
 
-impl NamedOperands<'_> {
+/// A repository that was named, and the permission on it that this takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Used {
+    pub repository: Id,
+    pub permission: String,
+}
+
+impl<'a> NamedOperands<'a> {
+    pub fn new(scope: &'a Scope<'a>, conn: &'a mut Conn) -> Self {
+        Self { scope, conn, used: BTreeSet::new() }
+    }
+
+    pub fn into_used(self) -> BTreeSet<Used> {
+        self.used
+    }
+
+    fn use_of(&mut self, operand: Operand, pulp_type: &str, permission: fn(&Resource) -> String) -> Operand {
+        if let Some(resource) = self.scope.registry.typed(Kind::Repository, pulp_type) {
+            self.used.insert(Used { repository: operand.repository, permission: permission(resource) });
+        }
+        operand
+    }
     fn operand(&self, pulp_type: &str, repository: Id) -> Result<Operand> {
         let resource = self.scope.registry.typed(Kind::Repository, pulp_type);
         let resource = resource.ok_or_else(|| Error::internal(format!("no repositories of type `{pulp_type}`")))?;
@@ -33,7 +57,10 @@ impl Operands for NamedOperands<'_> {
 
     fn repository(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<Operand, String>> {
         match self.resolve(Target::Typed(Kind::Repository, pulp_type), text)? {
-            Ok(id) => self.operand(pulp_type, id).map(Ok),
+            Ok(id) => {
+                let operand = self.operand(pulp_type, id)?;
+                Ok(Ok(self.use_of(operand, pulp_type, Resource::modify_permission)))
+            }
             Err(message) => Ok(Err(message)),
         }
     }
@@ -41,7 +68,8 @@ impl Operands for NamedOperands<'_> {
     fn repositories(&mut self, pulp_type: &'static str) -> Result<Vec<Operand>> {
         let mut found = repositories::types(self.conn, self.scope.domain, None)?;
         found.retain(|(_, other)| other == pulp_type);
-        found.into_iter().map(|(id, _)| self.operand(pulp_type, id)).collect()
+        let operands = found.into_iter().map(|(id, _)| self.operand(pulp_type, id)).collect::<Result<Vec<_>>>()?;
+        Ok(operands.into_iter().map(|one| self.use_of(one, pulp_type, Resource::modify_permission)).collect())
     }
 
     fn version(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<(Id, Operand), String>> {
@@ -53,7 +81,8 @@ impl Operands for NamedOperands<'_> {
         if found != pulp_type {
             return Ok(Err(Unresolved::OtherType.message(self.scope)));
         }
-        Ok(Ok((version, self.operand(pulp_type, repository)?)))
+        let operand = self.operand(pulp_type, repository)?;
+        Ok(Ok((version, self.use_of(operand, pulp_type, Resource::view_permission))))
     }
 
     fn numbered_version(&mut self, repository: Id, number: i64) -> Result<Result<Id, String>> {

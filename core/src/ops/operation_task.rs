@@ -78,27 +78,27 @@ impl OperationJob for Job {
         let (app, fence) = (self.app.clone(), self.context.clone());
         let stored = self.app.db.write(move |conn| {
             fence.fence(conn)?;
-            units.iter().map(|(pulp_type, unit)| store(&app, conn, pulp_type, unit)).collect::<Result<Vec<_>>>()
+            let stored = units.iter().map(|(pulp_type, unit)| store(&app, conn, pulp_type, unit));
+            let (ids, created): (Vec<_>, Vec<_>) = stored.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            fence.created(conn, created)?;
+            Ok(ids)
         });
-        let stored = stored.await?;
-        Ok(stored.into_iter().map(|(id, (prn, path))| self.named(id, prn, path)).collect())
+        stored.await
     }
 
     async fn change(&self, changes: Vec<RepositoryChange>) -> Result<Vec<Option<Id>>> {
         let (app, fence) = (self.app.clone(), self.context.clone());
         let made = self.app.db.write(move |conn| {
             fence.fence(conn)?;
-            changes.iter().map(|change| make(&app, conn, change)).collect::<Result<Vec<_>>>()
+            let made = changes.iter().map(|change| make(&app, conn, change));
+            let (made, created): (Vec<_>, Vec<_>) = made.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            fence.created(conn, created.into_iter().flatten())?;
+            Ok(made)
         });
-        let made = made.await?;
-        for (finished, created) in &made {
-            self.context.rejected(&finished.rejected);
-            if let Some((prn, path)) = created {
-                self.context.created(prn.clone(), path.clone());
-            }
-        }
+        let made: Vec<Finished> = made.await?;
+        made.iter().for_each(|finished| self.context.rejected(&finished.rejected));
         self.app.served_content_changed();
-        let versions: Vec<_> = made.iter().map(|(finished, _)| finished.version.map(|version| version.id)).collect();
+        let versions: Vec<_> = made.iter().map(|finished| finished.version.map(|version| version.id)).collect();
         for version in versions.iter().flatten() {
             publish_task::after_new_version(&self.app, &self.context, *version).await?;
         }
@@ -131,13 +131,6 @@ impl OperationJob for Job {
     }
 }
 
-impl Job {
-    fn named(&self, id: Id, prn: String, path: String) -> Id {
-        self.context.created(prn, path);
-        id
-    }
-}
-
 /// The unit's id and how the task names it.
 fn store(app: &App, conn: &mut Conn, pulp_type: &str, unit: &Unit) -> Result<(Id, Created)> {
     let content_type = create_content::content_type(app, pulp_type)?;
@@ -163,6 +156,6 @@ fn make(app: &App, conn: &mut Conn, change: &RepositoryChange) -> Result<(Finish
         draft.add(conn, &change.add)?;
         draft.finish(conn, kind, Overwrite::Allowed)
     })?;
-    let created = finished.version.map(|version| change_version::describe(app, conn, version.id));
-    Ok((finished, created.transpose()?.map(|(created, _)| created)))
+    let created = finished.version.map(|version| change_version::name(app, conn, version.id)).transpose()?;
+    Ok((finished, created))
 }

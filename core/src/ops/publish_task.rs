@@ -69,8 +69,9 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
         let then = describing(&app, &context);
-        let described = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request, then).await?;
-        Ok(told(&app, &context, described))
+        let (_, shown) = publish(&stores(&app)?, &task, &**format(&app, &job.r#type)?, request, then).await?;
+        app.served_content_changed();
+        Ok(shown)
     })
 }
 
@@ -84,30 +85,25 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
     let then = describing(app, context);
     let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version, then).await?;
-    Ok(made.map(|(prn, path, shown)| {
-        told(app, context, (prn.clone(), path.clone(), shown));
-        (prn, path)
-    }))
+    app.served_content_changed();
+    Ok(made.map(|(created, _)| created))
 }
 
 /// How a task names a publication, and the publication as clients see it.
-pub type Described = (String, String, Json);
+pub type Described = (Created, Json);
 
-/// What belongs into the transaction that makes a publication: who may do what with it, and what distributions serve
-/// from then on.
+/// What belongs into the transaction that makes a publication: that the task names it, who may do what with it, and what
+/// distributions serve from then on.
 pub fn describing(
     app: &Shared,
     context: &TaskContext,
 ) -> impl FnOnce(&mut Conn, Id) -> Result<Described> + Send + use<> {
-    let (shared, user) = (app.clone(), context.created_by());
-    move |conn, publication| describe(&shared, conn, publication, user)
-}
-
-/// Names a new publication to the task; the publication as clients see it.
-pub fn told(app: &Shared, context: &TaskContext, (prn, path, shown): Described) -> Json {
-    context.created(prn, path);
-    app.served_content_changed();
-    shown
+    let (shared, context) = (app.clone(), context.clone());
+    move |conn, publication| {
+        let (created, shown) = describe(&shared, conn, publication, context.created_by())?;
+        context.created(conn, [created.clone()])?;
+        Ok((created, shown))
+    }
 }
 
 /// Notes what distributions serve with a new publication.
@@ -120,7 +116,7 @@ fn describe(app: &App, conn: &mut Conn, publication: Id, user: Option<i64>) -> R
     distributions::note_repository(app, conn, repository)?;
     let content = app.content_base(None);
     let shown = resource.load(&app.scope(&content), conn, publication)?.unwrap_or_default();
-    Ok((resource.prn(publication), format!("{}{publication}/", resource.path), shown))
+    Ok(((resource.prn(publication), format!("{}{publication}/", resource.path)), shown))
 }
 
 impl plugin::Task for TaskContext {

@@ -10,9 +10,9 @@ use super::publish_task::{format, stores};
 use super::scan::{Dump, ScanRequest, Service, Source, scan};
 use crate::app::{App, Shared};
 use crate::config::Config;
-use crate::db::{repositories, units};
+use crate::db::{Conn, repositories, units};
 use crate::error::{Error, Result};
-use crate::id::Id;
+use crate::id::{Id, prn};
 use crate::plugin::{Task, VersionUnits};
 use crate::resource::Kind;
 use crate::tasks::{NewTask, TaskContext};
@@ -45,8 +45,12 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let mut resources = app.registry.resources.iter();
         let reports = resources.find(|resource| resource.kind == Kind::VulnerabilityReport);
         let reports = reports.ok_or_else(|| Error::internal("there is no resource of reports"))?;
-        let announce = |report: Id| context.created(reports.prn(report), format!("{}{report}/", reports.path));
-        scan(&stores(&app)?, &task, ScanRequest { scanner, ecosystems, units: &units, source }, &announce).await?;
+        let (app, model, path) = (reports.app, reports.model, reports.path);
+        let then = move |conn: &mut Conn, made: Vec<Id>| {
+            let created = made.into_iter().map(|id| (prn(app, model, id), format!("{path}{id}/")));
+            context.created(conn, created)
+        };
+        scan(&stores(&app)?, &task, ScanRequest { scanner, ecosystems, units: &units, source }, Arc::new(then)).await?;
         Ok(Json::Null)
     })
 }

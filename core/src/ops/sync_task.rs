@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::publish_task::{describing, format, stores, told};
-use super::sync::{Alternates, Downloaders, SyncRequest, Synchronized, synchronize};
+use super::publish_task::{describing, format, stores};
+use super::sync::{Alternates, Downloaders, SyncRequest, Synchronized, Then, synchronize};
 use super::{change_version, remote, scan_task, upkeep_tasks};
 use crate::app::{App, Shared};
 use crate::db::{remotes, repositories};
@@ -52,17 +52,19 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
             model: model(&app, &pulp_type)?,
         };
         let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
-        let published = describing(&app, &context);
-        let mut made = synchronize(&stores(&app)?, &task, plugin, request, published).await?;
+        let (shared, naming) = (app.clone(), context.clone());
+        let then = Then {
+            version: Box::new(move |conn, version| {
+                let named = change_version::name(&shared, conn, version)?;
+                naming.created(conn, [named])
+            }),
+            publication: Box::new(describing(&app, &context)),
+        };
+        let made = synchronize(&stores(&app)?, &task, plugin, request, then).await?;
         let mut shown = Json::Null;
         if let Some(version) = made.version {
             let shared = app.clone();
-            let described = app.db.read(move |conn| change_version::describe(&shared, conn, version.id)).await?;
-            context.created(described.0.0, described.0.1);
-            shown = described.1;
-        }
-        if let Some(publication) = made.publication.take() {
-            told(&app, &context, publication);
+            shown = app.db.read(move |conn| change_version::show(&shared, conn, version.id)).await?;
         }
         app.served_content_changed();
         if let Some(version) = made.version {

@@ -143,12 +143,13 @@ pub fn run_and_publish(app: Shared, args: Json, context: TaskContext) -> BoxFutu
         let (shared, fence) = (app.clone(), context.clone());
         let taken = app.db.write(move |conn| {
             fence.fence(conn)?;
-            take_in(&shared, conn, &args)
+            let mut taken = take_in(&shared, conn, &args)?;
+            fence.created(conn, std::mem::take(&mut taken.created))?;
+            Ok(taken)
         });
         let taken = taken.await?;
         app.served_content_changed();
         context.rejected(&taken.rejected);
-        taken.created.into_iter().for_each(|(prn, path)| context.created(prn, path));
         if let Some(version) = taken.version {
             publish_task::after_new_version(&app, &context, version).await?;
         }

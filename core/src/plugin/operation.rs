@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::id::Id;
 use crate::resource::{Draft, Errors, Field};
 
-/// One operation, as it is routed, described and begun. For administrators.
+/// One operation, as it is routed, described and begun. For those who may do to the repositories it names what it names
+/// them for ([`Operands`]), one that names none for administrators.
 #[derive(Clone, Debug)]
 pub struct FormatOperation {
     /// As in the reference's description of its API: `copy_content`.
@@ -68,13 +69,13 @@ pub struct Operand {
 pub trait Operands {
     fn domain(&self) -> Id;
 
-    /// The repository of a type (`note.note`).
+    /// The repository of a type (`note.note`), to modify it.
     fn repository(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<Operand, String>>;
 
-    /// All repositories of a type.
+    /// All repositories of a type, to modify them.
     fn repositories(&mut self, pulp_type: &'static str) -> Result<Vec<Operand>>;
 
-    /// A version of a repository of a type: its id, and the repository.
+    /// A version of a repository of a type, to read it: its id, and the repository.
     fn version(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<(Id, Operand), String>>;
 
     /// The version of a repository that has this number.

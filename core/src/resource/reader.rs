@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Clause, Kind, Registry, Resource};
-use crate::auth::policy::Scope;
+use crate::auth::policy::{Scope, Verb};
 use crate::db::roles::ObjectKey;
 use crate::db::{Conn, Value, roles};
 use crate::error::Result;
@@ -29,7 +29,20 @@ impl Resource {
 
     /// `file.view_filerepository`
     pub fn view_permission(&self) -> String {
-        format!("{}.view_{}", self.app, self.model.to_ascii_lowercase())
+        self.permission("view")
+    }
+
+    /// What a repository asks of whoever modifies it: `file.modify_filerepository`, or what its format calls that.
+    pub fn modify_permission(&self) -> String {
+        let modify = Verb::Action("modify");
+        let rule = self.policy.rules.iter().find(|rule| rule.verbs.contains(&modify));
+        let asked = rule.and_then(|rule| rule.requires.first()?.permissions.first().cloned());
+        asked.unwrap_or_else(|| self.permission("modify"))
+    }
+
+    /// The permission for this on objects of the type, as it is usually called.
+    pub(super) fn permission(&self, verb: &str) -> String {
+        format!("{}.{verb}_{}", self.app, self.model.to_ascii_lowercase())
     }
 
     /// What access policies call it: `repositories/file/file`.

@@ -135,7 +135,13 @@ impl Resource {
         let columns = self.columns(fields);
         let next = condition.params.len() + 1;
         let (order, after) = (slice.order, next + 1);
-        let sql = format!("SELECT {} {rows} ORDER BY {order} LIMIT ${next} OFFSET ${after}", columns.join(", "));
+        let page = format!("{rows} ORDER BY {order} LIMIT ${next} OFFSET ${after}");
+        let page = match slice.offset {
+            0 => page,
+            // PostgreSQL would work out the columns of the rows before the page, too.
+            _ => format!("FROM {} WHERE t.id IN (SELECT t.id {page}) ORDER BY {order}", self.from),
+        };
+        let sql = format!("SELECT {} {page}", columns.join(", "));
         let mut params = condition.params;
         params.extend([slice.limit.into(), slice.offset.into()]);
         let rows = conn.query(&sql, &params)?;

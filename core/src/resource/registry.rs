@@ -55,8 +55,9 @@ fn say_how_repositories_are_modified(resources: &mut [Resource]) {
         .iter()
         .filter(|resource| resource.kind == Kind::Repository)
         .filter_map(|resource| {
-            let asked = modify_permission(resource)?;
-            Some((format!("{}.modify_{}", resource.app, resource.model.to_ascii_lowercase()), asked))
+            let usual = resource.permission("modify");
+            let asked = resource.modify_permission();
+            (asked != usual).then_some((usual, asked))
         })
         .collect();
     let others = resources.iter_mut().filter(|resource| matches!(resource.kind, Kind::Content | Kind::Part));
@@ -91,8 +92,8 @@ fn access_policies(resources: &[Resource], faces: &HashMap<&'static str, Arc<dyn
 fn of_face(resources: &[Resource], component: &str, face: &dyn Face) -> Vec<AccessPolicy> {
     let modified = resources
         .iter()
-        .filter(|resource| resource.kind == Kind::Repository && resource.app == component)
-        .find_map(modify_permission)
+        .find(|resource| resource.kind == Kind::Repository && resource.app == component)
+        .map(Resource::modify_permission)
         .unwrap_or_default();
     let mut groups: BTreeMap<&str, (Vec<&'static str>, Vec<&'static str>)> = BTreeMap::new();
     for operation in face.operations() {
@@ -110,13 +111,6 @@ fn of_face(resources: &[Resource], component: &str, face: &dyn Face) -> Vec<Acce
 /// How clients call the policy of a group of operations of the native face with this prefix.
 pub fn face_viewset(prefix: &str, group: &str) -> String {
     format!("{prefix}/{group}")
-}
-
-/// The permission that a repository asks of whoever modifies it.
-fn modify_permission(repository: &Resource) -> Option<String> {
-    let modify = Verb::Action("modify");
-    let rule = repository.policy.rules.iter().find(|rule| rule.verbs.contains(&modify))?;
-    rule.requires.first()?.permissions.first().cloned()
 }
 
 fn permissions(resources: &[Resource]) -> BTreeMap<String, String> {

@@ -5,6 +5,7 @@
 //! For an administrator nothing is looked up. For others it is one statement, and nothing is remembered, so that
 //! what is changed on another host holds at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::http::Method;
@@ -22,6 +23,7 @@ use crate::db::roles::{self, Held, ObjectKey};
 use crate::db::{Conn, repositories};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::ops::operands::Used;
 use crate::resource::{AccessPolicy, Reader, Reference, Registry, Resource};
 
 /// What a request may do that is let through.
@@ -240,6 +242,29 @@ impl Request {
             let rights = rights(roles::held(conn, user, app.domain, None, "")?);
             let everywhere = Arc::new(rights.everywhere.union(&rights.in_domain).cloned().collect());
             Reader { user, domain: app.domain, everywhere }.may_change_all(&app.registry, conn, group)
+        });
+        if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
+    }
+
+    /// Refuses what uses repositories, unless its sender has the permissions that takes. What uses none is for
+    /// administrators.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) async fn permit_use(&self, used: BTreeSet<Used>) -> Result<()> {
+        if self.actor.as_ref().is_some_and(|actor| actor.is_superuser) {
+            return Ok(());
+        }
+        let (app, user) = (self.app.clone(), self.user_id());
+        let may_all = self.app.db.read(move |conn| {
+            let on_all = rights(roles::held(conn, user, app.domain, None, "")?);
+            for Used { repository, permission } in used.iter().filter(|used| !on_all.reach_all(&used.permission)) {
+                let held = roles::held(conn, user, app.domain, Some(ObjectKey::Id(*repository)), "")?;
+                if !rights(held).reach(permission) {
+                    return Ok(false);
+                }
+            }
+            Ok(!used.is_empty())
         });
         if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
     }

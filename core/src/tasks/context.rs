@@ -23,19 +23,13 @@ struct Inner {
     worker: Id,
     claimed: Claimed,
     stop: CancellationToken,
-    reported: Mutex<Reported>,
-}
-
-#[derive(Default)]
-struct Reported {
-    created: Vec<CreatedResource>,
-    progress: Vec<Progress>,
+    progress: Mutex<Vec<Progress>>,
 }
 
 impl TaskContext {
     pub(super) fn new(app: &Shared, worker: Id, claimed: &Claimed, stop: CancellationToken) -> Self {
         let (app, claimed) = (app.clone(), claimed.clone());
-        Self(Arc::new(Inner { app, worker, claimed, stop, reported: Mutex::default() }))
+        Self(Arc::new(Inner { app, worker, claimed, stop, progress: Mutex::default() }))
     }
 
     pub fn id(&self) -> Id {
@@ -63,15 +57,17 @@ impl TaskContext {
         self.0.claimed.created_by
     }
 
-    /// Notes an object the task made; `path` is below the API root. Clients see it when the task ends.
-    pub fn created(&self, prn: String, path: String) {
-        self.reported().created.push(CreatedResource { prn, path });
+    /// Names objects the task makes, by PRN and path below the API root, as part of the transaction that makes them:
+    /// also a task that is lost later tells of them.
+    pub fn created(&self, conn: &mut Conn, made: impl IntoIterator<Item = (String, String)>) -> Result<()> {
+        let made: Vec<_> = made.into_iter().map(|(prn, path)| CreatedResource { prn, path }).collect();
+        queue::add_created(conn, self.seq(), &made)
     }
 
     /// Starts a progress report.
     pub fn progress(&self, message: &str, code: &str, total: Option<i64>) -> Progress {
         let progress = Progress::new(message, code, total);
-        self.reported().progress.push(progress.clone());
+        self.reports().push(progress.clone());
         progress
     }
 
@@ -119,26 +115,26 @@ impl TaskContext {
         dispatch(&self.0.app, child).await
     }
 
+    /// What the end of the task adds to what it has [`created`](Self::created).
     pub(super) fn record(&self) -> Record {
-        let reported = self.reported();
-        Record { created: reported.created.clone(), progress: reported.progress.iter().map(Progress::row).collect() }
+        Record { created: vec![], progress: self.reports().iter().map(Progress::row).collect() }
     }
 
     /// Writes what changed of the progress.
     pub(super) async fn flush(&self) -> Result<()> {
         let rows = {
-            let reported = self.reported();
+            let reports = self.reports();
             // All are asked, so that none stays marked.
-            if reported.progress.iter().filter(|report| report.take_change()).count() == 0 {
+            if reports.iter().filter(|report| report.take_change()).count() == 0 {
                 return Ok(());
             }
-            reported.progress.iter().map(Progress::row).collect::<Vec<_>>()
+            reports.iter().map(Progress::row).collect::<Vec<_>>()
         };
         let seq = self.0.claimed.seq;
         self.0.app.queue.parts.db.write(move |conn| queue::put_progress(conn, seq, &rows)).await
     }
 
-    fn reported(&self) -> MutexGuard<'_, Reported> {
-        self.0.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reports(&self) -> MutexGuard<'_, Vec<Progress>> {
+        self.0.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

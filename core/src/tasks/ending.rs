@@ -14,9 +14,10 @@ pub(super) enum Outcome {
     Stopped,
 }
 
-/// What a task leaves behind besides its outcome.
+/// What is written of a task with its outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
+    /// Of a short task, whose work is in the same transaction.
     pub created: Vec<CreatedResource>,
     pub progress: Vec<ProgressRow>,
 }
@@ -47,7 +48,7 @@ pub(super) fn canceled(mut record: Record) -> Ending {
     Ending { state: State::Canceled, error: None, result: None, created: record.created, progress: record.progress }
 }
 
-/// Of a task whose process is not heard of any more. Clients look for these words.
+/// Of a task whose process is not heard of any more; what it had made by then stays named. Clients look for these words.
 pub(super) fn lost() -> Ending {
     Ending {
         state: State::Failed,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{give, named_user, user};
+use crate::support::multipart::Multipart;
 use crate::support::pulp::{DISTRIBUTIONS, FILES, PUBLICATIONS, REMOTES, REPOSITORIES, text};
 use crate::support::{Server, random};
 
@@ -108,4 +109,47 @@ fn a_version_is_deleted_by_who_may_delete_it_or_its_repository() {
         let found = server.get(&format!("roles/?name={role}&locked=true")).expect(200).json();
         assert_eq!(found["results"][0]["permissions"].as_array().unwrap().len(), count, "{role}");
     }
+}
+
+#[test]
+fn operations_on_several_repositories_need_rights_on_each() {
+    let server = Server::start();
+    let made =
+        || text(&server.post("repositories/rpm/rpm/", json!({"name": random::name()})).expect(201).json(), "pulp_href");
+    let (seen, own, foreign) = (made(), made(), made());
+    let (href, maker) = user(&server);
+    give(&server, &href, "rpm.rpmrepository_viewer", json!(seen));
+    give(&server, &href, "rpm.rpmrepository_owner", json!(own));
+
+    let copy = |config: Value| maker.post("rpm/copy/", json!({ "config": config }));
+    let entry = |from: &str, to: &str| json!({"source_repo_version": from, "dest_repo": to});
+    server.completed(copy(json!([entry(&format!("{seen}versions/0/"), &own)])));
+    server.completed(copy(json!([entry(&own, &own)])));
+    for (from, to) in [(&own, &seen), (&foreign, &own), (&own, &foreign)] {
+        copy(json!([entry(from, to)])).expect(403);
+        copy(json!([entry(&seen, &own), entry(from, to)])).expect(403);
+    }
+    let mut based = entry(&seen, &own);
+    based["dest_base_version"] = json!(format!("{foreign}versions/0/"));
+    copy(json!([based])).expect(403);
+    copy(json!([])).expect(403);
+
+    let prune = |names: Value| maker.post("rpm/prune/", json!({ "repo_hrefs": names }));
+    prune(json!([own])).expect(202);
+    for names in [json!([seen]), json!([own, foreign]), json!(["*"])] {
+        prune(names).expect(403);
+    }
+
+    let comps = |fields: &[(&str, &str)]| {
+        let form = Multipart::new().file("file", b"<comps><group><id>a</id></group></comps>");
+        let form = fields.iter().fold(form, |form, (name, value)| form.field(name, value));
+        maker.request("POST", "rpm/comps/").multipart(form).send()
+    };
+    server.completed(comps(&[("repository", &own)]));
+    comps(&[("repository", &seen)]).expect(403);
+    comps(&[]).expect(403);
+    let (href, everywhere) = user(&server);
+    give(&server, &href, "rpm.rpmrepository_owner", Value::Null);
+    everywhere.post("rpm/prune/", json!({"repo_hrefs": ["*"]})).expect(202);
+    everywhere.post("rpm/copy/", json!({"config": [entry(&foreign, &seen)]})).expect(202);
 }

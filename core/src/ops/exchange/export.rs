@@ -118,13 +118,13 @@ impl Run<'_> {
             versions: exported.iter().map(|one| one.version.id).collect(),
             publication: None,
         };
-        let fence = self.context.clone();
+        let (fence, path) = (self.context.clone(), format!("{}{id}/", job.path));
         let noted = self.app.db.write(move |conn| {
             fence.fence(conn)?;
-            rows::insert_export(conn, &export)
+            rows::insert_export(conn, &export)?;
+            fence.created(conn, [(crate::id::prn("core", "pulpexport", id), path)])
         });
         noted.await?;
-        self.context.created(crate::id::prn("core", "pulpexport", id), format!("{}{id}/", job.path));
         Ok(Json::Null)
     }
 

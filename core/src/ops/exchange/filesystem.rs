@@ -219,13 +219,13 @@ async fn note(app: &Shared, context: &TaskContext, job: FilesystemJob) -> Result
         versions: job.version.into_iter().collect(),
         publication: job.publication,
     };
-    let fence = context.clone();
+    let (fence, path) = (context.clone(), format!("{}{id}/", job.path));
     let noted = app.db.write(move |conn| {
         fence.fence(conn)?;
-        rows::insert_export(conn, &export)
+        rows::insert_export(conn, &export)?;
+        fence.created(conn, [(crate::id::prn("core", "filesystemexport", id), path)])
     });
     noted.await?;
-    context.created(crate::id::prn("core", "filesystemexport", id), format!("{}{id}/", job.path));
     Ok(Json::Null)
 }
 

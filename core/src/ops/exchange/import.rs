@@ -71,9 +71,7 @@ impl Run<'_> {
         let contents = self.look_through(files.clone()).await?;
         contents.check(self.app)?;
         self.keep_artifacts(files).await?;
-        let (id, destinations, skipped) = self.destinations(contents).await?;
-        let prn = crate::id::prn("core", "pulpimport", id);
-        self.context.created(prn, format!("importers/core/pulp/{}/imports/{id}/", self.job.importer));
+        let (destinations, skipped) = self.destinations(contents).await?;
         for destination in destinations {
             self.start(destination).await?;
         }
@@ -127,7 +125,7 @@ impl Run<'_> {
     }
 
     /// Finds or makes the repositories, and notes the import. What has no destination is passed over.
-    async fn destinations(&self, contents: Contents) -> Result<(Id, Vec<Destination>, Vec<String>)> {
+    async fn destinations(&self, contents: Contents) -> Result<(Vec<Destination>, Vec<String>)> {
         let (app, job, context) = (self.app.clone(), self.job.clone(), self.context.clone());
         let found = self.app.db.write(move |conn| {
             context.fence(conn)?;
@@ -141,7 +139,9 @@ impl Run<'_> {
                 }
             }
             let id = rows::insert_import(conn, app.domain, job.importer, context.id(), &job.params)?;
-            Ok((id, destinations, skipped))
+            let path = format!("importers/core/pulp/{}/imports/{id}/", job.importer);
+            context.created(conn, [(crate::id::prn("core", "pulpimport", id), path)])?;
+            Ok((destinations, skipped))
         });
         found.await
     }

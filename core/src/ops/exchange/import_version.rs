@@ -98,12 +98,13 @@ async fn finish(app: &Shared, context: &TaskContext, draft: VersionDraft, reposi
             draft.finish(conn, kind, Overwrite::Allowed)
         })?;
         let described = finished.version.map(|version| change_version::describe(&shared, conn, version.id));
-        Ok((finished, described.transpose()?))
+        let (created, shown) = described.transpose()?.unzip();
+        fence.created(conn, created)?;
+        Ok((finished, shown))
     });
-    let (finished, described) = done.await?;
+    let (finished, shown) = done.await?;
     context.rejected(&finished.rejected);
-    let Some(((prn, path), shown)) = described else { return Ok(Json::Null) };
-    context.created(prn, path);
+    let Some(shown) = shown else { return Ok(Json::Null) };
     app.served_content_changed();
     if let Some(version) = finished.version {
         publish_task::after_new_version(app, context, version.id).await?;

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tokio::task::spawn_blocking;
 
 use super::Stores;
-use crate::db::vulnerability_reports;
+use crate::db::{Conn, vulnerability_reports};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::plugin::{GroupBy, Packages, Release, Scanner, Task, VersionUnits};
@@ -58,17 +58,15 @@ struct Lookup {
     units: Vec<Id>,
 }
 
+/// What is done with the reports that are new.
+pub type Then = dyn Fn(&mut Conn, Vec<Id>) -> Result<()> + Send + Sync;
+
 /// Looks all packages of a version up and writes a report for each unit with a known vulnerability; units without one
-/// lose the report they had. `announce` hears of each report that is new, once it is there.
+/// lose the report they had. `then` belongs into the transaction that makes new reports.
 ///
 /// # Errors
 /// `Upstream`, naming the source, when it cannot be used or says what it should not.
-pub async fn scan(
-    stores: &Stores,
-    task: &Arc<dyn Task>,
-    request: ScanRequest<'_>,
-    announce: &(dyn Fn(Id) + Send + Sync),
-) -> Result<()> {
+pub async fn scan(stores: &Stores, task: &Arc<dyn Task>, request: ScanRequest<'_>, then: Arc<Then>) -> Result<()> {
     let ScanRequest { scanner, ecosystems, units, source } = request;
     let packages = scanner.packages();
     let names = names(units, packages).await?;
@@ -93,7 +91,7 @@ pub async fn scan(
                 looked_up.add(count);
                 vulnerable.add(if vulns.is_empty() { 0 } else { count });
             }
-            write(stores, task, units.version().id, found).await?.into_iter().for_each(announce);
+            write(stores, task, units.version().id, found, then.clone()).await?;
         }
     }
     Ok(())
@@ -169,8 +167,14 @@ fn distinct(mut vulns: Vec<Json>) -> Vec<Json> {
     vulns
 }
 
-/// Replaces the reports of units in which a scan of the version found this; the reports that are new.
-async fn write(stores: &Stores, task: &Arc<dyn Task>, version: Id, found: Vec<(Lookup, Vec<Json>)>) -> Result<Vec<Id>> {
+/// Replaces the reports of units in which a scan of the version found this.
+async fn write(
+    stores: &Stores,
+    task: &Arc<dyn Task>,
+    version: Id,
+    found: Vec<(Lookup, Vec<Json>)>,
+    then: Arc<Then>,
+) -> Result<()> {
     let (task, domain) = (task.clone(), stores.domain);
     let write = stores.db.write(move |conn| {
         task.fence(conn)?;
@@ -185,7 +189,7 @@ async fn write(stores: &Stores, task: &Arc<dyn Task>, version: Id, found: Vec<(L
                 made.extend(vulnerability_reports::put(conn, domain, unit, version, &vulns)?);
             }
         }
-        Ok(made)
+        then(conn, made)
     });
     write.await
 }

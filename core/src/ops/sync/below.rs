@@ -36,7 +36,7 @@ impl BelowSync for Run {
         if let Some(wanted) = reports.wanted {
             found.remove_others(&self.stores, &draft, wanted).await?;
         }
-        let finished = finish(&self.stores, &self.task, draft, self.kind(), &mut found).await?;
+        let finished = finish(&self.stores, &self.task, draft, self.kind(), &mut found, None).await?;
         for rejected in &finished.rejected {
             rejected.report(self.task.as_ref());
         }

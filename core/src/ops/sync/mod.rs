@@ -52,6 +52,14 @@ pub struct SyncRequest {
     pub model: (&'static str, &'static str),
 }
 
+type Within<T> = Box<dyn FnOnce(&mut Conn, Id) -> Result<T> + Send>;
+
+/// What belongs into the transaction that makes the version, and into the one that makes the publication.
+pub struct Then<T> {
+    pub version: Within<()>,
+    pub publication: Within<T>,
+}
+
 /// What came into being; nothing when nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synchronized<T> {
@@ -71,8 +79,7 @@ impl<T> Default for Synchronized<T> {
 }
 
 /// Makes a repository hold what a remote has. The new version appears complete or not at all; files that
-/// were verified before a failure stay and are not fetched again by the next run. A publication appears together with
-/// what `published` does.
+/// were verified before a failure stay and are not fetched again by the next run.
 ///
 /// # Errors
 /// `Upstream` when metadata or a file cannot be had or is wrong; `Conflict` when the wanted units cannot be
@@ -82,7 +89,7 @@ pub async fn synchronize<T: Send + 'static>(
     task: &Arc<dyn Task>,
     plugin: &Arc<dyn Plugin>,
     request: SyncRequest,
-    published: impl FnOnce(&mut Conn, Id) -> Result<T> + Send + 'static,
+    then: Then<T>,
 ) -> Result<Synchronized<T>> {
     let (repository, remote) = (request.repository, request.remote.id);
     let immediate = request.remote.policy == "immediate";
@@ -119,14 +126,14 @@ pub async fn synchronize<T: Send + 'static>(
     if let Some(wanted) = reports.wanted {
         found.remove_others(stores, &draft, wanted).await?;
     }
-    let finished = finish(stores, task, draft, run.kind(), &mut found).await?;
+    let finished = finish(stores, task, draft, run.kind(), &mut found, Some(then.version)).await?;
     let version = finished.version;
     for rejected in &finished.rejected {
         rejected.report(task.as_ref());
     }
     run.report_changes(version, reports.associating.as_ref()).await;
     let publication = match publication_of(plugin.as_ref(), version, &target, decisions) {
-        Some(request) => Some(publish(stores, task, plugin.as_ref(), request, published).await?),
+        Some(request) => Some(publish(stores, task, plugin.as_ref(), request, then.publication).await?),
         None => None,
     };
     Ok(Synchronized { version, publication, failed, failures: count })
@@ -274,6 +281,7 @@ async fn finish(
     draft: VersionDraft,
     kind: Kind,
     found: &mut Found<'_>,
+    then: Option<Within<()>>,
 ) -> Result<Finished> {
     task.check()?;
     let (repository, task, latest) = (found.repository, task.clone(), found.target.latest_number);
@@ -290,6 +298,9 @@ async fn finish(
         let kind = RepositoryKind { plugin: plugin.as_ref(), content_types, publishes: *publishes };
         let finished = draft.finish(conn, &kind, Overwrite::Allowed)?;
         let version = finished.version;
+        if let Some((version, then)) = version.zip(then) {
+            then(conn, version.id)?;
+        }
         let number = version.map_or(latest, |version| version.number);
         if let Some(mut seen) = remembered {
             if let Some(seen) = seen.as_object_mut() {

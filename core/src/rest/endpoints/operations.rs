@@ -28,7 +28,8 @@ fn endpoint(component: &'static str, operation: &FormatOperation) -> Endpoint {
         method: Method::POST,
         path: operation.path.to_owned(),
         resource: None,
-        policy: Some(Policy::administrators()),
+        // What it names decides, see below.
+        policy: Some(Policy::own()),
         verb: Verb::Create,
         run: |request| Box::pin(begin(request)),
         doc: Doc {
@@ -60,12 +61,13 @@ async fn begin(mut request: Request) -> Result<Answer> {
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let prepared = request.app.db.read(move |conn| {
         let scope = viewpoint.scope(&app);
-        let mut errors = Errors::default();
-        let task = (operation.prepare)(&draft, &mut NamedOperands { scope: &scope, conn }, &mut errors)?;
-        errors.into_result()?;
-        Ok(task)
+        let (mut operands, mut errors) = (NamedOperands::new(&scope, conn), Errors::default());
+        let task = (operation.prepare)(&draft, &mut operands, &mut errors)?;
+        Ok((task, operands.into_used(), errors))
     });
-    let mut task = prepared.await?;
+    let (mut task, used, errors) = prepared.await?;
+    request.permit_use(used).await?;
+    errors.into_result()?;
     let holds = Holds { exclusive: std::mem::take(&mut task.exclusive), shared: std::mem::take(&mut task.shared) };
     let args = operation_task::arguments(component, &task);
     let new = request.task(task.name, operation_task::KIND, args, holds);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::db::queue;
+use crate::db::tasks::CreatedResource;
 use crate::db::workers::{self, AppType};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,10 +94,15 @@ async fn the_tasks_of_a_missing_worker_fail_and_others_go_on() {
     let lost = world.hold(0, &["r"], &[]).await;
     let claimed = db.write(move |conn| queue::claim(conn, gone, now())).await.unwrap().unwrap();
     assert_eq!(claimed.id, lost);
+    let named = ["one", "another"].map(|name| CreatedResource { prn: name.to_owned(), path: format!("{name}/") });
+    for one in named.clone() {
+        db.write(move |conn| queue::add_created(conn, claimed.seq, &[one])).await.unwrap();
+    }
     let behind = world.note("behind", &["r"]).await;
     let workers = world.workers();
     let row = world.until(lost, State::Failed).await;
     assert_eq!(row.error, Some(json!({"reason": "Worker has gone missing."})));
+    assert_eq!(world.children(lost).await.created_resources, named, "what it had made");
     world.until(behind, State::Completed).await;
     let online = db.read(|conn| workers::online(conn, AppType::Worker, now() - Duration::from_secs(30))).await.unwrap();
     assert_eq!(online.len(), 1);

@@ -262,7 +262,8 @@ impl World {
     ) -> Result<(Made, Vec<(String, i64)>)> {
         let unstopped = Arc::new(Unstopped::default());
         let (task, plugin): (Arc<dyn Task>, Arc<dyn Plugin>) = (unstopped.clone(), Arc::new(plugin));
-        let made = self.runtime.block_on(synchronize(&self.stores, &task, &plugin, request, published))?;
+        let then = Then { version: Box::new(|_, _| Ok(())), publication: Box::new(published) };
+        let made = self.runtime.block_on(synchronize(&self.stores, &task, &plugin, request, then))?;
         let reports = unstopped.0.lock().unwrap();
         Ok((made, reports.iter().map(|(code, count)| (code.clone(), *count.0.lock().unwrap())).collect()))
     }
