@@ -72,6 +72,10 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     })
 }
 
+/// What the writer keeps of the file in memory, as SQLite counts it: KiB, negative. Versions of many units look at most
+/// pages of the tables of content again and again.
+const WRITER_CACHE: i64 = -(64 << 10);
+
 /// Tells the submitter of a piece of work how it went, once the fate of the group is known.
 type Reply = Box<dyn FnOnce(Option<&Error>) + Send>;
 /// One piece of work; without a connection it is not done, for that reason.
@@ -87,7 +91,9 @@ pub(super) struct Writer {
 impl Writer {
     /// `queued` tells how much work waits.
     pub fn open(path: &Path, queued: Arc<Level>) -> Result<Self> {
-        Self::on(Conn::Sqlite(open(path)?), queued)
+        let conn = open(path)?;
+        conn.pragma_update(None, "cache_size", WRITER_CACHE).map_err(|cause| error(&cause))?;
+        Self::on(Conn::Sqlite(conn), queued)
     }
 
     fn on(conn: Conn, queued: Arc<Level>) -> Result<Self> {

@@ -45,9 +45,9 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         let mut resources = app.registry.resources.iter();
         let reports = resources.find(|resource| resource.kind == Kind::VulnerabilityReport);
         let reports = reports.ok_or_else(|| Error::internal("there is no resource of reports"))?;
-        let (app, model, path) = (reports.app, reports.model, reports.path);
+        let (component, model, path) = (reports.app, reports.model, reports.path);
         let then = move |conn: &mut Conn, made: Vec<Id>| {
-            let created = made.into_iter().map(|id| (prn(app, model, id), format!("{path}{id}/")));
+            let created = made.into_iter().map(|id| (prn(component, model, id), format!("{path}{id}/")));
             context.created(conn, created)
         };
         scan(&stores(&app)?, &task, ScanRequest { scanner, ecosystems, units: &units, source }, Arc::new(then)).await?;

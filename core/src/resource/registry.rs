@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Api, Errors, Kind, Resource, Scope, Target};
-use crate::auth::policy::{Policy, Statement, Verb};
+use crate::auth::policy::{Policy, Statement};
 use crate::db::Conn;
 use crate::db::roles::ObjectKey;
 use crate::error::{NON_FIELD, Result};

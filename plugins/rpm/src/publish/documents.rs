@@ -22,8 +22,8 @@ use crate::content::package::PACKAGE;
 use crate::document::{Block, Kind};
 use crate::repomd::Record;
 
-/// No more runs are packed at the same time, however many processors there are.
-const AT_ONCE: usize = 8;
+/// No more runs are under way at the same time, however many processors there are.
+const AT_ONCE: usize = 32;
 
 /// Writes the documents; what `repomd.xml` says of them.
 pub(super) async fn write(
@@ -152,7 +152,8 @@ impl Documents {
             Ok::<_, Error>(piece.map(|piece| (piece, plan)))
         });
         let compression = self.settings.compression;
-        let at_once = available_parallelism().map_or(1, usize::from).clamp(1, AT_ONCE);
+        // Some more than there are processors, so that none idles while the next are read and the first is written.
+        let at_once = available_parallelism().map_or(1, usize::from).saturating_mul(4).clamp(4, AT_ONCE);
         let mut pieces = pin!(pieces.map_ok(move |piece| ready(piece, compression)).try_buffered(at_once));
         let mut packages = 0;
         while let Some(piece) = pieces.try_next().await? {
