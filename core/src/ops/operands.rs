@@ -14,6 +14,7 @@ pub struct NamedOperands<'a> {
     scope: &'a Scope<'a>,
     conn: &'a mut Conn,
     used: BTreeSet<Used>,
+    is_lacking: bool,
 }
 
 /// A repository that was named, and the permission on it that this takes.
@@ -25,11 +26,12 @@ pub struct Used {
 
 impl<'a> NamedOperands<'a> {
     pub fn new(scope: &'a Scope<'a>, conn: &'a mut Conn) -> Self {
-        Self { scope, conn, used: BTreeSet::new() }
+        Self { scope, conn, used: BTreeSet::new(), is_lacking: false }
     }
 
-    pub fn into_used(self) -> BTreeSet<Used> {
-        self.used
+    /// What was found of what the request names; none when it names nothing at all.
+    pub fn into_used(self) -> Option<BTreeSet<Used>> {
+        (self.is_lacking || !self.used.is_empty()).then_some(self.used)
     }
 
     fn use_of(&mut self, operand: Operand, pulp_type: &str, permission: fn(&Resource) -> String) -> Operand {
@@ -46,6 +48,7 @@ impl<'a> NamedOperands<'a> {
 
     fn resolve(&mut self, target: Target, text: &str) -> Result<Result<Id, String>> {
         let found = self.scope.registry.resolve(self.scope, self.conn, target, text)?;
+        self.is_lacking |= found.is_err();
         Ok(found.map_err(|unresolved| unresolved.message(self.scope)))
     }
 }

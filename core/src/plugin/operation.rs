@@ -38,8 +38,8 @@ pub enum OperationAnswer {
     TaskGroup(&'static str),
 }
 
-/// Turns a body whose fields have their types into the task that does the work. What is wrong goes to the errors;
-/// nothing is begun then.
+/// Turns a body whose fields have their types, and which lacks what is no value of theirs, into the task that does the
+/// work. What is wrong goes to the errors; nothing is begun then.
 pub type Prepare = fn(&Draft, &mut dyn Operands, &mut Errors) -> Result<OperationTask>;
 
 /// Work to be done as a task.

@@ -246,15 +246,16 @@ impl Request {
         if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
     }
 
-    /// Refuses what uses repositories, unless its sender has the permissions that takes. What uses none is for
+    /// Refuses what uses repositories, unless its sender has the permissions that takes. What names none is for
     /// administrators.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub(super) async fn permit_use(&self, used: BTreeSet<Used>) -> Result<()> {
+    pub(super) async fn permit_use(&self, used: Option<BTreeSet<Used>>) -> Result<()> {
         if self.actor.as_ref().is_some_and(|actor| actor.is_superuser) {
             return Ok(());
         }
+        let used = used.ok_or_else(|| refused(self.actor.as_ref()))?;
         let (app, user) = (self.app.clone(), self.user_id());
         let may_all = self.app.db.read(move |conn| {
             let on_all = rights(roles::held(conn, user, app.domain, None, "")?);
@@ -264,7 +265,7 @@ impl Request {
                     return Ok(false);
                 }
             }
-            Ok(!used.is_empty())
+            Ok(true)
         });
         if may_all.await? { Ok(()) } else { Err(refused(self.actor.as_ref())) }
     }

@@ -124,13 +124,19 @@ fn operations_on_several_repositories_need_rights_on_each() {
     let copy = |config: Value| maker.post("rpm/copy/", json!({ "config": config }));
     let entry = |from: &str, to: &str| json!({"source_repo_version": from, "dest_repo": to});
     server.completed(copy(json!([entry(&format!("{seen}versions/0/"), &own)])));
-    server.completed(copy(json!([entry(&own, &own)])));
-    for (from, to) in [(&own, &seen), (&foreign, &own), (&own, &foreign)] {
+    server.completed(copy(json!([entry(&format!("{own}versions/0/"), &own)])));
+    let [seen_version, own_version, foreign_version] =
+        [&seen, &own, &foreign].map(|repository| format!("{repository}versions/0/"));
+    for (from, to) in [(&own_version, &seen), (&foreign_version, &own), (&own_version, &foreign)] {
         copy(json!([entry(from, to)])).expect(403);
-        copy(json!([entry(&seen, &own), entry(from, to)])).expect(403);
+        copy(json!([entry(&seen_version, &own), entry(from, to)])).expect(403);
     }
-    let mut based = entry(&seen, &own);
-    based["dest_base_version"] = json!(format!("{foreign}versions/0/"));
+    let mut unknown = entry(&seen_version, &own);
+    unknown["nothing"] = json!(1);
+    copy(json!([unknown])).expect(400);
+    copy(json!([entry("nowhere", &own)])).expect(400);
+    let mut based = entry(&seen_version, &own);
+    based["dest_base_version"] = json!(foreign_version);
     copy(json!([based])).expect(403);
     copy(json!([])).expect(403);
 
@@ -151,5 +157,5 @@ fn operations_on_several_repositories_need_rights_on_each() {
     let (href, everywhere) = user(&server);
     give(&server, &href, "rpm.rpmrepository_owner", Value::Null);
     everywhere.post("rpm/prune/", json!({"repo_hrefs": ["*"]})).expect(202);
-    everywhere.post("rpm/copy/", json!({"config": [entry(&foreign, &seen)]})).expect(202);
+    everywhere.post("rpm/copy/", json!({"config": [entry(&foreign_version, &seen)]})).expect(202);
 }

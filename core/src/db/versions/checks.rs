@@ -71,8 +71,22 @@ fn pairs(draft: &Draft, columns: &str) -> String {
     )
 }
 
+/// Whether the base has units at all. If not, none is older than another, and what two have in common is said by
+/// [`doubled`].
+fn has_older(conn: &mut Conn, draft: &Draft) -> Result<bool> {
+    let row = conn.query_opt(
+        "SELECT EXISTS (SELECT 1 FROM repository_version_count c WHERE c.version_id = v.id AND c.count_type = 'present')
+         FROM repository_version v WHERE v.repository_id = $1 AND v.number = $2",
+        params![draft.base.0, draft.base.1],
+    )?;
+    row.map_or(Ok(true), |row| row.get(0))
+}
+
 /// At most `most` older units that new ones are about to push out.
 pub fn clashes(conn: &mut Conn, draft: &Draft, most: i64) -> Result<Vec<Clash>> {
+    if !has_older(conn, draft)? {
+        return Ok(vec![]);
+    }
     let rows = conn.query(
         &format!("{} LIMIT $4", pairs(draft, "n.pulp_type, n.id, o.id")),
         params![draft.repository, draft.base.0, draft.base.1, most],
@@ -84,6 +98,9 @@ pub fn clashes(conn: &mut Conn, draft: &Draft, most: i64) -> Result<Vec<Clash>> 
 
 /// Takes out the older units that have the unique key of a new one.
 pub fn push_out(conn: &mut Conn, draft: &Draft) -> Result<()> {
+    if !has_older(conn, draft)? {
+        return Ok(());
+    }
     conn.execute(
         &format!(
             "UPDATE repository_content SET version_removed = $4

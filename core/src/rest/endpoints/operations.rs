@@ -57,17 +57,18 @@ async fn begin(mut request: Request) -> Result<Answer> {
     let input = request.input(&operation.fields).await?;
     let mut errors = Errors::default();
     let draft = Mode::Create.parse(&operation.fields, &input.fields, &mut errors);
-    errors.into_result()?;
     let (app, viewpoint) = (request.app.clone(), request.viewpoint());
     let prepared = request.app.db.read(move |conn| {
         let scope = viewpoint.scope(&app);
-        let (mut operands, mut errors) = (NamedOperands::new(&scope, conn), Errors::default());
-        let task = (operation.prepare)(&draft, &mut operands, &mut errors)?;
-        Ok((task, operands.into_used(), errors))
+        let (mut operands, mut unprepared) = (NamedOperands::new(&scope, conn), Errors::default());
+        let task = (operation.prepare)(&draft, &mut operands, &mut unprepared)?;
+        Ok((task, operands.into_used(), unprepared))
     });
-    let (mut task, used, errors) = prepared.await?;
+    let (mut task, used, unprepared) = prepared.await?;
+    // What is wrong with a body is told to those who may do what it names.
     request.permit_use(used).await?;
     errors.into_result()?;
+    unprepared.into_result()?;
     let holds = Holds { exclusive: std::mem::take(&mut task.exclusive), shared: std::mem::take(&mut task.shared) };
     let args = operation_task::arguments(component, &task);
     let new = request.task(task.name, operation_task::KIND, args, holds);
