@@ -72,8 +72,8 @@ fn configure(conn: &rusqlite::Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// What the writer keeps of the file in memory, as SQLite counts it: KiB, negative. Versions of many units look at most
-/// pages of the tables of content again and again.
+/// What the writer keeps of the file in memory, as SQLite counts it: KiB, negative. A version of
+/// many units is looked at several times, and the content in it.
 const WRITER_CACHE: i64 = -(64 << 10);
 
 /// Tells the submitter of a piece of work how it went, once the fate of the group is known.

@@ -14,7 +14,7 @@ pub struct NamedOperands<'a> {
     scope: &'a Scope<'a>,
     conn: &'a mut Conn,
     used: BTreeSet<Used>,
-    is_lacking: bool,
+    names_unknown: bool,
 }
 
 /// A repository that was named, and the permission on it that this takes.
@@ -26,29 +26,25 @@ pub struct Used {
 
 impl<'a> NamedOperands<'a> {
     pub fn new(scope: &'a Scope<'a>, conn: &'a mut Conn) -> Self {
-        Self { scope, conn, used: BTreeSet::new(), is_lacking: false }
+        Self { scope, conn, used: BTreeSet::new(), names_unknown: false }
     }
 
     /// What was found of what the request names; none when it names nothing at all.
     pub fn into_used(self) -> Option<BTreeSet<Used>> {
-        (self.is_lacking || !self.used.is_empty()).then_some(self.used)
+        (self.names_unknown || !self.used.is_empty()).then_some(self.used)
     }
 
-    fn use_of(&mut self, operand: Operand, pulp_type: &str, permission: fn(&Resource) -> String) -> Operand {
-        if let Some(resource) = self.scope.registry.typed(Kind::Repository, pulp_type) {
-            self.used.insert(Used { repository: operand.repository, permission: permission(resource) });
-        }
-        operand
-    }
-    fn operand(&self, pulp_type: &str, repository: Id) -> Result<Operand> {
+    /// Notes the use that is made of a repository.
+    fn operand(&mut self, pulp_type: &str, repository: Id, permission: fn(&Resource) -> String) -> Result<Operand> {
         let resource = self.scope.registry.typed(Kind::Repository, pulp_type);
         let resource = resource.ok_or_else(|| Error::internal(format!("no repositories of type `{pulp_type}`")))?;
+        self.used.insert(Used { repository, permission: permission(resource) });
         Ok(Operand { repository, prn: resource.prn(repository) })
     }
 
     fn resolve(&mut self, target: Target, text: &str) -> Result<Result<Id, String>> {
         let found = self.scope.registry.resolve(self.scope, self.conn, target, text)?;
-        self.is_lacking |= found.is_err();
+        self.names_unknown |= found.is_err();
         Ok(found.map_err(|unresolved| unresolved.message(self.scope)))
     }
 }
@@ -60,10 +56,7 @@ impl Operands for NamedOperands<'_> {
 
     fn repository(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<Operand, String>> {
         match self.resolve(Target::Typed(Kind::Repository, pulp_type), text)? {
-            Ok(id) => {
-                let operand = self.operand(pulp_type, id)?;
-                Ok(Ok(self.use_of(operand, pulp_type, Resource::modify_permission)))
-            }
+            Ok(id) => self.operand(pulp_type, id, Resource::modify_permission).map(Ok),
             Err(message) => Ok(Err(message)),
         }
     }
@@ -71,8 +64,7 @@ impl Operands for NamedOperands<'_> {
     fn repositories(&mut self, pulp_type: &'static str) -> Result<Vec<Operand>> {
         let mut found = repositories::types(self.conn, self.scope.domain, None)?;
         found.retain(|(_, other)| other == pulp_type);
-        let operands = found.into_iter().map(|(id, _)| self.operand(pulp_type, id)).collect::<Result<Vec<_>>>()?;
-        Ok(operands.into_iter().map(|one| self.use_of(one, pulp_type, Resource::modify_permission)).collect())
+        found.into_iter().map(|(id, _)| self.operand(pulp_type, id, Resource::modify_permission)).collect()
     }
 
     fn version(&mut self, pulp_type: &'static str, text: &str) -> Result<Result<(Id, Operand), String>> {
@@ -84,8 +76,7 @@ impl Operands for NamedOperands<'_> {
         if found != pulp_type {
             return Ok(Err(Unresolved::OtherType.message(self.scope)));
         }
-        let operand = self.operand(pulp_type, repository)?;
-        Ok(Ok((version, self.use_of(operand, pulp_type, Resource::view_permission))))
+        Ok(Ok((version, self.operand(pulp_type, repository, Resource::view_permission)?)))
     }
 
     fn numbered_version(&mut self, repository: Id, number: i64) -> Result<Result<Id, String>> {

@@ -85,7 +85,9 @@ pub async fn after_new_version(app: &Shared, context: &TaskContext, version: Id)
     let task: Arc<dyn plugin::Task> = Arc::new(context.clone());
     let then = describing(app, context);
     let made = autopublish(&stores(app)?, &task, &**format(app, &pulp_type)?, version, then).await?;
-    app.served_content_changed();
+    if made.is_some() {
+        app.served_content_changed();
+    }
     Ok(made.map(|(created, _)| created))
 }
 

@@ -123,10 +123,10 @@ fn operations_on_several_repositories_need_rights_on_each() {
 
     let copy = |config: Value| maker.post("rpm/copy/", json!({ "config": config }));
     let entry = |from: &str, to: &str| json!({"source_repo_version": from, "dest_repo": to});
-    server.completed(copy(json!([entry(&format!("{seen}versions/0/"), &own)])));
-    server.completed(copy(json!([entry(&format!("{own}versions/0/"), &own)])));
     let [seen_version, own_version, foreign_version] =
         [&seen, &own, &foreign].map(|repository| format!("{repository}versions/0/"));
+    server.completed(copy(json!([entry(&seen_version, &own)])));
+    server.completed(copy(json!([entry(&own_version, &own)])));
     for (from, to) in [(&own_version, &seen), (&foreign_version, &own), (&own_version, &foreign)] {
         copy(json!([entry(from, to)])).expect(403);
         copy(json!([entry(&seen_version, &own), entry(from, to)])).expect(403);

@@ -61,7 +61,7 @@ fn what_leads_out_of_the_folder_is_not_followed() {
     std::os::unix::fs::symlink("/etc/hostname", inner.join("refs/heads/linked")).unwrap();
     reader.set(json!({"git_ref": "linked"}));
     assert!(reader.failure().starts_with("Could not resolve git ref 'linked'"));
-    std::fs::write(inner.join("objects/info/alternates"), "/root/objects\n").unwrap();
+    std::fs::write(inner.join("objects/info/alternates"), "/elsewhere/objects\n").unwrap();
     let failure = reader.failure();
     assert!(failure.contains("borrows objects"), "{failure}");
 }
