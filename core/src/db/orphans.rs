@@ -1,7 +1,7 @@
 //! Content that is in no repository, and rows whose time is over.
 
-use super::Conn;
 use super::artifact_bytes::{self, StoredArtifact};
+use super::{Conn, pinned};
 use crate::error::Result;
 use crate::id::{Id, Instant};
 use crate::params;
@@ -20,28 +20,31 @@ pub(super) fn orphan(but: &str) -> String {
 
 /// Orphans of a domain that were last of interest no later than `before`, by id from `after` on.
 pub fn content(conn: &mut Conn, domain: Id, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
-    content_without(conn, domain, &[], after, before, limit)
+    page(conn, domain, &orphan(""), after, before, limit)
 }
 
-/// [`content`] when these repositories are gone.
-pub fn content_without(
+/// The same with those that become orphans when the others are gone.
+pub fn content_in_the_end(
     conn: &mut Conn,
     domain: Id,
-    repositories: &[Id],
     after: Option<Id>,
     before: Instant,
     limit: i64,
 ) -> Result<Vec<Id>> {
-    let orphan = orphan(WITHOUT);
+    page(conn, domain, &orphan_in_the_end(), after, before, limit)
+}
+
+fn orphan_in_the_end() -> String {
+    orphan(&format!(" AND {}", pinned::outlives_orphans()))
+}
+
+fn page(conn: &mut Conn, domain: Id, orphan: &str, after: Option<Id>, before: Instant, limit: i64) -> Result<Vec<Id>> {
     let rows = conn.query(
         &format!("SELECT c.id FROM content c WHERE c.id > $1 AND c.domain_id = $4 AND {orphan} ORDER BY c.id LIMIT $3"),
-        params![after.unwrap_or(Id::LEAST), before, limit, domain, repositories.to_vec()],
+        params![after.unwrap_or(Id::LEAST), before, limit, domain],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }
-
-/// Memberships of the repositories `$5` do not count.
-const WITHOUT: &str = " AND m.repository_id <> ALL($5)";
 
 /// Those of the units that are orphans and were last of interest no later than `before`.
 pub fn among(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<Vec<Id>> {
@@ -60,18 +63,17 @@ pub fn delete_content(conn: &mut Conn, ids: &[Id], before: Instant) -> Result<u6
     conn.execute(&format!("DELETE FROM content WHERE id IN ({})", among_sql()), params![ids.to_vec(), before])
 }
 
-/// Artifacts of a domain that are unused when all its orphans are gone, and these repositories, by id from `after` on.
-pub fn artifacts_without(
+/// Artifacts of a domain that are unused when all its orphans are gone, in the end, by id from `after` on.
+pub fn artifacts_in_the_end(
     conn: &mut Conn,
     domain: Id,
-    repositories: &[Id],
     after: Option<Id>,
     before: Instant,
     limit: i64,
 ) -> Result<Vec<StoredArtifact>> {
     let used = format!(
         " AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = u.content_id AND c.domain_id = $4 AND {})",
-        orphan(WITHOUT)
+        orphan_in_the_end()
     );
     let unused = artifact_bytes::unused_but(&used);
     let rows = conn.query(
@@ -79,7 +81,7 @@ pub fn artifacts_without(
             "SELECT a.id, a.sha256, a.size FROM artifact a WHERE a.id > $1 AND a.domain_id = $4 AND {unused}
              ORDER BY a.id LIMIT $3"
         ),
-        params![after.unwrap_or(Id::LEAST), before, limit, domain, repositories.to_vec()],
+        params![after.unwrap_or(Id::LEAST), before, limit, domain],
     )?;
     rows.iter().map(artifact_bytes::read).collect()
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Conn, Value, orphans};
 use crate::error::{Error, Result};
-use crate::id::{Id, Instant, now};
+use crate::id::{Id, now};
 use crate::params;
 
 /// A version that a unit pins.
@@ -109,29 +109,18 @@ fn loose_but(but: &str) -> String {
     )
 }
 
-/// Hidden repositories of a domain that go with the orphans: what pins any of their versions is an orphan of before
-/// `before`, and no publication serves one. By id from `after` on.
-pub fn loose_without_orphans(
-    conn: &mut Conn,
-    domain: Id,
-    after: Option<Id>,
-    before: Instant,
-    limit: i64,
-) -> Result<Vec<Id>> {
-    let loose = loose_but(&format!(
-        " AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = p.content_id AND {})",
-        orphans::orphan("")
-    ));
-    let rows = conn.query(
-        &format!(
-            "SELECT r.id FROM repository r WHERE r.id > $1 AND r.domain_id = $4 AND r.user_hidden
-                 AND EXISTS (SELECT 1 FROM repository_version v WHERE v.repository_id = r.id)
-                 AND NOT EXISTS (SELECT 1 FROM repository_version v WHERE v.repository_id = r.id AND NOT {loose})
-             ORDER BY r.id LIMIT $3"
-        ),
-        params![after.unwrap_or(Id::LEAST), before, limit, domain],
-    )?;
-    rows.iter().map(|row| row.get(0)).collect()
+/// A condition on membership `m`: that it is still there when the orphans of before `$2` are gone and, with them, the
+/// versions of hidden repositories that nothing else pins. What is in a version under construction is.
+pub(super) fn outlives_orphans() -> String {
+    let orphan = orphans::orphan("");
+    let loose = loose_but(&format!(" AND NOT EXISTS (SELECT 1 FROM content c WHERE c.id = p.content_id AND {orphan})"));
+    format!(
+        "NOT EXISTS (SELECT 1 FROM repository h WHERE h.id = m.repository_id AND h.user_hidden
+             AND m.version_added <= (SELECT max(n.number) FROM repository_version n WHERE n.repository_id = h.id)
+             AND NOT EXISTS (SELECT 1 FROM repository_version v WHERE v.repository_id = h.id
+                 AND v.number >= m.version_added AND (m.version_removed IS NULL OR v.number < m.version_removed)
+                 AND NOT {loose}))"
+    )
 }
 
 /// Deletes a hidden repository.

@@ -18,6 +18,10 @@ const ONLY_HERE: &str = "r.repository_id = $1 AND r.version_removed > $3 AND r.v
 const ONLY_NOT_HERE: &str = "r.repository_id = $1 AND r.version_removed > $2 AND r.version_removed <= $3
     AND n.repository_id = $1 AND n.content_id = r.content_id AND n.version_added > $3 AND n.version_added <= $4";
 
+/// Where units get a new time of last interest when they leave. Those of hidden repositories get none: they were
+/// protected as long as what pins them.
+const IS_SEEN: &str = "EXISTS (SELECT 1 FROM repository h WHERE h.id = $1 AND NOT h.user_hidden)";
+
 /// Deletes a version that is not the last one of its repository.
 pub fn delete(conn: &mut Conn, version: &Version) -> Result<()> {
     let previous = before(conn, version)?.map_or(BEFORE_FIRST, |previous| previous.number);
@@ -31,9 +35,11 @@ pub fn delete(conn: &mut Conn, version: &Version) -> Result<()> {
 
 fn undo(conn: &mut Conn, version: &Version, previous: i64) -> Result<()> {
     conn.execute(
-        "UPDATE content SET timestamp_of_interest = $3 WHERE id IN
-             (SELECT content_id FROM repository_content
-              WHERE repository_id = $1 AND version_added > $2 AND version_removed IS NULL)",
+        &format!(
+            "UPDATE content SET timestamp_of_interest = $3 WHERE {IS_SEEN} AND id IN
+                 (SELECT content_id FROM repository_content
+                  WHERE repository_id = $1 AND version_added > $2 AND version_removed IS NULL)"
+        ),
         params![version.repository, previous, now()],
     )?;
     conn.execute(
@@ -52,7 +58,7 @@ fn fold_into(conn: &mut Conn, version: &Version, previous: i64, next: &Version) 
     fold_counts(conn, version, previous, next)?;
     conn.execute(
         &format!(
-            "UPDATE content SET timestamp_of_interest = $5 WHERE id IN
+            "UPDATE content SET timestamp_of_interest = $5 WHERE {IS_SEEN} AND id IN
                  (SELECT r.content_id FROM repository_content r WHERE {ONLY_HERE})"
         ),
         params![version.repository, previous, version.number, next.number, now()],

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{SLICE, Scope};
 use crate::db::artifact_bytes::StoredArtifact;
 use crate::db::holders::{self, Holder, Repository, Unit};
-use crate::db::{Conn, Db, orphans as rows, pinned};
+use crate::db::{Conn, Db, orphans as rows};
 use crate::error::Result;
 use crate::id::{Id, Instant, format_instant, prn};
 use crate::ops::upkeep::{Part, Report, so_far};
@@ -47,9 +47,8 @@ pub async fn dry_run(db: &Db, domain: Id, scope: &Scope, before: Instant, report
     report(&ARTIFACTS, so_far(0))?;
     match scope {
         Scope::All => {
-            let released = released(db, domain, before).await?;
-            count_content(db, (domain, before), &released, &mut found, report).await?;
-            count_artifacts(db, (domain, before), &released, &mut found, report).await?;
+            count_content(db, (domain, before), &mut found, report).await?;
+            count_artifacts(db, (domain, before), &mut found, report).await?;
             found.kept = db.read(move |conn| kept(conn, domain, before)).await?;
         }
         Scope::Units(units) => look_at(db, units, before, &mut found, report).await?,
@@ -57,30 +56,10 @@ pub async fn dry_run(db: &Db, domain: Id, scope: &Scope, before: Instant, report
     Ok(found)
 }
 
-/// Hidden repositories that would go with what pins their versions.
-async fn released(db: &Db, domain: Id, before: Instant) -> Result<Vec<Id>> {
-    let mut released = Vec::new();
-    loop {
-        let after = released.last().copied();
-        let slice = db.read(move |conn| pinned::loose_without_orphans(conn, domain, after, before, SLICE)).await?;
-        if slice.is_empty() {
-            return Ok(released);
-        }
-        released.extend(slice);
-    }
-}
-
-async fn count_content(
-    db: &Db,
-    (domain, before): (Id, Instant),
-    released: &[Id],
-    found: &mut Found,
-    report: Report<'_>,
-) -> Result<()> {
+async fn count_content(db: &Db, (domain, before): (Id, Instant), found: &mut Found, report: Report<'_>) -> Result<()> {
     let mut after = None;
     loop {
-        let gone = released.to_vec();
-        let slice = db.read(move |conn| rows::content_without(conn, domain, &gone, after, before, SLICE)).await?;
+        let slice = db.read(move |conn| rows::content_in_the_end(conn, domain, after, before, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(()) };
         after = Some(*last);
         found.content += slice.len() as u64;
@@ -91,14 +70,12 @@ async fn count_content(
 async fn count_artifacts(
     db: &Db,
     (domain, before): (Id, Instant),
-    released: &[Id],
     found: &mut Found,
     report: Report<'_>,
 ) -> Result<()> {
     let mut after = None;
     loop {
-        let gone = released.to_vec();
-        let slice = db.read(move |conn| rows::artifacts_without(conn, domain, &gone, after, before, SLICE)).await?;
+        let slice = db.read(move |conn| rows::artifacts_in_the_end(conn, domain, after, before, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(()) };
         after = Some(last.id);
         found.add(&slice);
