@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Conn, Row, Value};
+use super::{Conn, Row, Value, tallies};
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
 use crate::params;
@@ -137,12 +137,14 @@ fn read(row: Row) -> Result<Domain> {
     })
 }
 
-/// Domains that have something to be cleared away: bytes put down for removal, uploads untouched since `before`.
-pub fn untidy(conn: &mut Conn, before: Instant) -> Result<Vec<Id>> {
+/// Domains that have something to be cleared away: bytes put down for removal, those of uploads before `put_down`, and
+/// uploads untouched since `untouched`.
+pub fn untidy(conn: &mut Conn, untouched: Instant, put_down: Instant) -> Result<Vec<Id>> {
     let rows = conn.query(
         "SELECT d.id FROM domain d WHERE EXISTS (SELECT 1 FROM artifact_removal r WHERE r.domain_id = d.id)
-             OR d.id IN (SELECT u.domain_id FROM upload u WHERE u.updated <= $1)",
-        params![before],
+             OR d.id IN (SELECT u.domain_id FROM upload u WHERE u.updated <= $1)
+             OR d.id IN (SELECT r.domain_id FROM upload_removal r WHERE r.deleted <= $2)",
+        params![untouched, put_down],
     )?;
     rows.iter().map(|row| row.get(0)).collect()
 }
@@ -209,6 +211,7 @@ pub fn set_store(conn: &mut Conn, id: Id, store: &Store) -> Result<()> {
 pub fn with_settled_second(conn: &mut Conn, before: Instant) -> Result<Vec<Domain>> {
     let condition = "d WHERE d.second_since <= $1
         AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.domain_id = d.id AND u.created <= d.second_since)
+        AND NOT EXISTS (SELECT 1 FROM upload_removal r WHERE r.domain_id = d.id AND r.created <= d.second_since)
         AND NOT EXISTS (SELECT 1 FROM task t WHERE t.finished_at IS NULL AND t.domain_id = d.id
             AND t.created <= d.second_since) ORDER BY d.id";
     conn.query(&select(condition), params![before])?.into_iter().map(read).collect()
@@ -280,6 +283,7 @@ pub fn delete(conn: &mut Conn, domain: &Domain, own_task: Id) -> Result<()> {
     ] {
         conn.execute(statement, params![id])?;
     }
+    tallies::forget(conn, id)?;
     let stores = [Some(&domain.store), domain.second.as_ref().map(|second| &second.store)];
     stores.into_iter().flatten().try_for_each(|store| put_down(conn, domain, store))
 }

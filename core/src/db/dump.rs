@@ -10,9 +10,18 @@ use crate::params;
 const SLICE: usize = 1000;
 
 /// Tables whose rows say what is so now in this one installation: which migrations ran, which processes live, which
-/// bytes come and go, and which uploads are unfinished, whose chunks are no artifacts.
-const PASSING: [&str; 7] =
-    ["migration", "app_status", "artifact_arrival", "artifact_removal", "dissolving_store", "upload", "upload_chunk"];
+/// bytes come and go, and which uploads are unfinished, whose chunks are no artifacts; and what is counted from others.
+const PASSING: [&str; 9] = [
+    "migration",
+    "app_status",
+    "artifact_arrival",
+    "artifact_removal",
+    "dissolving_store",
+    "tally",
+    "upload",
+    "upload_chunk",
+    "upload_removal",
+];
 
 impl Db {
     /// Runs `work` on a connection that sees the database as it is at the first statement, whatever others write

@@ -39,6 +39,8 @@ pub const CORE: Migrations = Migrations {
         ("0056_signing_result", include_str!("../../../migrations/core/0056_signing_result.sql")),
         ("0057_signing_successor", include_str!("../../../migrations/core/0057_signing_successor.sql")),
         ("0058_scoped_lists", include_str!("../../../migrations/core/0058_scoped_lists.sql")),
+        ("0059_upload_removal", include_str!("../../../migrations/core/0059_upload_removal.sql")),
+        ("0060_tally", include_str!("../../../migrations/core/0060_tally.sql")),
     ],
 };
 

@@ -47,6 +47,7 @@ mod sqlite;
 mod stats;
 pub mod sync;
 pub mod sync_state;
+pub mod tallies;
 pub mod task_profiles;
 pub mod task_schedules;
 pub mod tasks;

@@ -99,16 +99,6 @@ pub fn artifacts_of(conn: &mut Conn, units: &[Id], before: Instant) -> Result<Ve
     rows.iter().map(artifact_bytes::read).collect()
 }
 
-/// Deletes up to `limit` uploads of a domain that nobody has written to since `before`; their ids.
-pub fn delete_uploads(conn: &mut Conn, domain: Id, before: Instant, limit: i64) -> Result<Vec<Id>> {
-    let rows = conn.query(
-        "DELETE FROM upload WHERE id IN (SELECT id FROM upload WHERE domain_id = $3 AND updated <= $1 LIMIT $2)
-         RETURNING id",
-        params![before, limit, domain],
-    )?;
-    rows.iter().map(|row| row.get(0)).collect()
-}
-
 /// Forgets publications that were served until `now` at most after a distribution went on to another.
 pub fn expire_publications(conn: &mut Conn, now: Instant) -> Result<u64> {
     conn.execute("DELETE FROM distributed_publication WHERE expires_at <= $1", params![now])

@@ -10,27 +10,45 @@ use super::Stores;
 use super::domains::place;
 use crate::app::App;
 use crate::db::tasks::{self, Purged, State};
-use crate::db::{Db, artifact_bytes, domains, orphans};
+use crate::db::{Db, artifact_bytes, domains, orphans, uploads};
 use crate::error::Result;
 use crate::id::{Id, Instant, now};
 use crate::storage::Storage;
 
 /// Rows per slice.
 const SLICE: i64 = 200;
+/// Chunks may arrive so long after their upload was deleted.
+pub const LATE: Duration = Duration::from_secs(3600);
 
 /// Removes uploads of a domain that nobody has written to for so long (`upload_protection_time`).
 pub async fn expire_uploads(stores: &Stores, kept: Duration) -> Result<u64> {
     let Some(before) = time_before(kept) else { return Ok(0) };
     let (mut count, domain) = (0, stores.domain);
     loop {
-        let uploads = stores.db.write(move |conn| orphans::delete_uploads(conn, domain, before, SLICE)).await?;
-        if uploads.is_empty() {
+        let ids = stores.db.write(move |conn| uploads::delete_untouched(conn, domain, before, SLICE)).await?;
+        if ids.is_empty() {
             return Ok(count);
         }
-        for upload in uploads {
+        for upload in ids {
             stores.storage.drop_upload(upload).await?;
             count += 1;
         }
+    }
+}
+
+/// Removes what is still in the store of uploads of a domain that were deleted so long ago.
+pub async fn remove_uploads(stores: &Stores, ago: Duration) -> Result<u64> {
+    let (mut count, before, domain) = (0, deleted_before(ago), stores.domain);
+    loop {
+        let ids = stores.db.read(move |conn| uploads::removals(conn, domain, before, SLICE)).await?;
+        if ids.is_empty() {
+            return Ok(count);
+        }
+        for upload in &ids {
+            stores.storage.drop_upload(*upload).await?;
+            count += 1;
+        }
+        stores.db.write(move |conn| uploads::strike_removals(conn, &ids)).await?;
     }
 }
 
@@ -81,10 +99,14 @@ pub async fn expire_announcements(db: &Db) -> Result<u64> {
     db.write(|conn| artifact_bytes::expire_announcements(conn, now())).await
 }
 
-/// The domains that have work for [`expire_uploads`] or for [`super::remove_bytes`].
+/// The domains that have work for [`expire_uploads`], [`remove_uploads`] or [`super::remove_bytes`].
 pub async fn untidy_domains(db: &Db, kept: Duration) -> Result<Vec<Id>> {
-    let before = time_before(kept).unwrap_or_default();
-    db.read(move |conn| domains::untidy(conn, before)).await
+    let untouched = time_before(kept).unwrap_or_default();
+    db.read(move |conn| domains::untidy(conn, untouched, deleted_before(LATE))).await
+}
+
+fn deleted_before(ago: Duration) -> Instant {
+    now() - TimeDelta::from_std(ago).unwrap_or_default()
 }
 
 fn time_before(kept: Duration) -> Option<Instant> {

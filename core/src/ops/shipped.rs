@@ -1,7 +1,7 @@
-//! What the program brings of access control: locked roles, and a place for changes of each access policy. Written
-//! whenever a process starts, so that a format that appears is known too.
+//! What the program brings of access control: locked roles, and a place for changes of each access policy; and what the
+//! database does by itself. Written whenever a process starts, so that a format that appears is known too.
 
-use crate::db::{Conn, Lock, access_policies, roles};
+use crate::db::{Conn, Lock, access_policies, roles, tallies};
 use crate::error::Result;
 use crate::resource::Registry;
 
@@ -18,5 +18,6 @@ pub fn ensure(registry: &Registry, conn: &mut Conn) -> Result<()> {
         with_roles.filter(|resource| !resource.kind.is_numbered()).map(|resource| resource.kind.table()).collect();
     tables.sort_unstable();
     tables.dedup();
-    roles::forget_with_rows(conn, &tables)
+    roles::forget_with_rows(conn, &tables)?;
+    tallies::ensure(conn)
 }

@@ -16,7 +16,7 @@ use super::remove_bytes::remove_bytes;
 use super::upkeep::{Count, Part};
 use super::{domains, housekeeping, orphans, remote, repair, schedules, upload};
 use crate::app::{App, Shared};
-use crate::db::remotes;
+use crate::db::{remotes, tallies};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::id::{Id, Instant, now};
@@ -159,6 +159,7 @@ pub async fn keep_house(app: &Shared) -> Result<()> {
             housekeeping::expire_tasks(&app.db, config.task_protection_time).await
         },
         housekeeping::expire_announcements(&app.db).await,
+        app.db.write(tallies::merge).await,
         upload::take_in_forsaken(app).await,
         schedules::dispatch(app).await,
         housekeeping::sweep_staging(app, config.tmpfile_protection_time).await,
@@ -182,5 +183,6 @@ async fn tidy_domain(app: &Shared, domain: Id) -> Result<u64> {
     let view = app.of_domain(domain).await?;
     let stores = stores(&view)?;
     let uploads = housekeeping::expire_uploads(&stores, app.config.upload_protection_time).await?;
-    Ok(uploads + remove_bytes(&stores).await?)
+    let removed = housekeeping::remove_uploads(&stores, housekeeping::LATE).await?;
+    Ok(uploads + removed + remove_bytes(&stores).await?)
 }

@@ -11,6 +11,9 @@ use crate::id::{Id, Instant};
 /// PostgreSQL can take a quarter of a minute to refuse a pattern ten times as long.
 const LONGEST_PATTERN: usize = 1_000;
 
+/// What is true of every row.
+const ALWAYS: &str = "1 = 1";
+
 /// A condition in SQL; `{}` stands for each parameter in turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clause {
@@ -24,7 +27,11 @@ impl Clause {
     }
 
     pub fn always() -> Self {
-        Self::new("1 = 1", [])
+        Self::new(ALWAYS, [])
+    }
+
+    pub fn is_always(&self) -> bool {
+        self.sql == ALWAYS
     }
 
     pub fn never() -> Self {

@@ -118,17 +118,21 @@ pub struct Slice<'a> {
 }
 
 impl Resource {
-    /// How many rows meet all conditions, and a slice of them.
+    /// How many rows meet all conditions, unless that is known, and a slice of them.
     pub fn select(
         &self,
         conn: &mut Conn,
         fields: &[&Field],
         conditions: Vec<Clause>,
+        length: Option<i64>,
         slice: &Slice<'_>,
     ) -> Result<(i64, Vec<Record>)> {
         let condition = if conditions.is_empty() { Clause::always() } else { Clause::joined(conditions, " AND ") };
         let rows = format!("FROM {} WHERE {}", self.from, condition.numbered(0));
-        let count: i64 = conn.query_one(&format!("SELECT count(*) {rows}"), &condition.params)?.get(0)?;
+        let count: i64 = match length {
+            Some(length) => length,
+            None => conn.query_one(&format!("SELECT count(*) {rows}"), &condition.params)?.get(0)?,
+        };
         if count <= slice.offset {
             return Ok((count, vec![]));
         }

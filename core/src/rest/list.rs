@@ -5,7 +5,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::page::{Query, envelope};
 use super::request::Request;
-use crate::db::{Conn, Value};
+use crate::db::{Conn, Value, tallies};
 use crate::error::{Error, Result};
 use crate::resource::{Clause, FilterContext, Kind, Resource, Scope, expression};
 
@@ -26,12 +26,18 @@ pub async fn list_within(request: Request, within: Option<Clause>) -> Result<Ans
         .read(move |conn| {
             let resource = &app.registry.resources[at];
             let scope = viewpoint.scope(&app);
-            let mut clauses = conditions(&scope, conn, resource, &page)?;
-            clauses.extend(within);
-            clauses.extend(covered);
-            clauses.extend(reader.map(|reader| reader.clause(&app.registry, resource)));
+            let mut wanted = filtered(&scope, conn, resource, &page)?;
+            wanted.extend(within);
+            wanted.extend(covered);
+            wanted.extend(reader.map(|reader| reader.clause(&app.registry, resource)));
+            wanted.retain(|clause| !clause.is_always());
+            let length = match wanted.is_empty() {
+                true => tallies::count(conn, resource.kind.table(), scope.domain, resource.pulp_type)?,
+                false => None,
+            };
+            let clauses = own(&scope, resource).into_iter().chain(wanted).collect();
             let fields = page.chosen(resource);
-            let (count, records) = resource.select(conn, &fields, clauses, &page.slice())?;
+            let (count, records) = resource.select(conn, &fields, clauses, length, &page.slice())?;
             let results = resource.show_all(&scope, conn, &fields, &records)?;
             Ok(envelope(&address, &query, &page, count, results))
         })
@@ -63,8 +69,8 @@ pub async fn read_object(request: Request, id: Value) -> Result<Answer> {
     Ok(Answer::ok(json!(body)))
 }
 
-/// The conditions that every row of the list must meet.
-fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Query) -> Result<Vec<Clause>> {
+/// The conditions that the query sets.
+fn filtered(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Query) -> Result<Vec<Clause>> {
     let unknown: Vec<String> = page
         .filters
         .iter()
@@ -75,14 +81,6 @@ fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Qu
         return Err(Error::InvalidBody(json!({"errors": unknown})));
     }
     let mut clauses = Vec::new();
-    match resource.kind {
-        kind if kind.has_domain() => clauses.push(Clause::new("t.domain_id = {}", [Value::Id(scope.domain)])),
-        Kind::RepositoryVersion => clauses.push(Clause::new("r.domain_id = {}", [Value::Id(scope.domain)])),
-        _ => {}
-    }
-    if let Some(pulp_type) = resource.pulp_type {
-        clauses.push(Clause::new("t.pulp_type = {}", [pulp_type.into()]));
-    }
     let mut context = FilterContext { scope: *scope, conn };
     for (name, value) in &page.filters {
         if name == "q" {
@@ -97,4 +95,16 @@ fn conditions(scope: &Scope<'_>, conn: &mut Conn, resource: &Resource, page: &Qu
         }
     }
     Ok(clauses)
+}
+
+/// The conditions that make the list that of a type in a domain.
+fn own(scope: &Scope<'_>, resource: &Resource) -> Vec<Clause> {
+    let domain = match resource.kind {
+        kind if kind.has_domain() => Some("t.domain_id = {}"),
+        Kind::RepositoryVersion => Some("r.domain_id = {}"),
+        _ => None,
+    };
+    let domain = domain.map(|condition| Clause::new(condition, [Value::Id(scope.domain)]));
+    let pulp_type = resource.pulp_type.map(|pulp_type| Clause::new("t.pulp_type = {}", [pulp_type.into()]));
+    domain.into_iter().chain(pulp_type).collect()
 }

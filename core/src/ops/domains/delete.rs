@@ -1,6 +1,8 @@
 //! The end of a domain: refused as long as anything is in it but orphans and the record of tasks. All rows go in one
 //! transaction, which puts the store down to be dissolved; the bytes go after it.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -11,6 +13,8 @@ use crate::db::domains as rows;
 use crate::db::{Conn, Lock};
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::ops::housekeeping;
+use crate::ops::publish_task::stores;
 use crate::tasks::TaskContext;
 
 /// The kinds of objects whose presence keeps a domain, as Pulp calls them.
@@ -37,6 +41,7 @@ struct Deletion {
 pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, Result<Json>> {
     Box::pin(async move {
         let Deletion { id } = serde_json::from_value(args).map_err(Error::internal)?;
+        remove_uploads(&app, id).await?;
         let fenced = context.clone();
         let delete = app.db.write(move |conn| {
             fenced.fence(conn)?;
@@ -49,6 +54,22 @@ pub fn run(app: Shared, args: Json, context: TaskContext) -> BoxFuture<'static, 
         }
         Ok(Json::Null)
     })
+}
+
+/// What dissolving a store leaves there, since others may share it: of uploads that are no more. A store that cannot be
+/// reached does not keep its domain.
+async fn remove_uploads(app: &Shared, id: Id) -> Result<()> {
+    if app.db.read(move |conn| rows::by_id(conn, id)).await?.is_none() {
+        return Ok(());
+    }
+    let remove = async {
+        let view = app.of_domain(id).await?;
+        housekeeping::remove_uploads(&stores(&view)?, Duration::ZERO).await
+    };
+    if let Err(error) = remove.await {
+        tracing::warn!(%error, "chunks of a domain's former uploads may be left in its store");
+    }
+    Ok(())
 }
 
 fn delete(conn: &mut Conn, id: Id, own_task: Id) -> Result<()> {

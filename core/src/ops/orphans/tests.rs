@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::db::holders::Holder;
-use crate::db::{Conn, artifacts};
+use crate::db::{Conn, artifacts, uploads};
 use crate::download::{Downloader, RemoteSettings};
 use crate::id::{Sha256, now};
 use crate::ops::Stores;
@@ -314,15 +314,33 @@ async fn the_comparison_names_what_does_not_fit() {
 async fn old_uploads_expire() {
     let shop = Shop::open().await;
     let domain = shop.fixture.domain;
-    let old = shop.write(move |conn| crate::db::uploads::insert(conn, domain, 5)).await;
+    let old = shop.write(move |conn| uploads::insert(conn, domain, 5)).await;
     shop.write(move |conn| {
         let long_ago = now() - TimeDelta::hours(2);
         conn.execute("UPDATE upload SET updated = $2 WHERE id = $1", params![old, long_ago])
     })
     .await;
-    shop.write(move |conn| crate::db::uploads::insert(conn, domain, 5)).await;
+    shop.write(move |conn| uploads::insert(conn, domain, 5)).await;
     let hour = std::time::Duration::from_secs(3600);
     assert_eq!(housekeeping::expire_uploads(&shop.stores, std::time::Duration::ZERO).await.unwrap(), 0);
     assert_eq!(housekeeping::expire_uploads(&shop.stores, hour).await.unwrap(), 1);
     assert_eq!(shop.count("upload").await, 1);
+}
+
+#[tokio::test]
+async fn what_a_deleted_upload_left_in_the_store_goes_later() {
+    let shop = Shop::open().await;
+    let (domain, storage) = (shop.fixture.domain, &shop.stores.storage);
+    let upload = shop.write(move |conn| uploads::insert(conn, domain, 5)).await;
+    let mut writer = storage.stage_replacement().unwrap();
+    writer.write("chunk".into()).await.unwrap();
+    storage.put_chunk(upload, 0, writer.finish().await.unwrap()).await.unwrap();
+    assert!(shop.write(move |conn| uploads::delete(conn, upload)).await);
+    assert!(!shop.write(move |conn| uploads::delete(conn, upload)).await);
+    // As if the process had been killed here.
+    assert_eq!(housekeeping::remove_uploads(&shop.stores, housekeeping::LATE).await.unwrap(), 0);
+    assert!(storage.assemble(upload, &[(0, 5)], DigestSet::sha256()).await.is_ok());
+    assert_eq!(housekeeping::remove_uploads(&shop.stores, std::time::Duration::ZERO).await.unwrap(), 1);
+    assert!(storage.assemble(upload, &[(0, 5)], DigestSet::sha256()).await.is_err());
+    assert_eq!(shop.count("upload_removal").await, 0);
 }
