@@ -140,15 +140,18 @@ impl Resource {
         let next = condition.params.len() + 1;
         let (order, after) = (slice.order, next + 1);
         let page = format!("{rows} ORDER BY {order} LIMIT ${next} OFFSET ${after}");
-        let page = match slice.offset {
-            0 => page,
-            // PostgreSQL would work out the columns of the rows before the page, too.
-            _ => format!("FROM {} WHERE t.id IN (SELECT t.id {page}) ORDER BY {order}", self.from),
-        };
-        let sql = format!("SELECT {} {page}", columns.join(", "));
-        let mut params = condition.params;
+        let (shown, mut params) = (columns.join(", "), condition.params);
         params.extend([slice.limit.into(), slice.offset.into()]);
-        let rows = conn.query(&sql, &params)?;
+        let rows = if slice.offset == 0 || self.kind.is_numbered() {
+            conn.query(&format!("SELECT {shown} {page}"), &params)?
+        } else {
+            // PostgreSQL would work out the columns of the rows before the page, too, or read the whole table to join it
+            // with the ids of the page.
+            let ids = conn.query(&format!("SELECT t.id {page}"), &params)?;
+            let ids = ids.iter().map(|row| row.get(0)).collect::<Result<Vec<Id>>>()?;
+            let sql = format!("SELECT {shown} FROM {} WHERE t.id = ANY($1) ORDER BY {order}", self.from);
+            conn.query(&sql, &[ids.into()])?
+        };
         Ok((count, rows.into_iter().map(|row| Record::new(columns.clone(), row)).collect()))
     }
 

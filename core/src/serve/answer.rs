@@ -1,4 +1,6 @@
 //! From a request to its answer: the order in which a path is asked about, and the plain answers.
+//!
+//! What is seldom asked for is boxed: its state would be part of that of every answer, which is moved several times.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,7 +50,7 @@ async fn respond(inner: &Arc<Inner>, request: &HttpRequest) -> Result<HttpRespon
     };
     let Some(path) = path::decode(below) else { return Ok(not_found(Mark::Absent)) };
     let Some(pointer) = pointer::find(inner, &path).await? else {
-        return folder::base_paths(inner, request, &path).await;
+        return Box::pin(folder::base_paths(inner, request, &path)).await;
     };
     // The guard judges the path that is served.
     let path = path::without_extra_slashes(path, pointer.distribution.place.len());
@@ -67,13 +69,13 @@ async fn in_distribution(
     let distribution = &pointer.distribution;
     let Some(rest) = path[distribution.place.len()..].strip_prefix('/') else { return Ok(with_slash(request)) };
     if distribution.pulp_type == ARTIFACTS {
-        return artifact::answer(inner, request, pointer, rest).await;
+        return Box::pin(artifact::answer(inner, request, pointer, rest)).await;
     }
     if !distribution.is_pointing() {
         return Ok(not_pointing());
     }
     if distribution.checkpoint {
-        return checkpoint::answer(inner, request, pointer, rest).await;
+        return Box::pin(checkpoint::answer(inner, request, pointer, rest)).await;
     }
     if pointer.face.is_some()
         && let Some(response) = inner.formats.native(request, pointer, rest).await
@@ -81,7 +83,7 @@ async fn in_distribution(
         return response;
     }
     if inner.formats.makes_files(&distribution.pulp_type) {
-        return made::answer(inner, request, pointer, rest).await;
+        return Box::pin(made::answer(inner, request, pointer, rest)).await;
     }
     if !rest.contains('/')
         && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
@@ -114,12 +116,14 @@ pub async fn in_tree(
                 inner.paths.invalidate(&locate::key(pointer, path));
             }
             Located::Found(Found::Folder, _) => return Ok(with_slash(request)),
-            Located::Found(Found::Listing, mark) => return folder::listing(inner, request, pointer, path, mark).await,
+            Located::Found(Found::Listing, mark) => {
+                return Box::pin(folder::listing(inner, request, pointer, path, mark)).await;
+            }
             Located::Found(Found::Nothing, mark) => return Ok(not_found(mark)),
             Located::Lazy(content_artifact, mark) => {
-                return lazy::content(inner, request, pointer, path, (content_artifact, mark)).await;
+                return Box::pin(lazy::content(inner, request, pointer, path, (content_artifact, mark))).await;
             }
-            Located::Unknown => return lazy::pull(inner, request, pointer, path).await,
+            Located::Unknown => return Box::pin(lazy::pull(inner, request, pointer, path)).await,
         }
     }
     Err(Error::storage("an artifact is missing from the store", request.path()))
@@ -138,7 +142,7 @@ pub async fn stored(
         Decision::Send(range) => range,
     };
     if redirects(domain)
-        && let Some(response) = redirect(domain, file, mark).await?
+        && let Some(response) = Box::pin(redirect(domain, file, mark)).await?
     {
         return Ok(Some(response));
     }

@@ -61,6 +61,10 @@ pub async fn locate(inner: &Arc<Inner>, pointer: &Pointer, path: &str) -> Result
     if let Some(found) = inner.paths.get(&key) {
         return Ok(Located::Found(found, Mark::Hit));
     }
+    Box::pin(search(inner, pointer, path, key)).await
+}
+
+async fn search(inner: &Arc<Inner>, pointer: &Pointer, path: &str, key: Key) -> Result<Located> {
     let search = Search {
         tree: pointer.tree.clone(),
         grace: pointer.grace.clone(),

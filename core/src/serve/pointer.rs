@@ -91,6 +91,10 @@ pub async fn find(inner: &Arc<Inner>, path: &str) -> Result<Option<Arc<Pointer>>
     if let Some(pointer) = known.filter(|pointer| pointer.is_good(generation)) {
         return Ok(Some(pointer));
     }
+    Box::pin(look_up(inner, path, generation)).await
+}
+
+async fn look_up(inner: &Arc<Inner>, path: &str, generation: u64) -> Result<Option<Arc<Pointer>>> {
     let Some((domain, mount)) = domain_of(inner, path).await? else { return Ok(None) };
     let prefixes: Vec<String> = path::prefixes(&path[mount.len()..]).map(str::to_owned).collect();
     if prefixes.is_empty() {
