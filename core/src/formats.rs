@@ -128,11 +128,15 @@ impl Formats for KnownFormats {
         }
     }
 
+    fn generated_files(&self, pulp_type: &str) -> &'static [&'static str] {
+        let Ok(app) = self.app() else { return &[] };
+        app.registry.plugin(pulp_type).map_or(&[], |plugin| plugin.generated_files())
+    }
+
     async fn generated(&self, pointer: &Pointer, path: &str, origin: &str) -> Result<Option<String>> {
         let app = self.app()?.of_domain(pointer.distribution.domain).await?;
         let pulp_type = &pointer.distribution.pulp_type;
-        let plugin = app.registry.plugin(pulp_type).filter(|plugin| plugin.generated_files().contains(&path));
-        match plugin {
+        match app.registry.plugin(pulp_type) {
             Some(plugin) if pointer.publication().is_some() => {
                 Ok(plugin.generated_file(path, &served(&app, pointer, origin).await?))
             }

@@ -13,7 +13,7 @@ use futures_util::stream;
 
 use super::blocks::{self, Content};
 use super::conditional::{Verdict, judge, judge_whole};
-use super::direct::{self, Direct};
+use super::direct::Direct;
 use super::file::{self, File};
 use super::locate::{self, Found, Located, Mark};
 use super::pointer::{self, Pointer};
@@ -82,11 +82,11 @@ async fn in_distribution(
     {
         return response;
     }
-    if inner.formats.makes_files(&distribution.pulp_type) {
+    if pointer.makes_files {
         return Box::pin(made::answer(inner, request, pointer, rest)).await;
     }
-    if !rest.contains('/')
-        && let Some(text) = inner.formats.generated(pointer, rest, &origin(request)).await?
+    if pointer.generated.contains(&rest)
+        && let Some(text) = Box::pin(inner.formats.generated(pointer, rest, &origin(request))).await?
     {
         return Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text));
     }
@@ -113,7 +113,7 @@ pub async fn in_tree(
                     return Ok(response);
                 }
                 // The space may have been reclaimed since the path was remembered.
-                inner.paths.invalidate(&locate::key(pointer, path));
+                inner.paths.remove(&locate::key(pointer, path));
             }
             Located::Found(Found::Folder, _) => return Ok(with_slash(request)),
             Located::Found(Found::Listing, mark) => {
@@ -190,14 +190,9 @@ pub fn send(request: &HttpRequest, file: &File, mark: Mark, range: Range<u64>, c
     };
     match content {
         _ if *request.method() == Method::HEAD => response.body(SizedStream::new(length, stream::empty::<Result<_>>())),
-        Content::Memory(bytes) => match outbox(request) {
-            Some(outbox) if bytes.len() as u64 >= direct::SHORTEST => {
-                response.no_chunking(length).body(Direct::memory(outbox, bytes))
-            }
-            _ => response.body(bytes),
-        },
+        Content::Memory(bytes) => response.body(bytes),
         Content::File(file, range) => match outbox(request) {
-            Some(outbox) => response.no_chunking(length).body(Direct::file(outbox, file, range)),
+            Some(outbox) => response.no_chunking(length).body(Direct::new(outbox, file, range)),
             None => response.body(SizedStream::new(length, blocks::stream(file, range))),
         },
         Content::Stream(stream) => response.body(SizedStream::new(length, stream)),

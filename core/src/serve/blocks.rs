@@ -16,13 +16,17 @@ use tokio::task::spawn_blocking;
 
 use super::{Inner, ServedDomain};
 use crate::error::{Error, Result};
-use crate::id::Sha256;
+use crate::id::{Id, Sha256};
 use crate::storage::ByteStream;
 
 /// Read at once: three copies of a block this size stay in the processor's cache.
 const BLOCK: u64 = 128 << 10;
-/// The bytes of larger files are not remembered.
-const LARGEST_REMEMBERED: u64 = 128 << 10;
+/// The bytes of smaller files are remembered: a detour to what the kernel has in memory would cost more than the copy.
+const SHORTEST_SENT: u64 = 16 << 10;
+
+/// An artifact of a domain. A digest names the same bytes wherever they lie; but what a domain has lost, or never had,
+/// it does not have from another's store.
+pub type Address = (Id, Sha256);
 
 /// The bytes of an answer.
 pub enum Content {
@@ -40,24 +44,36 @@ pub async fn read(
     size: u64,
     range: Range<u64>,
 ) -> Result<Option<Content>> {
-    let (storage, key) = (&domain.storage, (domain.id, sha256.clone()));
-    if let Some(bytes) = inner.bodies.get(&key) {
-        return Ok(Some(Content::Memory(part(&bytes, &range))));
+    let address = (domain.id, sha256.clone());
+    if size < SHORTEST_SENT {
+        if let Some(bytes) = inner.bodies.get(&address) {
+            return Ok(Some(Content::Memory(part(&bytes, &range))));
+        }
+    } else if let Some(file) = inner.files.get(&address) {
+        return Ok(Some(Content::File(file, range)));
     }
+    Box::pin(open(inner, domain, address, size, range)).await
+}
+
+async fn open(
+    inner: &Arc<Inner>,
+    domain: &ServedDomain,
+    address: Address,
+    size: u64,
+    range: Range<u64>,
+) -> Result<Option<Content>> {
+    let (storage, sha256) = (&domain.storage, &address.1);
     let Some(path) = storage.local_path(sha256) else {
         return storage.stream(sha256, Some(range)).await.map(|stream| Some(Content::Stream(stream)));
     };
-    if size <= LARGEST_REMEMBERED {
+    if size < SHORTEST_SENT {
         let read = move || read_range(&File::open(&path)?, &(0..size));
         let Some(bytes) = blocking(read).await? else { return Ok(None) };
-        inner.bodies.insert(key, bytes.clone());
+        inner.bodies.insert(address, bytes.clone());
         return Ok(Some(Content::Memory(part(&bytes, &range))));
     }
-    if let Some(file) = inner.files.get(&key) {
-        return Ok(Some(Content::File(file, range)));
-    }
     let Some(file) = blocking(move || File::open(&path).map(Arc::new)).await? else { return Ok(None) };
-    inner.files.insert(key, file.clone());
+    inner.files.keep(address, file.clone());
     Ok(Some(Content::File(file, range)))
 }
 

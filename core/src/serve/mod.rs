@@ -20,6 +20,7 @@ mod html;
 mod lazy;
 mod locate;
 mod made;
+mod open_files;
 mod path;
 mod pointer;
 mod reason;
@@ -27,7 +28,7 @@ mod reason;
 mod tests;
 mod wire;
 
-use std::fs::File;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,7 +38,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
 use crate::auth::Actor;
@@ -50,7 +52,7 @@ use crate::db::{Conn, Db};
 use crate::download::Downloader;
 use crate::error::{Error, Result};
 use crate::guards::Guard;
-use crate::id::{Id, Sha256};
+use crate::id::Id;
 use crate::metrics::{Operation, Requests};
 use crate::plugin::{Pullable, Version, VersionUnits};
 use crate::storage::{DigestSet, Staged, Storage};
@@ -60,6 +62,7 @@ pub(crate) use conditional::{Validators, Verdict, judge_whole};
 pub(crate) use guard::{is_for, private, unshared};
 pub(crate) use html::encode;
 pub use made::{Made, MadeAnswer};
+use open_files::OpenFiles;
 pub(crate) use path::decode;
 pub(crate) use pointer::{FaceView, Pointer};
 pub(crate) use reason::in_status_line;
@@ -68,11 +71,11 @@ pub use wire::{Outbox, server};
 /// How long another host may take to notice that a distribution points elsewhere.
 const STALE: Duration = Duration::from_secs(1);
 /// Distributions remembered; more are looked up again.
-const POINTERS: u64 = 10_000;
-/// Files that stay open for the next request.
-const OPEN_FILES: u64 = 256;
-/// For so long they do at most. Another process may have deleted one, whose space the disk gets back then.
-const OPEN_FOR: Duration = Duration::from_secs(10);
+const POINTERS: usize = 10_000;
+/// Bytes that a body in memory takes beside its own, about.
+const SURROUNDINGS: u64 = 256;
+/// The length of a usual body, about.
+const USUAL_BODY: u64 = 4 << 10;
 /// Repositories are told of so many units at most once in so long.
 const JOINED: u64 = 10_000;
 const JOINED_FOR: Duration = Duration::from_secs(600);
@@ -128,13 +131,17 @@ pub trait Formats: Send + Sync + 'static {
         Box::pin(async { None })
     }
 
-    /// The text of a file at `path` that the distribution's format makes for it when it is asked for; `origin` is the
-    /// scheme and host by which the server was asked.
+    /// The names of files at the root of distributions of this type that their format may make when they are asked for.
+    fn generated_files(&self, _pulp_type: &str) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The text of one of them; `origin` is the scheme and host by which the server was asked.
     async fn generated(&self, _pointer: &Pointer, _path: &str, _origin: &str) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// The names of such files that the distribution has.
+    /// Those of them that the distribution has.
     async fn generated_names(&self, _pointer: &Pointer) -> Result<Vec<&'static str>> {
         Ok(vec![])
     }
@@ -201,17 +208,14 @@ struct Inner {
     generation: AtomicU64,
     pointers: Cache<String, Arc<pointer::Pointer>>,
     paths: Cache<locate::Key, locate::Found>,
-    /// By domain, although a digest names the same bytes wherever they lie: what a domain has lost, or never had, it
-    /// does not have from another's store.
-    bodies: Cache<(Id, Sha256), Bytes>,
-    /// Open artifacts, likewise.
-    files: Cache<(Id, Sha256), Arc<File>>,
-    pages: Cache<locate::Key, Bytes>,
+    bodies: Cache<blocks::Address, Bytes, WithSurroundings>,
+    files: OpenFiles,
+    pages: Cache<locate::Key, Bytes, WithSurroundings>,
     searches: Semaphore,
     listings: Semaphore,
     flights: flight::Flights,
     /// Units that were pulled through elsewhere, and repositories that were told to take them.
-    joined: Cache<(Id, Id), ()>,
+    joined: moka::sync::Cache<(Id, Id), ()>,
 }
 
 /// What the administrator decided about delivery.
@@ -246,14 +250,14 @@ impl Delivery {
             requests: Arc::default(),
             generation: AtomicU64::new(0),
             pointers: Cache::new(POINTERS),
-            paths: Cache::new(config.path_cache_entries),
+            paths: Cache::new(usize::try_from(config.path_cache_entries).unwrap_or(usize::MAX)),
             bodies: weighed(config.body_cache_bytes / 2),
-            files: Cache::builder().max_capacity(OPEN_FILES).time_to_live(OPEN_FOR).build(),
+            files: OpenFiles::new(),
             pages: weighed(config.body_cache_bytes / 8),
             searches: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from) * 2),
             listings: Semaphore::new(LISTINGS),
             flights: flight::Flights::new(),
-            joined: Cache::builder().max_capacity(JOINED).time_to_live(JOINED_FOR).build(),
+            joined: moka::sync::Cache::builder().max_capacity(JOINED).time_to_live(JOINED_FOR).build(),
         })))
     }
 
@@ -280,11 +284,10 @@ impl Delivery {
 
     /// To be called after artifacts were deleted whose content stays: what paths lead to is looked up anew.
     pub fn files_left(&self) {
-        self.0.paths.invalidate_all();
-        self.0.bodies.invalidate_all();
-        self.0.files.invalidate_all();
-        // Lets go of them now, so that the disk gets its space back.
-        self.0.files.run_pending_tasks();
+        self.0.paths.clear();
+        self.0.bodies.clear();
+        // The disk gets its space back.
+        self.0.files.clear();
         self.distributions_changed();
     }
 
@@ -301,10 +304,20 @@ impl Inner {
     }
 }
 
-/// A cache of bodies that takes so many bytes, what surrounds them included.
-fn weighed<K: std::hash::Hash + Eq + Send + Sync + 'static>(capacity: u64) -> Cache<K, Bytes> {
-    let weight = |_: &K, bytes: &Bytes| u32::try_from(bytes.len() + 256).unwrap_or(u32::MAX);
-    Cache::builder().max_capacity(capacity).weigher(weight).build()
+/// Weighs bodies in bytes, what surrounds them included.
+#[derive(Clone)]
+struct WithSurroundings;
+
+impl<K> Weighter<K, Bytes> for WithSurroundings {
+    fn weight(&self, _: &K, bytes: &Bytes) -> u64 {
+        bytes.len() as u64 + SURROUNDINGS
+    }
+}
+
+/// A cache of bodies that takes so many bytes.
+fn weighed<K: Hash + Eq>(capacity: u64) -> Cache<K, Bytes, WithSurroundings> {
+    let bodies = usize::try_from(capacity / USUAL_BODY).unwrap_or(usize::MAX);
+    Cache::with_weighter(bodies, capacity, WithSurroundings)
 }
 
 /// Adds the content face to a server. The prefix is plain text to the router: a pattern would be matched as a

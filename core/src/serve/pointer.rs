@@ -29,6 +29,10 @@ pub struct Pointer {
     pub pending: Vec<Id>,
     /// The same for the native face of its format, if it has one.
     pub face: Option<FaceView>,
+    /// Whether it has no files but those that its format makes of units.
+    pub makes_files: bool,
+    /// The names of files at its root that its format makes when they are asked for.
+    pub generated: &'static [&'static str],
     /// Names all of the above: equal scopes find equal files.
     pub scope: u128,
     generation: u64,
@@ -76,6 +80,8 @@ impl Pointer {
             grace: None,
             pending: vec![],
             face: None,
+            makes_files: self.makes_files,
+            generated: self.generated,
             scope,
             generation: self.generation,
             good_until: self.good_until,
@@ -155,11 +161,21 @@ fn load(
     let scope = scope(&distribution, tree.as_ref(), grace.as_ref(), (&pending.units, revision.as_deref()));
     let guard = distribution.guard.map(|id| formats.guard(conn, id)).transpose()?.map(Arc::new);
     let face = face(conn, &distribution, tree.as_ref(), &pending, formats)?;
-    let pending = pending.units;
-    Ok((
-        Pointer { distribution, domain, guard, tree, grace, pending, face, scope, generation: 0, good_until: None },
-        left,
-    ))
+    let pointer = Pointer {
+        domain,
+        guard,
+        tree,
+        grace,
+        pending: pending.units,
+        face,
+        makes_files: formats.makes_files(&distribution.pulp_type),
+        generated: formats.generated_files(&distribution.pulp_type),
+        scope,
+        generation: 0,
+        good_until: None,
+        distribution,
+    };
+    Ok((pointer, left))
 }
 
 fn face(
