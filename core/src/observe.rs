@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::id::Id;
 use crate::metrics::Requests;
-use crate::serve::Outbox;
+use crate::serve::{Direct, Outbox};
 use crate::trace::{self, Span, SpanKind};
 
 /// Bodies no longer than this are counted when they are handed over: they are on their way at once.
@@ -76,12 +76,19 @@ impl Watch {
             }
             return response;
         }
-        let outbox = request.conn_data::<Outbox>().cloned().map(|outbox| (outbox.sent(), outbox));
+        let outbox = request.conn_data::<Outbox>().map(|outbox| (outbox.sent(), outbox.clone()));
         let (started, requests, _span) = (self.started, told.requests.clone(), self.span);
         response.map_body(move |_, body| {
             BoxBody::new(Watched { body, sent: 0, outbox, started, status, requests, line, _span })
         })
     }
+}
+
+/// A body that goes through the outbox, noted when it ends, of an answer of which nothing else is told.
+pub fn watched(body: Direct, status: u16, started: Instant, requests: &Arc<Requests>, outbox: &Outbox) -> BoxBody {
+    let outbox = Some((outbox.sent(), outbox.clone()));
+    let (requests, _span) = (requests.clone(), Span::default());
+    BoxBody::new(Watched { body, sent: 0, outbox, started, status, requests, line: None, _span })
 }
 
 /// The trace that the client is in.
@@ -151,8 +158,8 @@ impl Line {
 }
 
 /// A body that is noted when it ends.
-struct Watched {
-    body: BoxBody,
+struct Watched<B> {
+    body: B,
     sent: u64,
     /// What the connection had sent past the server's buffer before, where it can.
     outbox: Option<(u64, Outbox)>,
@@ -164,7 +171,7 @@ struct Watched {
     _span: Span,
 }
 
-impl MessageBody for Watched {
+impl<B: MessageBody<Error: Into<Box<dyn StdError>>> + Unpin> MessageBody for Watched<B> {
     type Error = Box<dyn StdError>;
 
     fn size(&self) -> BodySize {
@@ -177,11 +184,11 @@ impl MessageBody for Watched {
         if let Poll::Ready(Some(Ok(bytes))) = &polled {
             this.sent += bytes.len() as u64;
         }
-        polled
+        polled.map_err(Into::into)
     }
 }
 
-impl Drop for Watched {
+impl<B> Drop for Watched<B> {
     fn drop(&mut self) {
         let beside = self.outbox.as_ref().map_or(0, |(before, outbox)| outbox.sent().saturating_sub(*before));
         let (bytes, took) = (self.sent + beside, self.started.elapsed());

@@ -114,7 +114,8 @@ async fn announce(app: &Shared) -> Result<Vec<Presence>> {
 fn http(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let app = app.clone();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let server = delivery::server(listener, workers, move |services| {
+    let at_hand = app.config.has_role(Role::Content).then(|| app.delivery.clone());
+    let server = delivery::server(listener, workers, at_hand, move |services| {
         if app.config.has_role(Role::Content) {
             delivery::routes(services, &app.delivery);
         }
@@ -141,7 +142,7 @@ fn metrics_listener(config: &Config) -> Result<Option<TcpListener>, StartError> 
 fn metrics(app: &Shared, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = app.clone();
-    let server = delivery::server(listener, 1, move |services| probes::routes_apart(services, &app));
+    let server = delivery::server(listener, 1, None, move |services| probes::routes_apart(services, &app));
     println!("metrics on http://{address}/metrics");
     server.map_err(Error::internal)
 }

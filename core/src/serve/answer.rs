@@ -204,7 +204,8 @@ fn outbox(request: &HttpRequest) -> Option<Outbox> {
     request.conn_data::<Outbox>().cloned()
 }
 
-fn redirects(domain: &ServedDomain) -> bool {
+/// Whether readers are sent to the bucket.
+pub fn redirects(domain: &ServedDomain) -> bool {
     domain.redirects && !domain.storage.is_local()
 }
 

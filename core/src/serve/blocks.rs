@@ -45,14 +45,18 @@ pub async fn read(
     range: Range<u64>,
 ) -> Result<Option<Content>> {
     let address = (domain.id, sha256.clone());
-    if size < SHORTEST_SENT {
-        if let Some(bytes) = inner.bodies.get(&address) {
-            return Ok(Some(Content::Memory(part(&bytes, &range))));
-        }
-    } else if let Some(file) = inner.files.get(&address) {
-        return Ok(Some(Content::File(file, range)));
+    match remembered(inner, &address, size, range.clone()) {
+        Some(content) => Ok(Some(content)),
+        None => Box::pin(open(inner, domain, address, size, range)).await,
     }
-    Box::pin(open(inner, domain, address, size, range)).await
+}
+
+/// The same of what is at hand.
+pub fn remembered(inner: &Inner, address: &Address, size: u64, range: Range<u64>) -> Option<Content> {
+    match size < SHORTEST_SENT {
+        true => inner.bodies.get(address).map(|bytes| Content::Memory(part(&bytes, &range))),
+        false => inner.files.get(address).map(|file| Content::File(file, range)),
+    }
 }
 
 async fn open(

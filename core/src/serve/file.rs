@@ -51,15 +51,23 @@ impl File {
         Validators { etag: &self.etag, modified: self.modified, size: self.size }
     }
 
+    /// What an answer with the file's bytes says about it, but for their length.
+    pub fn headers(&self, mark: Mark) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let fixed =
+            [(header::ACCEPT_RANGES, HeaderValue::from_static("bytes")), (header::CACHE_CONTROL, CACHE_CONTROL)];
+        self.headers
+            .iter()
+            .cloned()
+            .chain(fixed)
+            .chain(mark.text().map(|text| (PULP_CACHE, HeaderValue::from_static(text))))
+    }
+
     /// Begins an answer with the file's bytes or a range of them.
     pub fn response(&self, status: StatusCode, mark: Mark) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(status);
-        for (name, value) in &self.headers {
-            response.insert_header((name.clone(), value.clone()));
+        for header in self.headers(mark) {
+            response.insert_header(header);
         }
-        response.insert_header((header::ACCEPT_RANGES, HeaderValue::from_static("bytes")));
-        response.insert_header((header::CACHE_CONTROL, CACHE_CONTROL));
-        self::mark(&mut response, mark);
         response
     }
 
@@ -92,12 +100,9 @@ pub fn announce(size: Option<u64>, sha256: Option<&str>, path: &str) -> HeaderMa
 
 /// Says whether the answer was remembered.
 pub fn mark(response: &mut HttpResponseBuilder, mark: Mark) {
-    let text = match mark {
-        Mark::Hit => "HIT",
-        Mark::Miss => "MISS",
-        Mark::Absent => return,
-    };
-    response.insert_header((PULP_CACHE, HeaderValue::from_static(text)));
+    if let Some(text) = mark.text() {
+        response.insert_header((PULP_CACHE, HeaderValue::from_static(text)));
+    }
 }
 
 /// Of a text that has only characters a header may have; should it not, the header is empty.

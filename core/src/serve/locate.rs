@@ -33,6 +33,16 @@ pub enum Mark {
     Absent,
 }
 
+impl Mark {
+    pub fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Hit => Some("HIT"),
+            Self::Miss => Some("MISS"),
+            Self::Absent => None,
+        }
+    }
+}
+
 pub enum Located {
     Found(Found, Mark),
     /// The unit is known, its bytes are not here yet. The mark says of what: that of a version can be remembered, what

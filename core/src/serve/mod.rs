@@ -7,6 +7,7 @@
 
 mod answer;
 mod artifact;
+mod at_hand;
 mod blocks;
 mod checkpoint;
 mod conditional;
@@ -33,6 +34,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix_http::{Request, Response};
+use actix_web::body::BoxBody;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use async_trait::async_trait;
@@ -59,6 +62,7 @@ use crate::storage::{DigestSet, Staged, Storage};
 pub(crate) use answer::with_slash;
 pub(crate) use blocks::stream as stream_of_file;
 pub(crate) use conditional::{Validators, Verdict, judge_whole};
+pub(crate) use direct::Direct;
 pub(crate) use guard::{is_for, private, unshared};
 pub(crate) use html::encode;
 pub use made::{Made, MadeAnswer};
@@ -275,6 +279,11 @@ impl Delivery {
         path: &str,
     ) -> Result<Option<HttpResponse>> {
         guard::refusal(&self.0, request, pointer, path).await
+    }
+
+    /// The answer to a request that asks for what is at hand; none for all others, which go the usual way.
+    pub(crate) fn at_hand(&self, request: &Request) -> Option<Response<BoxBody>> {
+        at_hand::answer(&self.0, request)
     }
 
     /// The counts of all requests.

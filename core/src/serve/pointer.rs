@@ -7,6 +7,7 @@ use sha2::Digest;
 
 use super::{Formats, Inner, STALE, ServedDomain, path};
 use crate::db::Conn;
+use crate::db::artifact_distribution::ARTIFACTS;
 use crate::db::delivery::{self, Distribution, Tree};
 use crate::db::pending::{self, Pending};
 use crate::db::units;
@@ -52,6 +53,13 @@ impl Pointer {
         self.generation == generation && self.good_until.is_none_or(|end| Moment::now() < end)
     }
 
+    /// Whether its paths lead to files of its tree, for everybody.
+    pub fn is_plain(&self) -> bool {
+        let distribution = &self.distribution;
+        let is_special = self.guard.is_some() || self.face.is_some() || self.makes_files || distribution.checkpoint;
+        !is_special && distribution.is_pointing() && distribution.pulp_type != ARTIFACTS
+    }
+
     /// Whether its format is this component.
     pub fn belongs_to(&self, component: &str) -> bool {
         self.distribution.pulp_type.split('.').next() == Some(component)
@@ -91,13 +99,18 @@ impl Pointer {
 
 /// The distribution that `path` belongs to. Remembered ones cost no trip to the database.
 pub async fn find(inner: &Arc<Inner>, path: &str) -> Result<Option<Arc<Pointer>>> {
+    match remembered(inner, path) {
+        Some(pointer) => Ok(Some(pointer)),
+        None => Box::pin(look_up(inner, path, inner.generation())).await,
+    }
+}
+
+/// The same, as far as it is remembered.
+pub fn remembered(inner: &Inner, path: &str) -> Option<Arc<Pointer>> {
     let generation = inner.generation();
     // What is remembered goes by the whole path, the name of the domain included.
     let known = path::prefixes(path).filter_map(|prefix| inner.pointers.get(prefix)).last();
-    if let Some(pointer) = known.filter(|pointer| pointer.is_good(generation)) {
-        return Ok(Some(pointer));
-    }
-    Box::pin(look_up(inner, path, generation)).await
+    known.filter(|pointer| pointer.is_good(generation))
 }
 
 async fn look_up(inner: &Arc<Inner>, path: &str, generation: u64) -> Result<Option<Arc<Pointer>>> {

@@ -16,15 +16,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use actix_http::HttpService;
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_http::{HttpService, Request, Response};
+use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, Server};
 use actix_web::web::ServiceConfig;
 use bytes::{Buf, Bytes};
+use futures_util::TryFutureExt;
+use futures_util::future::{self, Either};
 use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::Delivery;
 
 /// A connection that says nothing for so long is closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -223,18 +227,26 @@ fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     text.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// An HTTP server whose connections have outboxes. It ends by signals, and lets running requests end then.
+/// An HTTP server whose connections have outboxes, and that gives what `delivery` has at hand before it asks the
+/// services. It ends by signals, and lets running requests end then.
 pub fn server(
     listener: TcpListener,
     workers: usize,
+    delivery: Option<Delivery>,
     services: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let builder = Server::build().workers(workers).shutdown_timeout(SHUTDOWN);
     let ending = builder.graceful_shutdown_signal();
     let factory = move || {
-        let (services, ending) = (services.clone(), ending.clone());
+        let (delivery, services, ending) = (delivery.clone(), services.clone(), ending.clone());
         let app = map_config(App::new().configure(services), |_| AppConfig::default());
+        let app = apply_fn_factory(app, move |request: Request, app: &_| {
+            match delivery.as_ref().and_then(|delivery| delivery.at_hand(&request)) {
+                Some(response) => Either::Left(future::ready(Ok(response))),
+                None => Either::Right(app.call(request).map_ok(Response::from)),
+            }
+        });
         let http = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_TIMEOUT)

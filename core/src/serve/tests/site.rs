@@ -71,7 +71,9 @@ impl Site {
         let served = delivery.clone();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        actix_web::rt::spawn(server(listener, 2, move |services| routes(services, &served)).unwrap());
+        actix_web::rt::spawn(
+            server(listener, 2, Some(served.clone()), move |services| routes(services, &served)).unwrap(),
+        );
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let site = Self { db, storage, delivery, domain, url, client, _folder: folder };
         site.write(

@@ -86,7 +86,7 @@ async fn the_correlation_id_is_spelled_in_the_usual_way() {
     let services = move |services: &mut web::ServiceConfig| {
         services.default_service(web::to(handler));
     };
-    actix_web::rt::spawn(server(listener, 1, services).unwrap());
+    actix_web::rt::spawn(server(listener, 1, None, services).unwrap());
     let mut stream = connect(&url).await;
     for _ in 0..2 {
         stream.write_all(get("/").as_bytes()).await.unwrap();
