@@ -148,6 +148,15 @@ impl App {
         }
     }
 
+    /// Why a request failed that was for this domain: its store may have gone with it meanwhile.
+    pub async fn cause(self: &Arc<Self>, error: Error) -> Error {
+        let Error::Storage { .. } = error else { return error };
+        match self.view(Asked::Id(self.domain)).await {
+            Ok(None) => Error::not_found("Domain"),
+            _ => error,
+        }
+    }
+
     /// The process as seen from the default domain, to which belongs what is not any domain's.
     pub fn of_default_domain(self: &Arc<Self>) -> Result<Shared> {
         if self.tenant.name == DEFAULT_DOMAIN { Ok(self.clone()) } else { self.domains.root() }

@@ -18,7 +18,7 @@ use crate::serve::{Direct, Outbox};
 use crate::trace::{self, Span, SpanKind};
 
 /// Bodies no longer than this are counted when they are handed over: they are on their way at once.
-const SHORT: u64 = 64 << 10;
+pub const SHORT: u64 = 128 << 10;
 
 /// A request being answered.
 pub struct Watch {

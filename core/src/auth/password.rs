@@ -3,11 +3,11 @@
 
 use std::num::NonZeroU32;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use memmap2::MmapMut;
 use ring::pbkdf2;
 
 use super::{random, token};
@@ -36,8 +36,19 @@ pub fn hash(password: &str) -> Result<String> {
     if token::lookup_digest(password).is_some() {
         return Err(Error::field("password", "This password looks like a token, and would be taken for one."));
     }
-    let salt: [u8; 16] = random()?;
-    let hash = hasher()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(Error::internal)?;
+    let salt = Salt::new(&random::<16>()?).map_err(Error::internal)?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
+    let told = ParamsString::try_from(&params).map_err(Error::internal)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    fill(&argon2, password, &salt, &mut hash)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: told,
+        salt: Some(salt),
+        hash: Some(Output::new(&hash).map_err(Error::internal)?),
+    };
     Ok(hash.to_string())
 }
 
@@ -86,16 +97,33 @@ pub fn weaknesses(password: &str) -> Vec<&'static str> {
     found
 }
 
-fn hasher() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+/// Fills `hash`. The memory for it comes from the system and goes back there: from the allocator it would be a third of
+/// what an idle process has, since whatever is allocated next is spread over what the hash has written to.
+fn fill(argon2: &Argon2<'_>, password: &str, salt: &[u8], hash: &mut [u8]) -> Result<()> {
+    let mut memory = MmapMut::map_anon(argon2.params().block_count() * Block::SIZE).map_err(Error::internal)?;
+    #[allow(unsafe_code)]
+    // SAFETY: a block is an array of integers, which any bytes are.
+    let (_, blocks, _) = unsafe { memory.align_to_mut::<Block>() };
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, hash, blocks).map_err(Error::internal)
 }
 
 fn verify_argon2(password: &str, stored: &str) -> bool {
-    let Ok(parsed) = PasswordHash::new(stored) else { return false };
-    let affordable = Params::try_from(&parsed)
-        .is_ok_and(|params| params.m_cost() <= MOST_MEMORY_KIB && params.t_cost() <= MOST_PASSES);
-    affordable && Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok()
+    PasswordHash::new(stored).is_ok_and(|stored| matches_argon2(password, &stored) == Some(true))
+}
+
+/// None where the stored form cannot be checked.
+fn matches_argon2(password: &str, stored: &PasswordHash) -> Option<bool> {
+    let params = Params::try_from(stored).ok()?;
+    if params.m_cost() > MOST_MEMORY_KIB || params.t_cost() > MOST_PASSES {
+        return None;
+    }
+    let algorithm = Algorithm::try_from(stored.algorithm.as_str()).ok()?;
+    let version = stored.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+    let (salt, expected) = (stored.salt.as_ref()?, stored.hash.as_ref()?);
+    let mut hash = vec![0; expected.len()];
+    fill(&Argon2::new(algorithm, version, params), password, salt, &mut hash).ok()?;
+    // Takes as long wherever they differ.
+    Output::new(&hash).ok().map(|hash| hash == *expected)
 }
 
 /// `<iterations>$<salt>$<base64 of 32 bytes>`, the salt taken as it stands.

@@ -194,8 +194,10 @@ async fn respond(
             match actor {
                 Some(actor) => {
                     access.permit(app, Some(&actor), view).await?;
-                    let form = form::read(app, request, payload, routed.routes.file(operation)).await?;
-                    run(app, request, asked, Some(form), Some(actor)).await?
+                    match write(app, request, payload, asked, actor).await {
+                        Err(error) => return Err(app.cause(error).await),
+                        Ok(response) => response,
+                    }
                 }
                 None if access.is_changed => {
                     let reader = reader(app, request, pointer).await?;
@@ -252,6 +254,17 @@ struct Asked<'a> {
     operation: &'static str,
     parameters: Vec<(&'static str, String)>,
     on_content_face: bool,
+}
+
+async fn write(
+    app: &Shared,
+    request: &HttpRequest,
+    payload: web::Payload,
+    asked: Asked<'_>,
+    actor: Actor,
+) -> Result<HttpResponse> {
+    let form = form::read(app, request, payload, asked.routed.routes.file(asked.operation)).await?;
+    run(app, request, asked, Some(form), Some(actor)).await
 }
 
 async fn run(

@@ -106,7 +106,10 @@ async fn dispatch(
         // Nothing will read one, and with it ask.
         request.permit_without_body().await?;
     }
-    (endpoint.run)(request).await
+    match (endpoint.run)(request).await {
+        Err(error) => Err(app.cause(error).await),
+        answered => answered,
+    }
 }
 
 /// The process as seen from the domain that a path names, and what follows the API in the path.

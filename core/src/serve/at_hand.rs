@@ -12,11 +12,11 @@ use actix_web::http::header::{self, HeaderValue};
 use super::answer::redirects;
 use super::blocks::{self, Content};
 use super::conditional::{Verdict, judge};
-use super::direct::Direct;
+use super::direct::{Direct, InOutbox};
 use super::locate::{self, Found, Mark};
-use super::wire::Outbox;
+use super::wire::{Outbox, Part};
 use super::{Inner, path, pointer};
-use crate::observe::watched;
+use crate::observe::{SHORT, watched};
 use crate::trace;
 
 /// None where anything would have to be waited for, judged or told beside the bytes.
@@ -36,20 +36,30 @@ pub fn answer(inner: &Inner, request: &Request) -> Option<Response<BoxBody>> {
         return None;
     }
     let content = blocks::remembered(inner, &(pointer.domain.id, file.sha256.clone()), file.size, 0..file.size)?;
-    let status = StatusCode::OK;
+    let (status, size) = (StatusCode::OK, file.size);
     let mut response = Response::new(status);
     for (name, value) in file.headers(Mark::Hit) {
         response.headers_mut().insert(name, value);
     }
     match content {
         Content::Memory(bytes) => {
-            inner.requests.note(status.as_u16(), file.size, started.elapsed());
+            inner.requests.note(status.as_u16(), size, started.elapsed());
             Some(response.set_body(BoxBody::new(bytes)))
         }
         Content::File(opened, range) => {
             let outbox = request.conn_data::<Outbox>()?;
-            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
             response.head_mut().no_chunking(true);
+            // The server would write another head before.
+            let continues = request.head().expect();
+            if size <= SHORT
+                && !continues
+                && blocks::is_cached(&opened, &range)
+                && outbox.put_behind_head(Part::File(opened.clone(), range.clone()))
+            {
+                inner.requests.note(status.as_u16(), size, started.elapsed());
+                return Some(response.set_body(BoxBody::new(InOutbox)));
+            }
             let body = Direct::new(outbox.clone(), opened, range);
             Some(response.set_body(watched(body, status.as_u16(), started, &inner.requests, outbox)))
         }

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::id::{Id, Sha256};
 use crate::storage::ByteStream;
 
-/// Read at once: three copies of a block this size stay in the processor's cache.
+/// Read at once: three copies of a block this size stay in the processor's cache. So much is also what the kernel reads
+/// of a file at once.
 const BLOCK: u64 = 128 << 10;
 /// The bytes of smaller files are remembered: a detour to what the kernel has in memory would cost more than the copy.
 const SHORTEST_SENT: u64 = 16 << 10;
@@ -147,11 +148,12 @@ pub async fn block(file: Arc<File>, range: Range<u64>) -> Result<Bytes> {
         .map_err(|cause| Error::storage("cannot read an artifact", cause))
 }
 
-/// Whether the kernel has both ends of a range in memory, and so most likely all that it read between them.
+/// Whether the kernel has both ends of a range in memory, and so most likely all that it read between them; of a range
+/// that it reads at once, the last.
 pub fn is_cached(file: &File, range: &Range<u64>) -> bool {
     let has =
         |at| preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT).is_ok_and(|count| count == 1);
-    !range.is_empty() && has(range.end - 1) && has(range.start)
+    !range.is_empty() && has(range.end - 1) && (range.end - range.start <= BLOCK || has(range.start))
 }
 
 /// What the kernel has in memory of the beginning of a range; none when it has nothing, or cannot tell.

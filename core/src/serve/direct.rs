@@ -67,16 +67,29 @@ impl MessageBody for Direct {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
         let this = self.get_mut();
-        if !this.outbox.is_empty() {
-            return Poll::Pending;
-        }
+        ready!(this.outbox.poll_empty(cx));
         match ready!(this.poll_part(cx)) {
             Some(Ok(part)) => {
-                this.outbox.put(part, cx.waker());
+                this.outbox.put(part, cx);
                 Poll::Pending
             }
             Some(Err(error)) => Poll::Ready(Some(Err(error))),
             None => Poll::Ready(None),
         }
+    }
+}
+
+/// The body of an answer that has told its length itself, and whose bytes are in the outbox already.
+pub struct InOutbox;
+
+impl MessageBody for InOutbox {
+    type Error = Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        Poll::Ready(None)
     }
 }

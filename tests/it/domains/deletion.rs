@@ -1,5 +1,8 @@
 //! Deleting domains: nothing of one in use changes, and no byte of one that went stays.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -7,7 +10,9 @@ use super::{bucket_settings, domain, domain_with, server};
 use crate::support::bucket::{Bucket, files_below};
 use crate::support::gate::Gate;
 use crate::support::http::Client;
+use crate::support::multipart::Multipart;
 use crate::support::pulp::{FILES, text};
+use crate::support::raw;
 use crate::support::{Server, assert_completed, until};
 
 /// What a deletion that was refused says.
@@ -106,6 +111,22 @@ fn bytes_of_a_domain_that_went_are_removed_after_a_kill() {
     let root = server.within("default");
     root.get(&href).expect(404);
     assert_eq!(root.wait_for(&task)["state"], "failed", "its worker went missing");
+}
+
+#[test]
+fn what_is_sent_to_a_domain_that_goes_meanwhile_is_told_so() {
+    let (server, place) = (server(), TempDir::new().unwrap());
+    let root = server.within("default");
+    let (href, _) = domain(&server, place.path());
+    let path = format!("/pulp/{}/api/v3/artifacts/", text(&root.get(&href).json(), "name"));
+    let form = Multipart::new().file("file", &[7; 100_000]);
+    let line = raw::status_line_of_slow(server.address(), &path, form, || {
+        // What is on its way has no name yet by which it could be seen.
+        thread::sleep(Duration::from_millis(500));
+        root.completed(root.delete(&href));
+    });
+    assert_eq!(line, "HTTP/1.1 404 Not Found");
+    assert_eq!(files_below(place.path()), 0);
 }
 
 #[test]

@@ -31,6 +31,25 @@ pub fn status_of(address: SocketAddr, path: &str) -> u16 {
 
 /// The first line of the answer to a form that `admin` sends.
 pub fn status_line_of(address: SocketAddr, path: &str, form: Multipart) -> String {
+    let answer = exchange(address, &request(address, path, form));
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The same of one whose last byte is sent after `meanwhile`.
+pub fn status_line_of_slow(address: SocketAddr, path: &str, form: Multipart, meanwhile: impl FnOnce()) -> String {
+    let bytes = request(address, path, form);
+    let (last, first) = bytes.split_last().unwrap();
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    connection.write_all(first).unwrap();
+    meanwhile();
+    connection.write_all(&[*last]).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+fn request(address: SocketAddr, path: &str, form: Multipart) -> Vec<u8> {
     let credentials = STANDARD.encode(format!("admin:{PASSWORD}"));
     let content_type = form.content_type();
     let body = form.finish();
@@ -39,6 +58,5 @@ pub fn status_line_of(address: SocketAddr, path: &str, form: Multipart) -> Strin
          Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    let answer = exchange(address, &[head.as_bytes(), &body].concat());
-    answer.lines().next().unwrap_or_default().to_owned()
+    [head.as_bytes(), &body].concat()
 }

@@ -47,16 +47,22 @@ impl Server {
 
     /// With these variables beside or instead of the usual ones.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut server = Self::prepared(settings);
+        let folder = folder();
+        let world = World::new(&folder.path().join("data"));
+        let mut server = Self::in_world(folder, world, settings);
         server.restart();
         server
     }
 
     /// One that has nothing yet, and does not run: [`Self::restart`] starts it.
     pub fn prepared(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new().prefix("pith-test-").tempdir().unwrap();
-        let folder = Arc::new(folder);
-        let world = Arc::new(World::new(&folder.path().join("data")));
+        let folder = folder();
+        let world = World::empty(&folder.path().join("data"));
+        Self::in_world(folder, world, settings)
+    }
+
+    fn in_world(folder: TempDir, world: World, settings: &[(&str, &str)]) -> Self {
+        let (folder, world) = (Arc::new(folder), Arc::new(world));
         let own = settings.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let usual = SETTINGS.iter().map(|(key, value)| (key.to_string(), value.to_string()));
         let settings: Vec<_> = usual.chain(world.environment.clone()).chain(own).collect();
@@ -218,6 +224,10 @@ pub fn pith() -> Command {
         command.env_remove(key);
     }
     command
+}
+
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("pith-test-").tempdir().unwrap()
 }
 
 /// The process. Killed when dropped, also when this process ends without dropping anything.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PITH_TEST_DATABASE   postgres://USER@HOST:PORT        each server makes a database of its own there
+//! PITH_TEST_TEMPLATE   a name                           the migrated, else empty database there that theirs are copies of
 //! PITH_TEST_STORAGE    http://HOST:PORT/BUCKET          an S3 service, each server has a prefix of its own
 //! PITH_TEST_BUCKET     a folder                         where that service keeps the bucket's objects as files
 //! ```
@@ -23,12 +24,21 @@ pub struct World {
 }
 
 impl World {
-    /// A fresh, empty world for a server whose own folder is `data`.
+    /// A fresh world for a server whose own folder is `data`. Its database may be migrated already.
     pub fn new(data: &Path) -> Self {
+        Self::of(data, env::var("PITH_TEST_TEMPLATE").ok())
+    }
+
+    /// The same with an empty database.
+    pub fn empty(data: &Path) -> Self {
+        Self::of(data, None)
+    }
+
+    fn of(data: &Path, template: Option<String>) -> Self {
         let mut world = Self { environment: Vec::new(), store: data.join("store"), database: None };
         world.set("PITH_DATA_DIR", data.to_str().unwrap());
         if let Ok(cluster) = env::var("PITH_TEST_DATABASE") {
-            world.use_postgres(cluster);
+            world.use_postgres(cluster, template.as_deref().unwrap_or("template0"));
         }
         if let Ok(bucket) = env::var("PITH_TEST_STORAGE") {
             world.use_s3(&bucket);
@@ -40,9 +50,9 @@ impl World {
         self.environment.push((key.to_owned(), value.to_owned()));
     }
 
-    fn use_postgres(&mut self, cluster: String) {
+    fn use_postgres(&mut self, cluster: String, template: &str) {
         let name = format!("pith_test_{}", random::name());
-        administer(&cluster, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        administer(&cluster, &format!("CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"));
         self.set("PITH_DATABASE", &format!("{cluster}/{name}"));
         self.database = Some((cluster, name));
     }

@@ -54,6 +54,46 @@ async fn answers_to_requests_sent_ahead_keep_their_order() {
 }
 
 #[actix_web::test]
+async fn a_file_that_is_at_hand_keeps_its_place_before_whatever_follows() {
+    let site = Site::start().await;
+    let large: Vec<u8> = (0..100_000).map(|n| (n % 251) as u8).collect();
+    let (_, _, publication) = site.published(&[("large", &large), ("small", b"small")]).await;
+    site.distribution("file.file", "x", "publication_id", Some(publication));
+    let (large_one, small_one) = (get("/pulp/content/x/large"), get("/pulp/content/x/small"));
+    let mut stream = connect(&site.url).await;
+    for request in [&large_one, &small_one] {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        answer(&mut stream).await;
+    }
+    let batches = [
+        vec![&large_one, &small_one, &large_one],
+        vec![&small_one, &large_one, &small_one],
+        vec![&large_one, &large_one],
+    ];
+    for batch in batches {
+        let requests: String = batch.iter().map(|request| request.as_str()).collect();
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        for request in batch {
+            let (head, body) = answer(&mut stream).await;
+            assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+            assert!(body == if *request == large_one { large.as_slice() } else { b"small" }, "{requests}");
+        }
+    }
+    let patient = large_one.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n");
+    stream.write_all(patient.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    assert!(answer(&mut stream).await.1 == large);
+    // What is no request is answered behind the file, not in it.
+    stream.write_all(format!("{large_one}nonsense\r\n\r\n").as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.1 == large);
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{rest}");
+}
+
+#[actix_web::test]
 async fn a_file_that_is_cut_short_ends_the_connection() {
     let site = Site::start().await;
     let bytes = vec![1; 300_000];
