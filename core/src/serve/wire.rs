@@ -475,9 +475,9 @@ mod tests {
         let in_use = outbox.in_use();
         let waited = tokio::time::timeout(period * 5, wire.read_u8()).await;
         assert!(waited.is_err(), "an answer may take as long as it takes");
-        drop(in_use);
         client.write_all(b"x").await.unwrap();
         assert_eq!(wire.read_u8().await.unwrap(), b'x');
+        drop(in_use);
         assert_eq!(wire.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
